@@ -1,0 +1,1 @@
+"""What a person can ask for. Every door calls these and nothing below."""

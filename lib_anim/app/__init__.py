@@ -1,0 +1,1 @@
+"""The way in without the WebUI: the command line."""

@@ -1,0 +1,1 @@
+"""Who paints: the Engine contract and the engines that need no WebUI."""

@@ -1,0 +1,1 @@
+"""Pictures in, pictures out: warps, colour, noise. No files, no networks."""

@@ -1,0 +1,1 @@
+"""A pipeline running in a run folder: frames, manifest, resume."""

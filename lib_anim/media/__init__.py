@@ -1,0 +1,1 @@
+"""Files in, frames and sound out, and back. Time is rational."""

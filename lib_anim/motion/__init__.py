@@ -1,0 +1,1 @@
+"""AnimateDiff: motion modules and the clip session."""

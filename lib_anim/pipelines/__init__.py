@@ -1,0 +1,1 @@
+"""Plans in, events out: one sub-package per kind of film."""

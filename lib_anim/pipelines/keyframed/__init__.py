@@ -1,0 +1,1 @@
+"""Deforum-style keyframed animation."""

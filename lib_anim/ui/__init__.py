@@ -1,0 +1,1 @@
+"""Gradio views of the actions."""

@@ -1,0 +1,1 @@
+"""The AUTOMATIC1111 adapter: the only room that imports the host."""
