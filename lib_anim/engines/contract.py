@@ -1,0 +1,115 @@
+"""What every engine promises. Imports no engine, so pipelines may name these types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.float32]
+"""One picture inside a pipeline: float32 RGB (H, W, 3) in [0, 1]. Never rounded to 8 bits between frames."""
+
+Mask = NDArray[np.float32]
+"""float32 (H, W) in [0, 1]; 1 is repainted, 0 is kept."""
+
+OnStep = Callable[[int, int], None]
+"""Called after each denoising step with (steps done, steps in all). What it raises ends the request."""
+
+Fill = Literal["fill", "original", "latent noise", "latent nothing"]
+"""What a masked area starts from in inpainting, in the WebUI's words."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StillRequest:
+    """One picture to paint: txt2img without `init`, img2img with it, inpainting with `mask` too."""
+
+    prompt: str
+    negative: str = ""
+    width: int
+    """Pixels; a multiple of `Capabilities.multiple_of`."""
+    height: int
+    seed: int
+    """0 … 2**32 − 1, drawn already."""
+    subseed: int = 0
+    subseed_strength: float = 0.0
+    """0 … 1: slerp from the seed's noise to the subseed's."""
+    seed_resize_from: tuple[int, int] | None = None
+    """(width, height) whose noise is laid into this size, as the WebUI does."""
+    steps: int = 20
+    """As the WebUI counts: with `init`, int(min(denoising, 0.999) · steps) + 1 steps at most are run."""
+    cfg_scale: float = 7.0
+    sampler: str = "Euler a"
+    scheduler: str = "Automatic"
+    eta: float | None = None
+    """None: the sampler's own (1 for ancestral samplers, 0 for DDIM)."""
+    clip_skip: int = 1
+    init: Picture | None = None
+    denoising: float = 1.0
+    """0 … 1; 1 − strength. Without `init` it has no meaning and is 1."""
+    noise_multiplier: float = 1.0
+    """Factor on the initial noise of img2img."""
+    mask: Mask | None = None
+    mask_blur: float = 0.0
+    """Pixels (sigma), applied by the engine as the WebUI does."""
+    fill: Fill = "original"
+    only_masked: bool = False
+    only_masked_padding: int = 32
+    tiling: bool = False
+    restore_faces: bool = False
+    checkpoint: str | None = None
+    """A name the engine knows; None is the one it was made with."""
+    vae: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What an engine can do, as data: views grey out the rest and show `why_not`'s sentence."""
+
+    samplers: tuple[str, ...]
+    schedulers: tuple[str, ...]
+    multiple_of: int = 8
+    inpaint: bool = False
+    restore_faces: bool = False
+    tiling: bool = False
+    subseed: bool = False
+    checkpoints: tuple[str, ...] = ()
+    """Names that `StillRequest.checkpoint` may take."""
+    native_size: int = 512
+    """Side in pixels at which the loaded checkpoint paints best."""
+
+
+class Interrupted(Exception):
+    """Raised by `OnStep` callbacks to end a request between two steps. Not an error of the engine."""
+
+
+class Engine(Protocol):
+    """Paints. Equal requests give equal pictures on the same `fingerprint`.
+
+    `still` returns the picture, of the request's size, finite and within [0, 1]; it leaves the request's arrays
+    untouched and holds no reference to them. A request outside the capabilities raises
+    FlipbookError before any work is done. A request that fails or is interrupted leaves the engine
+    usable: the next one gives what it would have given.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Engine, device, dtype, weights (hash) and library versions, in one line."""
+        ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about what was changed to get pictures at all (a VAE in float32, say)."""
+        ...
+
+    def still(self, request: StillRequest, on_step: OnStep | None = None) -> Picture: ...
+
+    def close(self) -> None: ...
