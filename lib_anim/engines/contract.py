@@ -88,8 +88,8 @@ class Interrupted(Exception):
 class Engine(Protocol):
     """Paints. Equal requests give equal pictures on the same `fingerprint`.
 
-    `still` returns the picture, of the request's size, finite and within [0, 1]; it leaves the request's arrays
-    untouched and holds no reference to them. A request outside the capabilities raises
+    `still` returns the picture, of the request's size, finite and within [0, 1]; it leaves the
+    request's arrays untouched and holds no reference to them. A request outside the capabilities raises
     FlipbookError before any work is done. A request that fails or is interrupted leaves the engine
     usable: the next one gives what it would have given.
     """
