@@ -1,0 +1,100 @@
+# ruff: noqa: E501 (one setting, one line: tables may be wide)
+"""Settings of keyframed animation: a picture that moves, is repainted, and moves on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar
+
+from lib_anim.settings.base import Settings
+from lib_anim.settings.fields import (
+    Choice,
+    Flag,
+    Number,
+    PathText,
+    Prompts,
+    Rate,
+    Schedule,
+    Text,
+    Words,
+    setting,
+)
+
+FILM, PROMPTS, INIT, PAINT, MOTION, COHERENCE, SOUND = (
+    "Film",
+    "Prompts",
+    "Init",
+    "Painting",
+    "Motion",
+    "Coherence",
+    "Sound",
+)
+
+
+# fmt: off
+@dataclass(frozen=True, kw_only=True)
+class Keyframed(Settings):
+    """Keyframed animation in the flat modes, as people know it from Deforum."""
+
+    kind: ClassVar[str] = "keyframed"
+
+    mode: str = setting("2D", Choice(label="Animation mode", help="2D moves the last picture and repaints it.", group=FILM, options=("2D",)))
+    frames: int = setting(120, Number(label="Frames", help="Length of the film.", group=FILM, whole=True, low=1, high=1_000_000, unit="frames"))
+    fps: Fraction = setting(Fraction(15), Rate(label="FPS", help="Frames per second of the film.", group=FILM, unit="frames/s"))
+    width: int = setting(512, Number(label="Width", help="Width of the film.", group=FILM, whole=True, low=64, high=8192, multiple=8, unit="px"))
+    height: int = setting(512, Number(label="Height", help="Height of the film.", group=FILM, whole=True, low=64, high=8192, multiple=8, unit="px"))
+    seed: int = setting(-1, Number(label="Seed", help="Seed of the first picture; -1 draws one and writes it down.", group=FILM, whole=True, low=-1, high=2**32 - 1))
+    bpm: float = setting(120.0, Number(label="BPM", help="Beats per minute, for `beat` and keys in beats.", group=FILM, low=1, high=1000))
+
+    prompts: str | dict[str, str] = setting({"0": ""}, Prompts(label="Prompts", help="What is painted, by frame; `--neg` starts the negative part.", group=PROMPTS))
+    positive: str = setting("", Text(label="Positive prefix", help="Stands before every prompt.", group=PROMPTS))
+    negative: str = setting("", Text(label="Negative suffix", help="Stands after every negative prompt.", group=PROMPTS))
+
+    init_image: str = setting("", PathText(label="Init image", help="The picture that the film starts from.", group=INIT))
+    init_fit: str = setting("crop", Choice(label="Init fit", help="How an init image of another shape fills the frame: cut at the edges, or stretched.", group=INIT, options=("crop", "stretch")))
+    init_strength: float = setting(0.8, Number(label="Init strength", help="How much of the init image survives in frame 0: 1 keeps it, 0 paints anew.", group=INIT, low=0, high=1))
+
+    strength: str = setting("0:(0.65)", Schedule(label="Strength", help="How much of the moved last picture survives; denoising is 1 − strength.", group=PAINT, low=0, high=1))
+    steps: str = setting("0:(25)", Schedule(label="Steps", help="Sampling steps of a picture painted from nothing; img2img runs its part of them.", group=PAINT, whole=True, low=1, high=1000))
+    cfg_scale: str = setting("0:(7)", Schedule(label="CFG scale", help="How strictly the prompt is followed.", group=PAINT, low=0, high=100))
+    sampler: str = setting("Euler a", Words(label="Sampler", help="Sampling method, by frame.", group=PAINT))
+    scheduler: str = setting("Automatic", Words(label="Scheduler", help="Spacing of the noise levels, by frame.", group=PAINT))
+    clip_skip: str = setting("0:(1)", Schedule(label="Clip skip", help="Layers of the text encoder, counted from its end, at which reading stops.", group=PAINT, whole=True, low=1, high=12))
+    eta: str = setting("", Schedule(label="Eta", help="Fresh noise per sampling step; empty leaves it to the sampler.", group=PAINT, low=0, high=1, optional=True))
+    noise_multiplier: str = setting("0:(1)", Schedule(label="Noise multiplier", help="Factor on the initial noise of img2img.", group=PAINT, low=0, high=2))
+    seed_behavior: str = setting("iter", Choice(label="Seed behavior", help="How the seed goes on after a painted frame.", group=PAINT, options=("iter", "fixed", "random", "ladder", "alternate", "schedule")))
+    seed_iter_n: int = setting(1, Number(label="Seed iter N", help="With iter: painted frames that share a seed.", group=PAINT, whole=True, low=1, high=100_000))
+    seed_schedule: str = setting("0:(s)", Schedule(label="Seed schedule", help="With schedule: the seed by frame; -1 draws one.", group=PAINT, whole=True, low=-1, high=2**32 - 1))
+    subseed: str = setting("0:(1)", Schedule(label="Subseed", help="Seed of the variation.", group=PAINT, whole=True, low=0, high=2**32 - 1))
+    subseed_strength: str = setting("0:(0)", Schedule(label="Subseed strength", help="How far the noise goes from the seed's to the subseed's.", group=PAINT, low=0, high=1))
+
+    zoom: str = setting("0:(1)", Schedule(label="Zoom", help="Scale per frame about the centre; above 1 goes in.", group=MOTION, low=1e-3, high=1000))
+    angle: str = setting("0:(0)", Schedule(label="Angle", help="Turn per frame; positive is counter-clockwise.", group=MOTION, unit="°/frame"))
+    translation_x: str = setting("0:(0)", Schedule(label="Translation X", help="Shift per frame; positive moves the picture right.", group=MOTION, unit="px/frame"))
+    translation_y: str = setting("0:(0)", Schedule(label="Translation Y", help="Shift per frame; positive moves the picture down.", group=MOTION, unit="px/frame"))
+    center_x: str = setting("0:(0.5)", Schedule(label="Transform center X", help="Centre of turn and zoom, as part of the width.", group=MOTION))
+    center_y: str = setting("0:(0.5)", Schedule(label="Transform center Y", help="Centre of turn and zoom, as part of the height.", group=MOTION))
+    perspective_flip: bool = setting(False, Flag(label="Perspective flip", help="Tilts the flat picture in space.", group=MOTION))
+    flip_theta: str = setting("0:(0)", Schedule(label="Perspective flip theta", help="Turn about the line of sight.", group=MOTION, unit="°/frame"))
+    flip_phi: str = setting("0:(0)", Schedule(label="Perspective flip phi", help="Tilt about the horizontal axis.", group=MOTION, unit="°/frame"))
+    flip_gamma: str = setting("0:(0)", Schedule(label="Perspective flip gamma", help="Tilt about the vertical axis.", group=MOTION, unit="°/frame"))
+    flip_fov: str = setting("0:(53)", Schedule(label="Perspective flip FOV", help="Field of view of the flip's camera.", group=MOTION, low=1, high=179, unit="°"))
+    border: str = setting("replicate", Choice(label="Border", help="What comes in at the edges: the edge's colour, the other side, or a mirror image.", group=MOTION, options=("replicate", "wrap", "reflect")))
+    cadence: int = setting(1, Number(label="Cadence", help="Every n-th frame is painted; those between are moved and blended.", group=MOTION, whole=True, low=1, high=50, unit="frames"))
+
+    color_coherence: str = setting("LAB", Choice(label="Color coherence", help="Colour space in which each picture's colours are matched to the reference.", group=COHERENCE, options=("None", "HSV", "LAB", "RGB")))
+    color_reference: str = setting("", PathText(label="Color reference", help="A picture whose colours all frames take; empty takes those of frame 0.", group=COHERENCE))
+    grayscale: bool = setting(False, Flag(label="Grayscale", help="Paints in black and white.", group=COHERENCE))
+    contrast: str = setting("0:(1)", Schedule(label="Contrast", help="Factor on the moved picture's values before it is repainted.", group=COHERENCE, low=0, high=10))
+    sharpen_amount: str = setting("0:(0.1)", Schedule(label="Sharpen amount", help="Unsharp mask against the blur that moving brings; 0 is off.", group=COHERENCE, low=0, high=10))
+    sharpen_kernel: str = setting("0:(5)", Schedule(label="Sharpen kernel", help="Size of its Gaussian; odd.", group=COHERENCE, whole=True, low=1, high=99, unit="px"))
+    sharpen_sigma: str = setting("0:(1)", Schedule(label="Sharpen sigma", help="Width of its Gaussian.", group=COHERENCE, low=0.01, high=50, unit="px"))
+    sharpen_threshold: str = setting("0:(0)", Schedule(label="Sharpen threshold", help="Differences below it stay as they are.", group=COHERENCE, low=0, high=255, unit="/255"))
+    noise: str = setting("0:(0.065)", Schedule(label="Noise", help="Noise mixed into the moved picture, from which new detail grows.", group=COHERENCE, low=0, high=1))
+    noise_type: str = setting("perlin", Choice(label="Noise type", help="White noise everywhere, or in drifting patches.", group=COHERENCE, options=("uniform", "perlin")))
+    perlin_octaves: int = setting(4, Number(label="Perlin octaves", help="Levels of detail of the patches.", group=COHERENCE, whole=True, low=1, high=7))
+    perlin_persistence: float = setting(0.5, Number(label="Perlin persistence", help="Weight of each finer level beside the one before.", group=COHERENCE, low=0, high=1))
+
+    soundtrack: str = setting("", PathText(label="Soundtrack", help="A file whose sound the film gets.", group=SOUND))
+# fmt: on
