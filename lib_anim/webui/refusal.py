@@ -1,0 +1,27 @@
+"""Says no to a request of the host in one sentence."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from fastapi import HTTPException
+
+from lib_anim.errors import FlipbookError
+
+
+def refuse(p: Any, error: FlipbookError) -> None:
+    """Makes the host end the request `p` with `error` before anything is painted.
+
+    The host (1.10) swallows whatever a script hook raises and paints on, but calls `p.setup_prompts` outside of
+    any try: the API answers with the error's status and text, the page shows the text. The attribute belongs to
+    this request; nothing remains for the next one.
+    """
+
+    def setup_prompts() -> NoReturn:
+        if getattr(p, "is_api", False):
+            raise HTTPException(status_code=error.status, detail=str(error))
+        raise error
+
+    p.setup_prompts = setup_prompts
+    # Loaded before `setup_prompts` otherwise: another checkpoint, for nothing.
+    p.override_settings = {}

@@ -1,0 +1,33 @@
+"""What Flipbook asks the host to call, registered in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modules import script_callbacks
+
+from lib_anim.ui.tab import TITLE, draw_tab
+from lib_anim.ui.toolkit import Toolkit
+from lib_anim.webui.folders import home
+
+TAB_ID = "flipbook"
+"""The host makes the tab's HTML id from it: `tab_flipbook`."""
+
+
+def tabs() -> list[tuple[Any, str, str]]:
+    """The host's `on_ui_tabs`: one page, its title, its id."""
+    return [(draw_tab(Toolkit("tab"), str(home())), TITLE, TAB_ID)]
+
+
+def register() -> None:
+    """Hooks Flipbook into the host; calling it again changes nothing.
+
+    "Reload UI" clears the host's callbacks before it loads scripts anew, "Reload custom script bodies" does not.
+    """
+    unregister()
+    script_callbacks.on_ui_tabs(tabs)
+
+
+def unregister() -> None:
+    """Takes out what `register` put in, if it is in, and nothing else."""
+    script_callbacks.remove_callbacks_for_function(tabs)

@@ -1,0 +1,16 @@
+"""Adds Flipbook's flags to the WebUI's command line. Standard library only: runs before anything is installed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+
+def preload(parser: argparse.ArgumentParser) -> None:
+    """Called by the WebUI with its argument parser."""
+    parser.add_argument(
+        "--flipbook-dir",
+        type=os.path.abspath,
+        default=None,
+        help="folder in which Flipbook keeps its films and presets (default: flipbook in the data directory)",
+    )
