@@ -1,4 +1,4 @@
-"""Adds Flipbook's flags to the WebUI's command line. Standard library only: runs before anything is installed."""
+"""Adds Flipbook's flags to the WebUI's command line, before anything is installed: standard library only."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The WebUI's way into Flipbook: shows it the always-on script and registers the rest.
 
-The host runs this file at start, at "Reload UI" and at "Reload custom script bodies". Its `sys.path` holds the
-extension's folder only while this file runs, so the package is first imported here; at a reload the
+The host runs this file at start, at "Reload UI" and at "Reload custom script bodies". Its `sys.path` holds
+the extension's folder only while this file runs, so the package is first imported here; at a reload the
 package is still in memory and only the registration is repeated.
 """
 

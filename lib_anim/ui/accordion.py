@@ -13,9 +13,11 @@ TITLE_BESIDE_RIVAL = "AnimateDiff (Flipbook)"
 """Its name while another extension answers to `TITLE`."""
 
 COMING = """\
-**There is nothing to switch on here yet.** Flipbook is installed, and pictures are made exactly as without it.
+**There is nothing to switch on here yet.** Flipbook is installed, and pictures are made exactly as
+without it.
 
-Coming in this place: short films from the prompt and settings above, painted with an AnimateDiff motion module.
+Coming in this place: short films from the prompt and settings above, painted with an AnimateDiff motion
+module.
 
 - motion modules and motion LoRAs, from the folders in which you keep them already
 - prompts that change along the film
@@ -27,21 +29,21 @@ RIVAL_ACTS = """\
 **Films are made by the extension {rival}.** It is installed and enabled, so it acts, in its own accordion
 and for requests of the HTTP API; Flipbook does nothing here and leaves it alone.
 
-Flipbook cannot make AnimateDiff films yet. When it can, disable {rival} under Extensions and restart the WebUI
-to have Flipbook act instead.
+Flipbook cannot make AnimateDiff films yet. When it can, disable {rival} under Extensions and restart the
+WebUI to have Flipbook act instead.
 """
 
 
 def title(rival: str | None) -> str:
-    """The accordion's name; `rival` names the enabled extension that answers to AnimateDiff, if there is one."""
+    """The accordion's name; `rival` names the enabled extension that answers to AnimateDiff, if any."""
     return TITLE_BESIDE_RIVAL if rival else TITLE
 
 
 def draw_accordion(toolkit: Toolkit, rival: str | None = None) -> gr.State:
     """Draws the closed accordion into the current Gradio context.
 
-    Returns the component in which a request of the HTTP API arrives: a dict in sd-webui-animatediff's shape, or
-    None from the page, where nothing can be switched on.
+    Returns the component in which a request of the HTTP API arrives: a dict in sd-webui-animatediff's
+    shape, or None from the page, where nothing can be switched on.
     """
     text = RIVAL_ACTS.format(rival=rival) if rival else COMING
     with gr.Accordion(title(rival), open=False, elem_id=toolkit.elem_id("animatediff")):

@@ -8,6 +8,6 @@ from modules import paths, shared
 
 
 def home() -> Path:
-    """The folder given by `--flipbook-dir`, else `flipbook` in the WebUI's data directory; made by who first writes."""
+    """The folder given by `--flipbook-dir`, else `flipbook` in the WebUI's data directory. Not made here."""
     given = getattr(shared.cmd_opts, "flipbook_dir", None)
     return Path(given) if given else Path(paths.data_path) / "flipbook"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from fastapi import HTTPException
+from fastapi import HTTPException  # type: ignore[import-not-found,unused-ignore]
 
 from lib_anim.errors import FlipbookError
 
@@ -12,9 +12,9 @@ from lib_anim.errors import FlipbookError
 def refuse(p: Any, error: FlipbookError) -> None:
     """Makes the host end the request `p` with `error` before anything is painted.
 
-    The host (1.10) swallows whatever a script hook raises and paints on, but calls `p.setup_prompts` outside of
-    any try: the API answers with the error's status and text, the page shows the text. The attribute belongs to
-    this request; nothing remains for the next one.
+    The host (1.10) swallows whatever a script hook raises and paints on, but calls `p.setup_prompts` outside
+    of any try: the API answers with the error's status and text, the page shows the text. The attribute
+    belongs to this request; nothing remains for the next one.
     """
 
     def setup_prompts() -> NoReturn:

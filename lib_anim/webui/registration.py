@@ -22,7 +22,8 @@ def tabs() -> list[tuple[Any, str, str]]:
 def register() -> None:
     """Hooks Flipbook into the host; calling it again changes nothing.
 
-    "Reload UI" clears the host's callbacks before it loads scripts anew, "Reload custom script bodies" does not.
+    "Reload UI" clears the host's callbacks before it loads scripts anew, "Reload custom script bodies" does
+    not.
     """
     unregister()
     script_callbacks.on_ui_tabs(tabs)

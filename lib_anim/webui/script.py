@@ -16,8 +16,8 @@ from lib_anim.webui.rival import enabled_rival
 def asks_for_film(request: Any) -> bool:
     """Whether what arrived in the script's argument wants a film.
 
-    None comes from the page; a dict from the API, where `enable` is off unless given, as in sd-webui-animatediff.
-    Anything else was meant for AnimateDiff as well, in a shape that nobody reads.
+    None comes from the page; a dict from the API, where `enable` is off unless given, as in
+    sd-webui-animatediff. Anything else was meant for AnimateDiff as well, in a shape that nobody reads.
     """
     if isinstance(request, dict):
         return bool(request.get("enable"))
@@ -36,7 +36,7 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
         return scripts.AlwaysVisible
 
     def ui(self, is_img2img: bool) -> list[Any]:
-        """Draws the accordion. The host calls this several times for one page, so nothing is registered here."""
+        """Draws the accordion. The host calls this several times for one page: nothing is registered here."""
         place = "img2img" if is_img2img else "txt2img"
         return [draw_accordion(Toolkit(place), enabled_rival())]
 
