@@ -84,6 +84,7 @@ class Keyframed(Settings):
     cadence: int = setting(1, Number(label="Cadence", help="Every n-th frame is painted; those between are moved and blended.", group=MOTION, whole=True, low=1, high=50, unit="frames"))
 
     color_coherence: str = setting("LAB", Choice(label="Color coherence", help="Colour space in which each picture's colours are matched to the reference.", group=COHERENCE, options=("None", "HSV", "LAB", "RGB")))
+    color_strength: str = setting("0:(1)", Schedule(label="Color strength", help="How far colours go to the reference's: 0 leaves them alone.", group=COHERENCE, low=0, high=1))
     color_reference: str = setting("", PathText(label="Color reference", help="A picture whose colours all frames take; empty takes those of frame 0.", group=COHERENCE))
     grayscale: bool = setting(False, Flag(label="Grayscale", help="Paints in black and white.", group=COHERENCE))
     contrast: str = setting("0:(1)", Schedule(label="Contrast", help="Factor on the moved picture's values before it is repainted.", group=COHERENCE, low=0, high=10))

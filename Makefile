@@ -1,0 +1,51 @@
+# Two commands carry the rest: `make demo` and `make test`. Both do all set-up themselves.
+PYTHON ?= python3.11
+WEBUI_PYTHON ?= $(shell command -v python3.10 || command -v python3.11)
+BIN := .venv/bin
+# One thread per test process: two processes with two threads each only get in each other's way on two cores.
+TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+PYTEST := $(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile
+
+.PHONY: setup demo test test-slow test-webui-env lint bench docs lock clean
+
+setup: .venv/ready
+
+.venv/ready: requirements/standalone.lock requirements/no-deps.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/standalone.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/no-deps.lock
+	touch $@
+
+demo: setup
+	HF_HUB_OFFLINE=1 $(BIN)/python -m demo.film --out out
+
+test: setup
+	$(PYTEST) -m "not slow"
+
+test-slow: setup
+	$(PYTEST) -m slow
+
+# The rooms that live inside the WebUI, with the WebUI's versions of gradio, fastapi, pydantic and numpy.
+.venv-webui/ready: requirements/webui.lock
+	$(WEBUI_PYTHON) -m venv .venv-webui
+	.venv-webui/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/webui.lock
+	touch $@
+
+test-webui-env: .venv-webui/ready
+	$(TEST_ENV) .venv-webui/bin/python -m pytest -m "not slow" tests/timeline tests/settings tests/media tests/ui tests/webui tests/browser
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m lib_anim reference docs/reference --check
+
+docs: setup
+	$(BIN)/python -m lib_anim reference docs/reference
+
+bench: setup
+	for bench in benchmarks/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+clean:
+	rm -rf .venv .venv-webui out

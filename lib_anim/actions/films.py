@@ -1,0 +1,53 @@
+"""Making a film, and going on with one."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from lib_anim.actions.settings_files import Loaded, find_kind
+from lib_anim.engines.contract import Engine, OnStep
+from lib_anim.jobs.folder import RunFolder
+from lib_anim.jobs.job import Listener, Result, render, reopen, start
+
+
+def never() -> bool:
+    """Never stop before the end."""
+    return False
+
+
+def submit(
+    loaded: Loaded,
+    engine: Engine,
+    engine_as: str,
+    parent: Path,
+    listen: Listener,
+    on_step: OnStep | None = None,
+    stop: Callable[[], bool] = never,
+) -> Result:
+    """Render settings into a new run folder under `parent`. Nothing is written when they are wrong.
+
+    `engine_as` is what `engine_of` will tell to whoever resumes the run.
+    """
+    seed = secrets.randbelow(2**32)
+    folder, plan = start(loaded.kind, loaded.settings, engine, engine_as, parent, seed, loaded.warnings)
+    return render(loaded.kind, plan, engine, folder, listen, on_step, stop)
+
+
+def resume(
+    run: Path,
+    engine: Engine,
+    listen: Listener,
+    on_step: OnStep | None = None,
+    stop: Callable[[], bool] = never,
+) -> Result:
+    """Render what is missing of a run; the frames come out as if it had never stopped."""
+    folder = RunFolder.open(run)
+    kind = find_kind(folder.manifest()["kind"])
+    return render(kind, reopen(kind, folder, engine), engine, folder, listen, on_step, stop)
+
+
+def engine_of(run: Path) -> str:
+    """What `submit` was told that a run's engine is opened by."""
+    return str(RunFolder.open(run).manifest()["engine"]["opened_as"])

@@ -1,0 +1,97 @@
+"""A file of any age and origin to checked settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.pipelines.kinds import KINDS, Kind
+from lib_anim.settings.base import Settings, from_json, specs
+from lib_anim.settings.deforum import from_deforum, is_deforum
+from lib_anim.settings.fields import PathText
+
+LARGEST = 64 * 2**20
+"""Bytes of a settings file; Parseq manifests of long films take some ten megabytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """Settings and what had to be said about them."""
+
+    kind: Kind
+    settings: Settings
+    warnings: tuple[str, ...]
+
+
+def find_kind(name: object) -> Kind:
+    """The kind of a name. Raises NotFound with the names that exist."""
+    if name not in KINDS:
+        raise NotFound(Problem(f'there is no kind "{name}"; there are {", ".join(KINDS)}', field="kind"))
+    return KINDS[str(name)]
+
+
+def read_json(path: Path, field: str = "file") -> Any:
+    """A JSON file's value. Raises NotFound or FlipbookError with line and column."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise FlipbookError(Problem(f'"{path}" is larger than {LARGEST >> 20} MiB', field=field))
+        return json.loads(path.read_text("utf-8-sig"))
+    except FileNotFoundError:
+        raise NotFound(Problem(f'there is no file "{path}"', field=field)) from None
+    except OSError as error:
+        raise FlipbookError(Problem(f'"{path}" cannot be read: {error.strerror}', field=field)) from error
+    except json.JSONDecodeError as error:
+        line = error.doc.splitlines()[error.lineno - 1] if error.doc.strip() else ""
+        sentence = f'"{path.name}" is no JSON in line {error.lineno}: {error.msg}'
+        column = error.colno if len(line) <= 200 else None
+        raise FlipbookError(Problem(sentence, field=field, column=column, text=line)) from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise FlipbookError(Problem(f'"{path.name}" is no JSON text in UTF-8', field=field)) from error
+
+
+def load_settings(path: Path, changes: Mapping[str, Any] | None = None) -> Loaded:
+    """Flipbook's JSON (told by its `kind`) or a Deforum settings file, with some values replaced.
+
+    `changes` may use Flipbook's names, and Deforum's where the file is Deforum's. Relative paths
+    inside a file start at the file's folder where such a file exists there. Raises FlipbookError with
+    every problem of the file at once.
+    """
+    data = read_json(path)
+    if not isinstance(data, Mapping):
+        raise FlipbookError(Problem(f'"{path.name}" holds no JSON object of settings', field="file"))
+    return settings_from(data, changes or {}, path.parent.absolute())
+
+
+def settings_from(data: Mapping[str, Any], changes: Mapping[str, Any], folder: Path | None = None) -> Loaded:
+    """As `load_settings`, for an object that is read already."""
+    if "kind" not in data and is_deforum(data):
+        kind = find_kind("keyframed")
+        native = {name: value for name, value in changes.items() if name in specs(kind.settings) and name not in data}
+        theirs = {name: value for name, value in changes.items() if name not in native}
+        settings, warnings = from_deforum({**data, **theirs})
+        if native:
+            settings = settings.changed(native)
+        settings = _rooted(settings, folder, frozenset(changes))
+        return Loaded(kind=kind, settings=settings, warnings=warnings)
+    kind = find_kind(data.get("kind", "keyframed"))
+    unknown = [name for name in changes if name not in specs(kind.settings)]
+    if unknown:
+        kind.settings().changed({name: None for name in unknown})
+    settings, warnings = from_json(kind.settings, {**data, **changes})
+    return Loaded(kind=kind, settings=_rooted(settings, folder, frozenset(changes)), warnings=warnings)
+
+
+def _rooted(settings: Settings, folder: Path | None, given: frozenset[str]) -> Settings:
+    """Relative paths of a file made absolute: from the file's folder where they exist there, else from here."""
+    found = {}
+    for name, spec in specs(type(settings)).items():
+        text = getattr(settings, name)
+        if not isinstance(spec, PathText) or not text or Path(text).is_absolute():
+            continue
+        beside = folder / text if folder is not None and name not in given else None
+        found[name] = str(beside if beside is not None and beside.exists() else Path(text).absolute())
+    return settings.changed(found) if found else settings

@@ -1,0 +1,164 @@
+"""The run folder: where a film's frames, state, manifest and log lie.
+
+    run.json            manifest: settings, engine, fingerprint, status, outputs, warnings
+    log.jsonl           one line per event worth knowing, with its time
+    frames/000000.png   frames, written in one step each; each carries what made it as text
+    state/000012.npz    the loop's state after a painted frame, exactly (float32)
+    film.mp4 sheet.png  what is made of the frames at the end
+    lock                held by the process that works here
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from zipfile import BadZipFile
+
+import numpy as np
+
+from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
+from lib_anim.jobs import atomic
+
+State = TypeVar("State")
+
+KEEP_EVERY = 24
+"""The first state of every stretch of so many frames stays, so that a part can be rendered again from
+there; of the others the newest two stay (512×512 float32 pictures take 6 MB a state)."""
+
+
+class RunFolder:
+    """Paths and files of one run. Creating the object touches nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path).absolute()
+        self.manifest_path = self.path / "run.json"
+        self.frames = self.path / "frames"
+        self.states = self.path / "state"
+
+    @classmethod
+    def create(cls, parent: Path, name: str) -> RunFolder:
+        """Make a new folder; two runs of the same second get different ones. Raises FlipbookError."""
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            for attempt in range(1, 10_000):
+                folder = cls(parent / (name if attempt == 1 else f"{name}-{attempt}"))
+                try:
+                    folder.path.mkdir()
+                except FileExistsError:
+                    continue
+                folder.frames.mkdir()
+                folder.states.mkdir()
+                return folder
+        except OSError as error:
+            sentence = f'"{parent}" cannot be written: {error.strerror}; choose another folder with --out'
+            raise FlipbookError(Problem(sentence, field="out")) from error
+        raise Conflict(Problem(f'"{parent / name}" exists ten thousand times', field="out"))
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """An existing run. Raises NotFound where there is no manifest."""
+        folder = cls(path)
+        if not folder.manifest_path.is_file():
+            raise NotFound(Problem(f'"{path}" is no run folder: it has no run.json', field="run"))
+        return folder
+
+    def manifest(self) -> dict[str, Any]:
+        """What run.json says. Raises FlipbookError when it is damaged."""
+        try:
+            data = json.loads(self.manifest_path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            sentence = f'"{self.manifest_path}" cannot be read ({error}); the frames beside it are untouched'
+            raise FlipbookError(Problem(sentence, field="run")) from error
+        if not isinstance(data, dict):
+            raise FlipbookError(Problem(f'"{self.manifest_path}" holds no JSON object', field="run"))
+        return data
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        atomic.write_json(self.manifest_path, manifest)
+
+    def log(self, event: str, **facts: Any) -> None:
+        """Append one line to the log."""
+        line = json.dumps({"time": round(time.time(), 3), "event": event, **facts}, ensure_ascii=False)
+        with open(self.path / "log.jsonl", "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def frame_path(self, index: int) -> Path:
+        return self.frames / f"{index:06d}.png"
+
+    def frames_present(self) -> int:
+        """How many frames from 0 on are there without a gap."""
+        index = 0
+        while self.frame_path(index).is_file():
+            index += 1
+        return index
+
+    def save_state(self, frame: int, state: Any) -> None:
+        """Keep a state exactly; older ones go, but for every KEEP_EVERY-th painted frame's."""
+        arrays = {
+            field.name: getattr(state, field.name)
+            for field in dataclasses.fields(state)
+            if getattr(state, field.name) is not None
+        }
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        atomic.write_bytes(self._state_path(frame), buffer.getvalue())
+        self._drop_states()
+
+    def load_state(self, cls: type[State], before: int) -> State | None:
+        """The newest readable state of a frame below `before`; None where there is none."""
+        for frame in sorted(self._state_frames(), reverse=True):
+            if frame >= before:
+                continue
+            try:
+                with np.load(self._state_path(frame), allow_pickle=False) as arrays:
+                    values = {name: arrays[name] for name in arrays.files}
+            except (OSError, ValueError, BadZipFile, EOFError) as error:
+                self.log("state unreadable", frame=frame, reason=str(error))
+                continue
+            fields = {f.name: values.get(f.name) for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+            return cls(**{k: int(v) if v is not None and v.ndim == 0 else v for k, v in fields.items()})
+        return None
+
+    def _drop_states(self) -> None:
+        frames = sorted(self._state_frames())
+        stretches: set[int] = set()
+        for frame in frames[:-2]:
+            if frame // KEEP_EVERY in stretches:
+                self._state_path(frame).unlink()
+            stretches.add(frame // KEEP_EVERY)
+
+    def _state_path(self, frame: int) -> Path:
+        return self.states / f"{frame:06d}.npz"
+
+    def _state_frames(self) -> Iterator[int]:
+        return (int(path.stem) for path in self.states.glob("*.npz"))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process. Raises Conflict when another one that still lives holds it."""
+        with open(self.path / "lock", "a+b") as file:
+            try:
+                _lock(file.fileno())
+            except OSError as error:
+                sentence = f'"{self.path}" is being worked on by another process; wait for it or stop it'
+                raise Conflict(Problem(sentence, field="run")) from error
+            yield
+
+
+if os.name == "nt":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

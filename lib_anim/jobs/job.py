@@ -1,0 +1,242 @@
+"""A pipeline running in a run folder, from the first frame to the film."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib_anim import __version__
+from lib_anim.engines.contract import Engine, Interrupted, OnStep, Picture
+from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
+from lib_anim.imaging.fit import fit
+from lib_anim.jobs.film import make_film
+from lib_anim.jobs.folder import RunFolder
+from lib_anim.media.pictures import read_picture, write_picture
+from lib_anim.pipelines.events import Event, FrameDone, Progress, Warned
+from lib_anim.pipelines.kinds import Kind, Plan
+from lib_anim.pipelines.needs import PictureNeed
+from lib_anim.settings.base import Settings, from_json, to_json
+
+Listener = Callable[[Event], None]
+
+WRITES_AHEAD = 8
+"""Frames that may wait for the disk while the next ones are painted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What remains of a run."""
+
+    film: Path | None
+    """None when it ended before the first frame."""
+    sheet: Path | None
+    run: Path
+    frames: int
+    warnings: tuple[str, ...]
+    finished: bool
+    """False when it was interrupted: `resume` goes on."""
+
+
+def start(
+    kind: Kind,
+    settings: Settings,
+    engine: Engine,
+    engine_as: str,
+    parent: Path,
+    draw_seed: int,
+    warnings: Sequence[str] = (),
+) -> tuple[RunFolder, Plan]:
+    """Plan a film and make its run folder, named by time and kind.
+
+    `engine_as` is what the composition root opens this engine by, for resuming; `warnings` are those known already.
+
+    Raises FlipbookError before anything is written.
+    """
+    plan = kind.plan(settings, engine.capabilities, draw_seed)
+    check_needs(kind.needs(plan))
+    folder = RunFolder.create(parent, time.strftime(f"%Y%m%d-%H%M%S-{kind.name}"))
+    folder.write_manifest(
+        {
+            "flipbook": __version__,
+            "kind": kind.name,
+            "status": "running",
+            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "frames": plan.frames,
+            "rate": str(plan.rate),
+            "engine": {"name": engine.name, "opened_as": engine_as, "fingerprint": engine.fingerprint},
+            "fingerprint": plan.fingerprint(engine.fingerprint),
+            "settings": to_json(plan.settings),
+            "warnings": list(warnings),
+            "outputs": {},
+            "versions": versions(),
+        }
+    )
+    return folder, plan
+
+
+def reopen(kind: Kind, folder: RunFolder, engine: Engine) -> Plan:
+    """The plan of an interrupted run. Raises Conflict when its frames would no longer come out the same."""
+    manifest = folder.manifest()
+    settings, _ = from_json(kind.settings, manifest["settings"])
+    plan = kind.plan(settings, engine.capabilities, 0)
+    if manifest["fingerprint"] != plan.fingerprint(engine.fingerprint):
+        was, now = manifest["engine"]["fingerprint"], engine.fingerprint
+        sentence = f"this film began with another engine ({was}; now {now}), so its frames would change; nothing is touched"
+        raise Conflict(Problem(sentence, field="run"))
+    return plan
+
+
+def render(
+    kind: Kind,
+    plan: Plan,
+    engine: Engine,
+    folder: RunFolder,
+    listen: Listener = lambda event: None,
+    on_step: OnStep | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Result:
+    """Render what is missing of a run, then make its film.
+
+    `stop` is asked after every frame: once true, the run ends there with a film of what it has, and
+    can be resumed. An `on_step` that raises Interrupted ends it at once, likewise. Any other
+    exception marks the run as failed, which resumes too. Raises Conflict when another process holds the folder.
+    """
+    with folder.locked():
+        manifest = folder.manifest()
+        warnings: list[str] = []
+
+        def hear(event: Event) -> None:
+            if isinstance(event, Warned):
+                if event.sentence in warnings:
+                    return
+                warnings.append(event.sentence)
+                folder.log("warning", sentence=event.sentence)
+            listen(event)
+
+        for sentence in (*manifest["warnings"], *engine.warnings):
+            hear(Warned(sentence))
+        try:
+            opened = open_needs(kind.needs(plan))
+            done, state = _start_state(kind, folder, hear)
+            folder.log("start", frame=done, engine=engine.fingerprint)
+            if done < plan.frames:
+                events = kind.run(plan, engine, opened, state, on_step)
+                finished = _frames(events, folder, hear, done, stop)
+            else:
+                finished = True
+            hear(Progress(folder.frames_present(), plan.frames, "film"))
+            film, sheet, sentences = make_film(folder, plan.rate, kind.soundtrack(plan), manifest["settings"])
+        except BaseException as error:
+            folder.write_manifest({**manifest, "status": "failed", "error": str(error) or type(error).__name__})
+            folder.log("failed", error=f"{type(error).__name__}: {error}")
+            raise
+        for sentence in (*engine.warnings, *sentences):
+            hear(Warned(sentence))
+        frames = folder.frames_present()
+        outputs = {"film": film and film.name, "sheet": sheet and sheet.name}
+        folder.write_manifest(
+            {
+                **{k: v for k, v in manifest.items() if k != "error"},
+                "status": "done" if finished else "interrupted",
+                "frames_done": frames,
+                "warnings": warnings,
+                "outputs": outputs,
+            }
+        )
+        folder.log("end", frames=frames, finished=finished)
+    return Result(
+        film=film, sheet=sheet, run=folder.path, frames=frames, warnings=tuple(warnings), finished=finished
+    )
+
+
+def _start_state(kind: Kind, folder: RunFolder, hear: Listener) -> tuple[int, Any]:
+    """(first frame to make, state before it). Frames after a gap are made again, the same."""
+    present = folder.frames_present()
+    state = folder.load_state(kind.state, before=present)
+    done = 0 if state is None else state.frame + 1
+    later = sum(1 for path in folder.frames.glob("*.png") if int(path.stem) >= present)
+    if later:
+        hear(Warned(f"frame {present} is missing; frames from {done} on are made again"))
+    return done, state
+
+
+def _frames(
+    events: Iterator[Event], folder: RunFolder, hear: Listener, done: int, stop: Callable[[], bool]
+) -> bool:
+    """Take the pipeline's frames to the disk, in order and beside the painting. True when it came to its end."""
+    waiting: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(1, thread_name_prefix="flipbook-write") as writer:
+        try:
+            # A Protocol-typed iterator may be any iterator; pipelines are generators, closed here in any case.
+            with closing(events) as frames:  # type: ignore[type-var]
+                for event in frames:
+                    if isinstance(event, FrameDone):
+                        waiting.append(writer.submit(_write_frame, folder, event))
+                        while len(waiting) > WRITES_AHEAD or (waiting and waiting[0].done()):
+                            waiting.popleft().result()
+                        hear(event)
+                        if stop() and event.painted:
+                            return False
+                    else:
+                        hear(event)
+        except Interrupted:
+            return False
+        finally:
+            for write in waiting:
+                write.result()
+    return True
+
+
+def _write_frame(folder: RunFolder, event: FrameDone) -> None:
+    text = {name: str(value) for name, value in event.values.items()}
+    write_picture(folder.frame_path(event.index), to_uint8(event.picture), text)
+    if event.state is not None:
+        folder.save_state(event.index, event.state)
+
+
+def to_uint8(picture: Picture) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A pipeline's picture as a file's frame: rounded, not truncated, so that nothing darkens."""
+    return np.asarray(np.rint(np.clip(picture, 0, 1) * 255), np.uint8)
+
+
+def check_needs(needs: Mapping[str, PictureNeed]) -> None:
+    """Raise NotFound for all files that are not there, before a run folder is made."""
+    missing = [n for n in needs.values() if not n.path.is_file()]
+    if missing:
+        raise NotFound(*(Problem(f'there is no file "{n.path}"', field=n.field) for n in missing))
+
+
+def open_needs(needs: Mapping[str, PictureNeed]) -> dict[str, Picture]:
+    """Read a plan's pictures, as float32 RGB of their sizes. Alpha lies over black."""
+    opened: dict[str, Picture] = {}
+    for name, need in needs.items():
+        try:
+            frame = read_picture(need.path)
+        except FlipbookError as error:
+            raise FlipbookError(*(Problem(p.message, field=need.field) for p in error.problems)) from error
+        picture = frame.astype(np.float32) / 255
+        if picture.shape[2] == 4:
+            picture = picture[..., :3] * picture[..., 3:]
+        opened[name] = fit(picture, need.width, need.height, need.fit)
+    return opened
+
+
+def versions() -> dict[str, str]:
+    """Versions of what can change pixels, for the manifest."""
+    found = {"python": platform.python_version(), "flipbook": __version__}
+    for package in ("torch", "diffusers", "transformers", "numpy", "opencv-python-headless", "av"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

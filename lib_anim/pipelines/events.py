@@ -1,0 +1,49 @@
+"""What a pipeline tells while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lib_anim.engines.contract import Picture
+
+
+@dataclass(frozen=True, eq=False)
+class FrameDone:
+    """A frame of the film is ready. Frames come in order, each once."""
+
+    index: int
+    picture: Picture
+    painted: bool
+    """False for a frame that was moved and blended, not painted."""
+    values: Mapping[str, str | int | float] = field(default_factory=dict)
+    """What made this frame (prompt, seed, …), for the metadata of its file."""
+    state: Any = None
+    """The loop's state after this frame, from which the pipeline can go on; None where it cannot."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Work done so far, in frames; `phase` is a word for people."""
+
+    done: int
+    total: int
+    phase: str
+
+
+@dataclass(frozen=True)
+class Warned:
+    """A sentence that the user must see: something is not as they may expect."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """All frames are done."""
+
+    frames: int
+
+
+Event = FrameDone | Progress | Warned | Finished

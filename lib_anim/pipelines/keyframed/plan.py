@@ -1,0 +1,213 @@
+"""Keyframed settings resolved: nothing optional is left, every schedule has a value for every frame."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lib_anim.engines.contract import Capabilities
+from lib_anim.errors import FlipbookError, Problem
+from lib_anim.imaging.warp import Matrix, affine_matrix, flip_matrix
+from lib_anim.pipelines.keyframed.seeds import painted_seeds
+from lib_anim.settings.base import specs, to_json
+from lib_anim.settings.fields import NATIVE, Schedule, Words
+from lib_anim.settings.keyframed import Keyframed
+from lib_anim.timeline.context import Context
+from lib_anim.timeline.prompts import FramePrompt, parse_prompts
+from lib_anim.timeline.schedule import parse_schedule
+
+Numbers = NDArray[np.float64]
+
+CLAMPED_BY_DEFORUM = ("strength",)
+"""Settings that Deforum clamps into their range; its files rely on it. Elsewhere a value outside is an error."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class KeyframedPlan:
+    """What will happen, frame by frame."""
+
+    settings: Keyframed
+    """As the user gave them, but with the seed drawn."""
+    prompts: tuple[FramePrompt, ...]
+    numbers: Mapping[str, Numbers]
+    """Every schedule of numbers: name → a value per frame."""
+    words: Mapping[str, tuple[str, ...]]
+    """Every schedule of words: name → a word per frame."""
+    painted: tuple[int, ...]
+    """Frames that are painted: 0, every cadence-th, and the last."""
+    seeds: Mapping[int, int]
+    """Painted frame → seed."""
+    warnings: tuple[str, ...]
+
+    @property
+    def frames(self) -> int:
+        return self.settings.frames
+
+    @property
+    def rate(self) -> Fraction:
+        return self.settings.fps
+
+    def at(self, name: str, frame: int) -> float:
+        """A schedule's value at a frame; whole-number schedules are truncated here already."""
+        return float(self.numbers[name][frame])
+
+    def motion(self, frame: int) -> Matrix:
+        """The step from frame − 1 to `frame`, source → destination pixels. Frame 0 has none."""
+        s = self.settings
+        move = affine_matrix(
+            s.width,
+            s.height,
+            angle_deg=self.at("angle", frame),
+            zoom=self.at("zoom", frame),
+            translation_x=self.at("translation_x", frame),
+            translation_y=self.at("translation_y", frame),
+            center_x=self.at("center_x", frame),
+            center_y=self.at("center_y", frame),
+        )
+        if not s.perspective_flip:
+            return move
+        flip = flip_matrix(
+            s.width,
+            s.height,
+            theta=self.at("flip_theta", frame),
+            phi=self.at("flip_phi", frame),
+            gamma=self.at("flip_gamma", frame),
+            fov=self.at("flip_fov", frame),
+        )
+        return np.asarray(flip @ move, np.float64)
+
+    def fingerprint(self, engine: str) -> str:
+        """Equal fingerprints give equal frames: a hash of the resolved settings and the engine's own."""
+        text = json.dumps([to_json(self.settings), self.settings.dialect, engine], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def context_of(settings: Keyframed) -> Context:
+    """The names that the settings' schedules may use."""
+    return Context(
+        frames=settings.frames,
+        fps=settings.fps,
+        seed=settings.seed,
+        width=settings.width,
+        height=settings.height,
+        bpm=settings.bpm,
+        cadence=settings.cadence,
+    )
+
+
+def plan(settings: Keyframed, capabilities: Capabilities | None, draw_seed: int) -> KeyframedPlan:
+    """Resolve settings against what an engine can do; None where no engine will paint.
+
+    `draw_seed` (0 … 2³² − 1) becomes the seed where the settings leave it to be drawn. Raises
+    FlipbookError with every problem: schedules out of range, sizes and samplers the engine lacks.
+    """
+    if settings.seed == -1:
+        settings = settings.changed({"seed": draw_seed})
+    context = context_of(settings)
+    numbers, words, warnings, problems = _evaluate(settings, context)
+    prompts: tuple[FramePrompt, ...] = ()
+    try:
+        track = parse_prompts(settings.prompts, dialect=settings.dialect)
+        prompts = tuple(track.with_affixes(settings.positive, settings.negative).frames(context))
+    except FlipbookError as error:
+        problems.extend(error.problems)
+    if not problems and capabilities is not None:
+        problems.extend(_lacking(settings, numbers, words, capabilities))
+    if problems:
+        raise FlipbookError(*problems)
+    painted = painted_frames(settings.frames, settings.cadence)
+    scheduled = [int(numbers["seed_schedule"][frame]) for frame in painted]
+    seeds = painted_seeds(settings.seed_behavior, settings.seed, len(painted), settings.seed_iter_n, scheduled)
+    return KeyframedPlan(
+        settings=settings,
+        prompts=prompts,
+        numbers=numbers,
+        words=words,
+        painted=painted,
+        seeds=dict(zip(painted, seeds, strict=True)),
+        warnings=tuple(warnings),
+    )
+
+
+def painted_frames(frames: int, cadence: int) -> tuple[int, ...]:
+    """0, every cadence-th frame, and the last one."""
+    return tuple(sorted({*range(0, frames, cadence), frames - 1}))
+
+
+def _evaluate(
+    settings: Keyframed, context: Context
+) -> tuple[dict[str, Numbers], dict[str, tuple[str, ...]], list[str], list[Problem]]:
+    numbers: dict[str, Numbers] = {}
+    words: dict[str, tuple[str, ...]] = {}
+    warnings: list[str] = []
+    problems: list[Problem] = []
+    for name, spec in specs(Keyframed).items():
+        if not isinstance(spec, Schedule):
+            continue
+        text = getattr(settings, name)
+        try:
+            if isinstance(spec, Words):
+                words[name] = _words(text, name, settings.dialect, context)
+            elif text:
+                values, sentences = _numbers(text, name, spec, settings.dialect, context)
+                numbers[name] = values
+                warnings.extend(sentences)
+        except FlipbookError as error:
+            problems.extend(error.problems)
+    return numbers, words, warnings, problems
+
+
+def _words(text: str, name: str, dialect: str, context: Context) -> tuple[str, ...]:
+    if ":" not in text:
+        return (text,) * context.frames
+    return tuple(parse_schedule(text, field=name, strings=True, dialect=dialect).words(context))
+
+
+def _numbers(text: str, name: str, spec: Schedule, dialect: str, context: Context) -> tuple[Numbers, list[str]]:
+    schedule = parse_schedule(text, field=name, dialect=dialect)
+    curve = schedule.curve(context)
+    values, warnings = curve.values, list(curve.warnings)
+    if spec.whole:
+        values = np.trunc(values)
+    low = -math.inf if spec.low is None else spec.low
+    high = math.inf if spec.high is None else spec.high
+    outside = np.flatnonzero((values < low) | (values > high))
+    if outside.size and dialect != NATIVE and name in CLAMPED_BY_DEFORUM:
+        values = np.clip(values, low, high)
+        warnings.append(f"{name}: {outside.size} of {context.frames} frames were outside {low:g} to {high:g} and set to the nearest")
+    elif outside.size:
+        frame = int(outside[0])
+        sentence = f"{values[frame]:g} at frame {frame} is not allowed; it takes {spec.allowed()}"
+        raise FlipbookError(Problem(sentence, field=name))
+    return values, warnings
+
+
+def _lacking(
+    settings: Keyframed,
+    numbers: Mapping[str, Numbers],
+    words: Mapping[str, tuple[str, ...]],
+    capabilities: Capabilities,
+) -> Iterable[Problem]:
+    for name in ("width", "height"):
+        value, unit = getattr(settings, name), capabilities.multiple_of
+        if value % unit:
+            yield Problem(f"{value} does not fit this engine; it takes multiples of {unit}", field=name)
+    for name, have in (("sampler", capabilities.samplers), ("scheduler", capabilities.schedulers)):
+        known = {word.lower() for word in have}
+        for word in sorted({w for w in words[name] if w.lower() not in known}):
+            choices = ", ".join(have)
+            yield Problem(f'"{word}" is not a {name} of this engine; it has {choices}', field=name)
+    if not capabilities.subseed and np.any(numbers["subseed_strength"] > 0):
+        yield Problem("this engine has no subseeds; 0 leaves them off", field="subseed_strength")
+    sharpening = numbers["sharpen_amount"] > 0
+    even = np.flatnonzero(sharpening & (numbers["sharpen_kernel"] % 2 == 0))
+    if even.size:
+        value = int(numbers["sharpen_kernel"][even[0]])
+        yield Problem(f"{value} at frame {even[0]} is even; it takes odd sizes such as 5", field="sharpen_kernel")
