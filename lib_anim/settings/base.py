@@ -14,6 +14,9 @@ from lib_anim.settings.fields import KEY, NATIVE, Spec, problems_of
 VERSION = 1
 """Of the JSON form. A later version reads older ones through named migrations."""
 
+DEFORUM_KEYS = "deforum"
+"""The entry of `extra` that holds the keys of a Deforum file which reach no setting."""
+
 S = TypeVar("S", bound="Settings")
 
 
@@ -85,7 +88,7 @@ def to_json(settings: Settings) -> dict[str, Any]:
     head: dict[str, Any] = {"kind": settings.kind, "version": VERSION}
     if settings.dialect != NATIVE:
         head["dialect"] = settings.dialect
-    return {**head, **values, **settings.extra}
+    return {**head, **values, **{key: value for key, value in settings.extra.items() if key not in values}}
 
 
 def from_json(cls: type[S], data: Mapping[str, Any]) -> tuple[S, tuple[str, ...]]:
@@ -101,7 +104,10 @@ def from_json(cls: type[S], data: Mapping[str, Any]) -> tuple[S, tuple[str, ...]
     extra = {k: v for k, v in data.items() if k not in known and k not in ("kind", "version", "dialect")}
     values = {k: v for k, v in data.items() if k in known}
     settings = cls(**values, dialect=data.get("dialect", NATIVE), extra=extra)
-    return settings, tuple(f"{unknown_key(cls, key).sentence}; it is kept but has no effect" for key in extra)
+    unknown = [key for key in extra if key != DEFORUM_KEYS]
+    return settings, tuple(
+        f"{unknown_key(cls, key).sentence}; it is kept but has no effect" for key in unknown
+    )
 
 
 def json_schema(cls: type[Settings]) -> dict[str, Any]:

@@ -30,8 +30,8 @@ class Wrong(ValueError):
 
 
 def shown(value: object) -> str:
-    """A value as it stands in an error sentence: quoted text, cut where it is long."""
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+    """A value as it stands in an error sentence: as in JSON, cut where it is long."""
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool | None) else str(value)
     return text if len(text) <= 80 else text[:77] + "…"
 
 
