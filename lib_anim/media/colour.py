@@ -1,0 +1,89 @@
+"""Colours between films and arrays: matrices, ranges and depths, tagged and converted alike both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, VideoReformatter
+
+from lib_anim.media.contract import Frame
+
+# Bit-exact, accurately rounded, chroma at full width: plain conversion is off by up to three steps.
+_BILINEAR, _FULL_CHROMA_OUT, _FULL_CHROMA_IN, _ACCURATE = 2, 0x2000, 0x4000, 0x40000
+_QUALITY = _BILINEAR | _FULL_CHROMA_OUT | _FULL_CHROMA_IN | _ACCURATE
+
+BT709 = 1
+"""H.273's number for BT.709 as primaries, transfer and matrix alike."""
+LIMITED = 1
+"""The library's number for limited (16-235) range."""
+_UNSPECIFIED = 2
+_PQ, _HLG = 16, 18
+_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
+"""H.273 matrix numbers to the scaler's: BT.709, FCC, BT.601 twice, SMPTE 240M, BT.2020 twice. Plain
+numbers, since the binding's names for them changed between versions."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a film's pictures are coded, and the way from them to uint8 RGB."""
+
+    alpha: bool
+    matrix: int
+    full_range: bool
+    transfer: int
+
+    @classmethod
+    def of(cls, picture: VideoFrame) -> Look:
+        """Read it from the first picture. An untagged film is BT.709 from 720 lines or 1280 columns
+        on, else BT.601, as players take it; range is limited unless tagged or a JPEG format."""
+        name = picture.format.name
+        matrix = int(picture.colorspace)
+        if matrix not in _MATRICES:
+            large = picture.height >= 720 or picture.width >= 1280
+            matrix = 1 if large else 6
+        full = int(picture.color_range) == 2 or name.startswith("yuvj")
+        alpha = name.startswith(("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya"))
+        return cls(alpha, matrix, full, int(picture.color_trc))
+
+    @property
+    def hdr(self) -> bool:
+        return self.transfer in (_PQ, _HLG)
+
+    def warnings(self, name: str) -> Iterator[str]:
+        """What the conversion changes beyond rounding."""
+        if self.hdr:
+            kind = "PQ" if self.transfer == _PQ else "HLG"
+            yield f"{name} is HDR ({kind}); it is tone-mapped to standard range: highlights are compressed."
+
+    def array(self, picture: VideoFrame) -> Frame:
+        """The picture as uint8 RGB (H, W, 3), or RGBA (H, W, 4) for a film with alpha."""
+        made = VideoReformatter().reformat(
+            picture,
+            format="rgba" if self.alpha else "rgb24",
+            src_colorspace=_MATRICES[self.matrix],
+            src_color_range=ColorRange.JPEG if self.full_range else ColorRange.MPEG,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=_QUALITY,
+        )
+        array: Frame = np.ascontiguousarray(made.to_ndarray())
+        return array
+
+
+def picture_from(frame: Frame, converter: VideoReformatter, pixel_format: str) -> VideoFrame:
+    """A frame in a codec's pixel format, BT.709 and limited range where that format is YUV."""
+    source = VideoFrame.from_ndarray(frame, format="rgba" if frame.shape[2] == 4 else "rgb24")
+    if pixel_format.startswith("yuv"):
+        made = converter.reformat(
+            source,
+            format=pixel_format,
+            dst_colorspace=_MATRICES[BT709],
+            src_color_range=ColorRange.JPEG,
+            dst_color_range=ColorRange.MPEG,
+            interpolation=_QUALITY,
+        )
+    else:
+        made = converter.reformat(source, format=pixel_format)
+    return made

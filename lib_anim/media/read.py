@@ -1,0 +1,135 @@
+"""Opens anything that holds frames: films, animations, folders of pictures, single pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+import numpy as np
+
+from lib_anim.errors import FlipbookError, Problem
+from lib_anim.media.contract import Frame, SourceInfo
+from lib_anim.media.pictures import PictureFolder
+from lib_anim.media.rates import parse_rate, pick_frames
+from lib_anim.media.video import VideoReader
+
+PICTURE_RATE = Fraction(24)
+"""Frames per second of a folder of pictures, unless the caller gives another rate."""
+
+
+class Reader(Protocol):
+    """Numbered pictures of one size, as the readers of each kind of file offer them."""
+
+    width: int
+    height: int
+    alpha: bool
+
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def frames_from(self, number: int) -> Iterator[Frame]: ...
+
+    def read(self, number: int) -> Frame: ...
+
+    def close(self) -> None: ...
+
+
+class Source:
+    """Frames in order, any number of times: which picture each one shows is decided at opening."""
+
+    def __init__(self, reader: Reader, picks: np.ndarray, rate: Fraction, audio: bool) -> None:
+        self._reader = reader
+        self._picks = picks
+        self.info = SourceInfo(
+            width=reader.width,
+            height=reader.height,
+            rate=rate,
+            frames=len(picks),
+            alpha=reader.alpha,
+            audio=audio,
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self._reader.warnings
+
+    def __len__(self) -> int:
+        return len(self._picks)
+
+    def __getitem__(self, index: int) -> Frame:
+        if not 0 <= index < len(self._picks):
+            raise IndexError(f"frame {index} of {len(self._picks)}")
+        return self._reader.read(int(self._picks[index]))
+
+    def __iter__(self) -> Iterator[Frame]:
+        frames = self._reader.frames_from(int(self._picks[0]))
+        at = int(self._picks[0])
+        frame = next(frames)
+        try:
+            for pick in self._picks:
+                while at < pick:
+                    frame = next(frames)
+                    at += 1
+                yield frame.copy()
+        finally:
+            frames.close()  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_source(
+    path: Path | str,
+    *,
+    rate: Fraction | int | float | str | None = None,
+    start: int = 0,
+    stop: int | None = None,
+    every: int = 1,
+) -> Source:
+    """Open a film, an animation, a folder of pictures or one picture as a source of frames.
+
+    `start`, `stop` and `every` choose frames at the source's own rate, like a slice; the length in
+    seconds of what is chosen stays. `rate` then resamples a film by time to that rate, its length
+    kept to within one frame; for pictures without time it says how fast they are shown.
+    Raises NotFound or FlipbookError naming the file or the argument.
+    """
+    wanted = None if rate is None else parse_rate(rate)
+    place = Path(path)
+    if place.is_dir():
+        reader: Reader = PictureFolder(place)
+        own, slots, audio = wanted or PICTURE_RATE, np.arange(len(reader)), False
+    else:
+        film = VideoReader(place)
+        reader, own, slots, audio = film, film.rate, film.slots, film.audio
+    chosen = _chosen(slots, start, stop, every)
+    timed = own if place.is_dir() else own / every
+    if wanted is not None and not place.is_dir():
+        chosen, timed = chosen[pick_frames(len(chosen), timed, wanted)], wanted
+    return Source(reader, chosen, timed, audio)
+
+
+def _chosen(slots: np.ndarray, start: int, stop: int | None, every: int) -> np.ndarray:
+    last = len(slots) if stop is None else stop
+    if every < 1:
+        raise FlipbookError(Problem(f"{every} is no step; give 1 or more.", "every"))
+    if not 0 <= start < min(last, len(slots)) or last > len(slots):
+        raise FlipbookError(
+            Problem(
+                f"frames {start} to {last} do not lie within the source, which has {len(slots)} frames.",
+                "range",
+            )
+        )
+    return slots[start:last:every]

@@ -1,0 +1,296 @@
+"""Reads films with PyAV: every picture by its timestamp, from any place, each exactly once."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from lib_anim.errors import FlipbookError, Problem
+from lib_anim.media import colour
+from lib_anim.media.container import check_size, film_stream, open_input, unreadable
+from lib_anim.media.contract import Frame
+from lib_anim.media.rates import grid
+
+MOST_DAMAGED = 0.25
+"""Share of damaged pictures up to which a film is still read; they show the picture before them."""
+
+_INDEXED = ("mov", "matroska", "webm")
+"""Containers whose packets each hold one picture with its own timestamp. The others are decoded once
+to learn how many pictures they hold."""
+
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
+_READ_AHEAD = 48
+"""Pictures that the cursor decodes forward rather than seek."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """Which pictures a film holds, in order of display."""
+
+    ticks: tuple[int, ...]
+    """Timestamps, ascending, in units of `base` seconds."""
+    keys: tuple[int, ...]
+    """Timestamps of the pictures at which decoding can begin, ascending."""
+    base: Fraction
+    end: Fraction
+    """Seconds from the first picture's start to the last one's end."""
+
+
+class Decoder:
+    """One open file that decodes one video stream, in order of display."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.container: InputContainer = open_input(path)
+        try:
+            stream = film_stream(self.container)
+            if stream is None:
+                raise FlipbookError(Problem(f"{path.name} holds no film, only sound or text.", "file"))
+            self.stream: VideoStream = stream
+            self._context: Any = self.stream.codec_context
+            if self.has_hidden_alpha:
+                # FFmpeg's own VP8 and VP9 decoders drop the alpha channel.
+                self._context = av.CodecContext.create(_ALPHA_DECODERS[self._context.codec.name], "r")
+                self._context.extradata = self.stream.codec_context.extradata
+            self._context.thread_type = "AUTO"
+            # Damaged pictures then raise here and are held, instead of being painted from neighbours
+            # that differ with the place where decoding began.
+            self._context.options = {"err_detect": "explode"}
+        except BaseException:
+            self.container.close()
+            raise
+        self.broken = 0
+
+    @property
+    def has_hidden_alpha(self) -> bool:
+        """Whether a WebM file carries transparency beside its pictures."""
+        context = self.stream.codec_context
+        return context.codec.name in _ALPHA_DECODERS and self.stream.metadata.get("alpha_mode") == "1"
+
+    def pictures(self) -> Iterator[VideoFrame]:
+        """Decoded pictures from where the file stands; broken packets are counted and passed over."""
+        try:
+            for packet in self.container.demux(self.stream):
+                try:
+                    yield from self._context.decode(packet if packet.size else None)
+                except av.error.EOFError:
+                    return
+                except av.error.FFmpegError:
+                    self.broken += 1
+        except av.error.FFmpegError:
+            self.broken += 1
+
+    def seek(self, tick: int) -> None:
+        """Stand at the last point before or at `tick` from which decoding can begin."""
+        self.container.seek(tick, stream=self.stream, backward=True)
+        self._context.flush_buffers()
+
+    def __enter__(self) -> Decoder:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.container.close()
+
+
+def index_film(path: Path) -> Index:
+    """List a film's pictures. Reads the whole file once; decodes it only when its packets do not say."""
+    with Decoder(path) as decoder:
+        base = Fraction(decoder.stream.time_base or Fraction(1, 1000))
+        names = decoder.container.format.name.split(",")
+        listed = _packets(decoder) if any(n in _INDEXED for n in names) else None
+    ticks, keys, lasts = listed if listed is not None else _decoded(path)
+    if not ticks:
+        raise unreadable(path, ValueError("no picture could be decoded"))
+    order = sorted(ticks)
+    check_size(path, 1, 1, len(order))
+    last = lasts if lasts > 0 else (order[-1] - order[0]) // max(1, len(order) - 1)
+    return Index(tuple(order), tuple(sorted(keys)), base, (order[-1] - order[0] + last) * base)
+
+
+def _packets(decoder: Decoder) -> tuple[set[int], set[int], int] | None:
+    """Timestamps, keys and the last picture's duration from the packets; None when one has no time."""
+    ticks: set[int] = set()
+    keys: set[int] = set()
+    last, duration = -(2**62), 0
+    try:
+        for packet in decoder.container.demux(decoder.stream):
+            if not packet.size or packet.is_discard:
+                continue
+            if packet.pts is None:
+                return None
+            ticks.add(packet.pts)
+            if packet.is_keyframe:
+                keys.add(packet.pts)
+            if packet.pts > last:
+                last, duration = packet.pts, int(packet.duration or 0)
+    except av.error.FFmpegError:
+        decoder.broken += 1
+    return ticks, keys, duration
+
+
+def _decoded(path: Path) -> tuple[set[int], set[int], int]:
+    """The same from decoded pictures. Keys stay empty: such films are read from their start."""
+    with Decoder(path) as decoder:
+        return {frame.pts for frame in decoder.pictures() if frame.pts is not None}, set(), 0
+
+
+class VideoReader:
+    """The pictures of a film, numbered in order of display.
+
+    `width` and `height` are after rotation. `rate` is the film's own; `slots[i]` is the picture that
+    its i-th frame shows, which is picture i unless the rate varies.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.index = index_film(path)
+        self._numbers = {tick: number for number, tick in enumerate(self.index.ticks)}
+        self._missing: set[int] = set()
+        self._cursor: tuple[int, Iterator[Frame]] | None = None
+        first = self._first_picture()
+        self._look = colour.Look.of(first)
+        self.alpha = self._look.alpha
+        self.rotation = int(getattr(first, "rotation", 0)) % 360
+        turned = self.rotation in (90, 270)
+        self.width, self.height = (first.height, first.width) if turned else (first.width, first.height)
+        with Decoder(path) as decoder:
+            stream = decoder.stream
+            hints = [stream.average_rate, stream.guessed_rate, stream.base_rate]
+            self.audio = bool(decoder.container.streams.audio)
+        self.rate, self.slots = grid(self.index.ticks, self.index.base, self.index.end, hints)
+        self.variable = len(self.slots) != len(self.index.ticks) or bool(
+            (self.slots != np.arange(len(self.slots))).any()
+        )
+
+    def _first_picture(self) -> VideoFrame:
+        with Decoder(self.path) as decoder:
+            check_size(self.path, decoder.stream.width, decoder.stream.height)
+            for frame in decoder.pictures():
+                check_size(self.path, frame.width, frame.height)
+                return frame
+        raise unreadable(self.path, ValueError("no picture could be decoded"))
+
+    def __len__(self) -> int:
+        return len(self.index.ticks)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was repaired or converted so far."""
+        found = list(self._look.warnings(self.path.name))
+        if self.variable:
+            found.append(
+                f"{self.path.name} has a variable frame rate; it is read by its timestamps "
+                f"at {self.rate} frames per second."
+            )
+        if self._missing:
+            found.append(
+                f"{self.path.name}: {len(self._missing)} of {len(self)} pictures are damaged "
+                f"and show a neighbour; the first is number {min(self._missing)}."
+            )
+        return tuple(found)
+
+    def frames_from(self, number: int) -> Iterator[Frame]:
+        """Every picture from `number` on. A damaged one shows the one before it, at the start the next."""
+        return self._repaired(self._decoded_from(number), number)
+
+    def read(self, number: int) -> Frame:
+        """One picture; reading on in order does not start over."""
+        if self._cursor is not None and self._cursor[0] <= number < self._cursor[0] + _READ_AHEAD:
+            at, frames = self._cursor
+        else:
+            self.close()
+            at, frames = number, self.frames_from(number)
+        self._cursor = None
+        for _ in range(at, number):
+            next(frames)
+        frame = next(frames)
+        self._cursor = (number + 1, frames)
+        return frame
+
+    def close(self) -> None:
+        """Let go of the file. Reading again opens it again."""
+        if self._cursor is not None:
+            cursor, self._cursor = self._cursor[1], None
+            cursor.close()  # type: ignore[attr-defined]
+
+    def _decoded_from(self, number: int) -> Iterator[tuple[int, VideoFrame]]:
+        """Numbered pictures; the first is at or before `number` unless the film has none there."""
+        tick = self.index.ticks[number]
+        keys = self.index.keys[: bisect_right(self.index.keys, tick)]
+        for key in reversed(keys):
+            if self._numbers[key] == 0:
+                break
+            with Decoder(self.path) as decoder:
+                decoder.seek(key)
+                pictures = self._numbered(decoder)
+                head = next(pictures, None)
+                # A start whose own picture is lost would paint what follows from nothing.
+                if head is not None and head[0] <= self._numbers[key]:
+                    yield head
+                    yield from pictures
+                    return
+        with Decoder(self.path) as decoder:
+            yield from self._numbered(decoder)
+
+    def _numbered(self, decoder: Decoder) -> Iterator[tuple[int, VideoFrame]]:
+        for frame in decoder.pictures():
+            number = self._numbers.get(frame.pts) if frame.pts is not None else None
+            if number is not None:
+                yield number, frame
+
+    def _repaired(self, pictures: Iterator[tuple[int, VideoFrame]], start: int) -> Iterator[Frame]:
+        expected = start
+        before: VideoFrame | None = None
+        for number, picture in pictures:
+            if number < expected:
+                before = picture
+                continue
+            if number > expected:
+                held = self._array(before if before is not None else picture)
+                for lost in range(expected, number):
+                    self._lose(lost)
+                    yield held.copy()
+            yield self._array(picture)
+            before, expected = picture, number + 1
+        for lost in range(expected, len(self)):
+            self._lose(lost)
+            if before is None:
+                raise unreadable(self.path, ValueError("no picture could be decoded"))
+            yield self._array(before)
+
+    def _lose(self, number: int) -> None:
+        self._missing.add(number)
+        if len(self._missing) > max(2, MOST_DAMAGED * len(self)):
+            raise FlipbookError(
+                Problem(
+                    f"{self.path.name}: more than {MOST_DAMAGED:.0%} of {len(self)} pictures are damaged; "
+                    "get the film again, or cut the damaged part away.",
+                    "file",
+                )
+            )
+
+    def _array(self, picture: VideoFrame) -> Frame:
+        array = self._look.array(picture)
+        if self.rotation:
+            array = np.ascontiguousarray(np.rot90(array, self.rotation // 90))
+        if array.shape[:2] != (self.height, self.width):
+            raise FlipbookError(
+                Problem(
+                    f"{self.path.name} changes size to {array.shape[1]} x {array.shape[0]} part of the way; "
+                    "films of one size are read. Export it again at one size.",
+                    "file",
+                )
+            )
+        return array
