@@ -1,0 +1,103 @@
+"""A trivial engine that needs no weights: a checkerboard that says what it was asked for."""
+
+from __future__ import annotations
+
+import hashlib
+
+import cv2
+import numpy as np
+
+from lib_anim import __version__
+from lib_anim.engines.contract import Capabilities, OnStep, Picture, StillRequest
+from lib_anim.engines.request import check
+from lib_anim.engines.samplers import SAMPLERS
+from lib_anim.engines.sigmas import SPACINGS
+
+SQUARES = 8
+"""Squares along the shorter side."""
+
+
+class CheckerEngine:
+    """Paints prompt hash, seed, denoising and steps on a checkerboard in colours of the prompt.
+
+    For previews, load tests and tests of pipelines. An init picture is mixed in by 1 − denoising, a mask
+    keeps what it does not repaint. Every value that it draws changes the picture; the rest is ignored.
+    """
+
+    @property
+    def name(self) -> str:
+        return "checker"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            samplers=tuple(SAMPLERS),
+            schedulers=("Automatic", *SPACINGS),
+            multiple_of=1,
+            inpaint=True,
+            native_size=256,
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        return f"checker engine {__version__}, opencv {cv2.__version__}"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return ()
+
+    def still(self, request: StillRequest, on_step: OnStep | None = None) -> Picture:
+        """One picture; see `Engine.still`. `on_step` is called once per step, as if there were some."""
+        check(request, self.capabilities)
+        for step in range(request.steps if on_step is not None else 0):
+            assert on_step is not None
+            on_step(step + 1, request.steps)
+        picture = _write(_board(request), request)
+        if request.init is None:
+            return picture
+        picture = request.init * np.float32(1 - request.denoising) + picture * np.float32(request.denoising)
+        if request.mask is not None:
+            mask = request.mask
+            if request.mask_blur > 0:
+                mask = cv2.GaussianBlur(mask, (0, 0), request.mask_blur).astype(np.float32, copy=False)
+            mask = mask[..., None]
+            picture = request.init * (1 - mask) + picture * mask
+        return np.clip(picture, 0, 1).astype(np.float32, copy=False)
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def _digest(request: StillRequest) -> bytes:
+    return hashlib.sha256(f"{request.prompt}\0{request.negative}".encode()).digest()
+
+
+def _board(request: StillRequest) -> Picture:
+    """Checkerboard of a light and a dark colour that the prompt's hash chooses; the seed shifts it."""
+    digest = _digest(request)
+    colours = np.frombuffer(digest, np.uint8, 6).reshape(2, 3).astype(np.float32) / 255
+    colours = colours * np.float32(0.4) + np.array([[0.0], [0.6]], np.float32)
+    side = max(1, min(request.width, request.height) // SQUARES)
+    rows = (np.arange(request.height) + request.seed % (2 * side)) // side
+    columns = np.arange(request.width) // side
+    board: Picture = colours[(rows[:, None] + columns[None, :]) % 2]
+    return board
+
+
+def _write(board: Picture, request: StillRequest) -> Picture:
+    """The request's words in white with a black edge, sized to the picture."""
+    lines = (
+        f"#{_digest(request).hex()[:6]}",
+        f"seed {request.seed}",
+        f"denoise {request.denoising if request.init is not None else 1:.3f}",
+        f"steps {request.steps}",
+    )
+    scale = request.width / 256 * 0.8
+    text = np.zeros(board.shape[:2], np.uint8)
+    for i, line in enumerate(lines):
+        at = (round(8 * scale), round((i + 1) * 30 * scale))
+        cv2.putText(text, line, at, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, max(1, round(1.5 * scale)))
+    reach = 2 * max(1, round(2 * scale)) + 1
+    board[cv2.dilate(text, np.ones((reach, reach), np.uint8)) > 0] = 0
+    board[text > 127] = 1
+    return board

@@ -1,0 +1,75 @@
+"""Pictures to latents and back through the autoencoder; half precision that overflows is tried in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor
+
+from lib_anim.engines.contract import Picture
+from lib_anim.errors import FlipbookError, Problem
+
+
+class Codec:
+    """One autoencoder and its scale."""
+
+    def __init__(self, vae: AutoencoderKL, warn: Callable[[str], None]) -> None:
+        self._vae = vae
+        self._warn = warn
+        self._scale = float(vae.config.scaling_factor)
+
+    @property
+    def factor(self) -> int:
+        """Pixels per latent along a side."""
+        return int(2 ** (len(self._vae.config.block_out_channels) - 1))
+
+    def encode(self, picture: Picture, seed: int) -> Tensor:
+        """(1, C, H/f, W/f) float32: a sample of the posterior whose noise is drawn from `seed`.
+
+        The WebUI samples too, from a generator left over from the run before; when the same seed ran
+        before, that is a fresh generator of this seed, which is what is drawn here. Sampling: Kingma &
+        Welling 2014, eq. 10.
+        """
+        pixels = torch.from_numpy(np.array(picture, np.float32)).permute(2, 0, 1)[None] * 2 - 1
+
+        def run() -> Tensor:
+            posterior = self._vae.encode(pixels.to(self._vae.device, self._vae.dtype)).latent_dist
+            noise = torch.randn(posterior.mean.shape[1:], generator=torch.Generator().manual_seed(seed))
+            latents: Tensor = posterior.mean.float() + posterior.std.float() * noise.to(self._vae.device)
+            return latents * self._scale
+
+        return self._finite(run, "encoding")
+
+    def decode(self, latents: Tensor) -> Picture:
+        """float32 (H, W, 3) in [0, 1] from (1, C, h, w)."""
+
+        def run() -> Tensor:
+            pixels: Tensor = self._vae.decode((latents / self._scale).to(self._vae.dtype), return_dict=False)[
+                0
+            ]
+            return pixels.float()
+
+        pixels = self._finite(run, "decoding")
+        picture = (pixels[0].permute(1, 2, 0) * 0.5 + 0.5).clamp(0, 1)
+        return np.ascontiguousarray(picture.cpu().numpy())
+
+    def _finite(self, run: Callable[[], Tensor], what: str) -> Tensor:
+        """`run`'s result; when it is not finite, again in float32, where the autoencoder then stays."""
+        result = run()
+        if bool(result.isfinite().all()):
+            return result
+        if self._vae.dtype != torch.float32:
+            self._vae.float()
+            self._warn(f"The VAE overflowed in half precision while {what}; it now works in float32.")
+            result = run()
+            if bool(result.isfinite().all()):
+                return result
+        raise FlipbookError(
+            Problem(
+                f"{what} gave values that are no numbers: the latents or the VAE's weights are broken.",
+                field="vae",
+            )
+        )

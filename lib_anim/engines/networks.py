@@ -1,0 +1,168 @@
+"""Builds diffusers' and transformers' networks from a recognised checkpoint and fills in its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.loaders.single_file_utils import (
+    convert_ldm_unet_checkpoint,
+    convert_ldm_vae_checkpoint,
+    convert_open_clip_checkpoint,
+)
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+from lib_anim.errors import FlipbookError, Problem
+from lib_anim.models.checkpoint import VAE, Checkpoint, TextShape, UNetShape, VAEShape
+from lib_anim.models.header import read_header
+
+
+@dataclass(frozen=True)
+class Networks:
+    """A checkpoint's networks, in evaluation mode on one device."""
+
+    unet: UNet2DConditionModel
+    vae: AutoencoderKL
+    text: tuple[nn.Module, ...]
+    alphas: Tensor
+    """(T,) float32 on the CPU: cumulative products of the training schedule."""
+
+
+def load_networks(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Networks:
+    """Reads the file once and returns its networks on `device` in `dtype`.
+
+    Raises FlipbookError when it brings no autoencoder or when names or values do not fit.
+    """
+    if checkpoint.vae is None:
+        raise FlipbookError(Problem(f"{checkpoint.path.name} brings no VAE; use a file with one."))
+    weights = read_weights(checkpoint.path)
+    unet = build_unet(checkpoint.unet)
+    fill(unet, convert_ldm_unet_checkpoint(weights, dict(unet.config)), checkpoint.path, "UNet", dtype)
+    vae = build_vae(checkpoint.vae)
+    fill(vae, vae_weights(weights, vae, VAE), checkpoint.path, "VAE", dtype)
+    text = tuple(_load_text(shape, weights, checkpoint.path, dtype) for shape in checkpoint.text)
+    alphas = _alphas(checkpoint, weights)
+    for network in (unet, vae, *text):
+        network.requires_grad_(False).eval().to(device=device)
+    return Networks(unet, vae, text, alphas)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Every tensor of a .safetensors file, on the CPU; the header is checked first, for its sentences."""
+    read_header(path)
+    try:
+        weights: dict[str, Tensor] = load_file(path)
+    except SafetensorError as error:
+        raise FlipbookError(Problem(f"{path.name} cannot be read: {error}.")) from error
+    return weights
+
+
+def fill(
+    network: nn.Module, weights: Mapping[str, Tensor], path: Path, part: str, dtype: torch.dtype
+) -> None:
+    """Puts every one of `weights` into `network` in `dtype`; FlipbookError names one that does not fit."""
+    expected = network.state_dict()
+    missing = [k for k in expected if k not in weights and not k.endswith("position_ids")]
+    wrong = [k for k, v in weights.items() if k in expected and expected[k].shape != v.shape]
+    if missing or wrong:
+        name = (missing or wrong)[0]
+        what = "is missing" if missing else f"has shape {tuple(weights[name].shape)}"
+        raise FlipbookError(Problem(f"{path.name}: the {part} does not fit; {name} {what}."))
+    own = {k: weights[k].to(dtype) for k in expected if k in weights}
+    network.load_state_dict(own, strict=False, assign=True)
+
+
+def build_unet(shape: UNetShape) -> UNet2DConditionModel:
+    """A UNet of this shape on the meta device, in diffusers' naming: its weights come with `fill`."""
+    # diffusers gives the middle the last level's depth, also where that level has no attention.
+    depths = (*shape.depths[:-1], shape.depths[-1] or shape.mid_depth)
+    kinds = ["CrossAttn" if depth else "" for depth in shape.depths]
+    with torch.device("meta"):
+        return UNet2DConditionModel(
+            in_channels=shape.in_channels,
+            out_channels=shape.out_channels,
+            block_out_channels=shape.channels,
+            layers_per_block=shape.layers,
+            down_block_types=tuple(f"{kind}DownBlock2D" for kind in kinds),
+            mid_block_type="UNetMidBlock2DCrossAttn",
+            up_block_types=tuple(f"{kind}UpBlock2D" for kind in reversed(kinds)),
+            transformer_layers_per_block=tuple(depth or 1 for depth in depths),
+            cross_attention_dim=shape.context,
+            attention_head_dim=shape.heads,
+            use_linear_projection=shape.linear_projection,
+            norm_num_groups=shape.norm_groups,
+            norm_eps=shape.norm_eps,
+            addition_embed_type="text_time" if shape.vector else None,
+            addition_time_embed_dim=shape.size_embedding or None,
+            projection_class_embeddings_input_dim=shape.vector or None,
+        )
+
+
+def build_vae(shape: VAEShape) -> AutoencoderKL:
+    """An autoencoder of this shape on the meta device."""
+    levels = len(shape.channels)
+    with torch.device("meta"):
+        return AutoencoderKL(
+            in_channels=3,
+            out_channels=3,
+            down_block_types=("DownEncoderBlock2D",) * levels,
+            up_block_types=("UpDecoderBlock2D",) * levels,
+            block_out_channels=shape.channels,
+            layers_per_block=shape.layers,
+            latent_channels=shape.latent_channels,
+            norm_num_groups=shape.norm_groups,
+            scaling_factor=shape.scale,
+        )
+
+
+def vae_weights(weights: Mapping[str, Tensor], vae: AutoencoderKL, prefix: str) -> dict[str, Tensor]:
+    """The autoencoder's weights under `prefix` in diffusers' naming."""
+    own = {VAE + k[len(prefix) :]: v for k, v in weights.items() if k.startswith(prefix)}
+    converted: dict[str, Tensor] = convert_ldm_vae_checkpoint(own, dict(vae.config))
+    return converted
+
+
+def _load_text(shape: TextShape, weights: Mapping[str, Tensor], path: Path, dtype: torch.dtype) -> nn.Module:
+    """One CLIP text model with its weights."""
+    config = CLIPTextConfig(
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.width,
+        intermediate_size=shape.hidden,
+        projection_dim=shape.projection or shape.width,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        max_position_embeddings=shape.positions,
+        hidden_act=shape.activation,
+        # The pooled vector is read at the highest token id, as OpenAI's and open_clip's code do.
+        eos_token_id=2,
+    )
+    # Built with values, not on the meta device: it holds buffers that no file brings.
+    model: nn.Module = (CLIPTextModelWithProjection if shape.projection else CLIPTextModel)(config)
+    if shape.layout == "open_clip":
+        renamed = convert_open_clip_checkpoint(model, dict(weights), prefix=shape.prefix)
+    else:
+        renamed = {k[len(shape.prefix) :]: v for k, v in weights.items() if k.startswith(shape.prefix)}
+    if not any(k.startswith("text_model.") for k in model.state_dict()):
+        renamed = {k.removeprefix("text_model."): v for k, v in renamed.items()}
+    fill(model, renamed, path, "text encoder", dtype)
+    return model
+
+
+def _alphas(checkpoint: Checkpoint, weights: Mapping[str, Tensor]) -> Tensor:
+    """Cumulative alphas: the file's own, else the scaled-linear schedule of latent diffusion.
+
+    β_t = (√β_1 + (t−1)/(T−1)·(√β_T − √β_1))², ᾱ_t = Π(1 − β_s): Ho et al. 2020 eq. 4 with the betas of
+    Rombach et al. 2022's code. A file's own `alphas_cumprod` counts, as in the WebUI.
+    """
+    own = weights.get("alphas_cumprod")
+    if own is not None:
+        return own.float()
+    steps, first, last = checkpoint.schedule
+    betas = torch.linspace(first**0.5, last**0.5, steps, dtype=torch.float64) ** 2
+    return torch.cumprod(1 - betas, 0).float()

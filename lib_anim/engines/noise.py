@@ -1,0 +1,79 @@
+"""The WebUI's random numbers: one generator per picture, first for its start, then for its steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class PictureNoise:
+    """Draws noise of one picture's latent shape (C, H, W), float32 on the CPU.
+
+    The first draw is the picture's start (`first`), later ones are its ancestral steps (`next`). Both come
+    from one CPU generator, so a seed means the same picture on every device.
+    """
+
+    shape: tuple[int, int, int]
+    seed: int
+    subseed: int = 0
+    subseed_strength: float = 0.0
+    resize_from: tuple[int, int] | None = None
+    """(width, height) in pixels whose noise is laid into the middle of this size."""
+    ancestral_delta: int = 0
+    """Added to the seed for the steps' noise ("Eta noise seed delta")."""
+
+    def __post_init__(self) -> None:
+        self._generator = torch.Generator().manual_seed(self.seed)
+
+    def first(self) -> Tensor:
+        """The start: the seed's noise, mixed with the subseed's, laid into the size asked for."""
+        shape = self.shape
+        if self.resize_from is not None:
+            width, height = self.resize_from
+            shape = (shape[0], height // 8, width // 8)
+        noise = _draw(self.seed, shape)
+        if self.subseed_strength:
+            noise = slerp(self.subseed_strength, noise, _draw(self.subseed, shape))
+        whole = torch.randn(self.shape, generator=self._generator)
+        noise = noise if shape == self.shape else _laid_into(whole, noise)
+        if self.ancestral_delta:
+            self._generator.manual_seed(self.seed + self.ancestral_delta)
+        return noise
+
+    def next(self) -> Tensor:
+        """The next step's noise; call `first` before."""
+        return torch.randn(self.shape, generator=self._generator)
+
+
+def _draw(seed: int, shape: tuple[int, ...]) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def slerp(weight: float, low: Tensor, high: Tensor) -> Tensor:
+    """Spherical interpolation (Shoemake 1985) of two noises (C, H, W), angle by angle along dimension 1.
+
+    The WebUI takes the angle between columns of each channel, which is kept for the same pictures.
+    Nearly parallel noises are mixed linearly, as there: with the weights the other way round.
+    """
+    cosine = (low / low.norm(dim=1, keepdim=True) * (high / high.norm(dim=1, keepdim=True))).sum(1)
+    if cosine.mean() > 0.9995:
+        return low * weight + high * (1 - weight)
+    angle = torch.acos(cosine)
+    a = torch.sin((1 - weight) * angle) / torch.sin(angle)
+    b = torch.sin(weight * angle) / torch.sin(angle)
+    return a.unsqueeze(1) * low + b.unsqueeze(1) * high
+
+
+def _laid_into(whole: Tensor, part: Tensor) -> Tensor:
+    """`whole` (C, H, W) with `part` in its middle, cropped where it is larger."""
+    result = whole.clone()
+    dy, dx = ((w - p) // 2 for w, p in zip(whole.shape[1:], part.shape[1:], strict=True))
+    # Offsets round towards minus infinity and sizes follow from them, so an odd rest keeps its side.
+    height = part.shape[1] + min(0, 2 * dy)
+    width = part.shape[2] + min(0, 2 * dx)
+    ty, tx, sy, sx = max(dy, 0), max(dx, 0), max(-dy, 0), max(-dx, 0)
+    result[:, ty : ty + height, tx : tx + width] = part[:, sy : sy + height, sx : sx + width]
+    return result

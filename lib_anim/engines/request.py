@@ -1,0 +1,68 @@
+"""Refuses, in sentences and before any work, what an engine cannot paint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lib_anim.engines.contract import Capabilities, StillRequest
+from lib_anim.errors import FlipbookError, Problem
+
+
+def check(request: StillRequest, can: Capabilities) -> None:
+    """Raises FlipbookError with every part of `request` that lies outside `can`."""
+    problems = [*_numbers(request, can), *_pictures(request), *_abilities(request, can)]
+    if problems:
+        raise FlipbookError(*problems)
+
+
+def _numbers(request: StillRequest, can: Capabilities) -> Iterator[Problem]:
+    for field in ("width", "height"):
+        value = getattr(request, field)
+        if value <= 0 or value % can.multiple_of:
+            yield Problem(f"{value} is no positive multiple of {can.multiple_of}.", field=field)
+    for field in ("seed", "subseed"):
+        if not 0 <= getattr(request, field) < 2**32:
+            yield Problem(f"{getattr(request, field)} is outside 0 … {2**32 - 1}.", field=field)
+    for field in ("denoising", "subseed_strength"):
+        if not 0 <= getattr(request, field) <= 1:
+            yield Problem(f"{getattr(request, field)} is outside 0 … 1.", field=field)
+    for field in ("steps", "clip_skip"):
+        if getattr(request, field) < 1:
+            yield Problem(f"{getattr(request, field)} is less than 1.", field=field)
+    for field in ("cfg_scale", "noise_multiplier", "mask_blur"):
+        if not np.isfinite(getattr(request, field)) or getattr(request, field) < 0:
+            yield Problem(f"{getattr(request, field)} is no number from 0 up.", field=field)
+
+
+def _pictures(request: StillRequest) -> Iterator[Problem]:
+    size = (request.height, request.width)
+    if request.init is not None and request.init.shape != (*size, 3):
+        yield Problem(f"has shape {request.init.shape}; the request asks for {(*size, 3)}.", field="init")
+    if request.mask is None:
+        return
+    if request.init is None:
+        yield Problem("needs an init picture: what it keeps comes from there.", field="mask")
+    if request.mask.shape != size:
+        yield Problem(f"has shape {request.mask.shape}; the request asks for {size}.", field="mask")
+
+
+def _abilities(request: StillRequest, can: Capabilities) -> Iterator[Problem]:
+    for field, known in (("sampler", can.samplers), ("scheduler", can.schedulers)):
+        value = getattr(request, field)
+        if value not in known:
+            yield Problem(
+                f'"{value}" is unknown to this engine; choose one of {", ".join(known)}.', field=field
+            )
+    if request.checkpoint is not None and request.checkpoint not in can.checkpoints:
+        yield Problem(f'"{request.checkpoint}" is unknown to this engine.', field="checkpoint")
+    for field, asked, able in (
+        ("mask", request.mask is not None, can.inpaint),
+        ("restore_faces", request.restore_faces, can.restore_faces),
+        ("tiling", request.tiling, can.tiling),
+        ("subseed_strength", request.subseed_strength > 0, can.subseed),
+        ("seed_resize_from", request.seed_resize_from is not None, can.subseed),
+    ):
+        if asked and not able:
+            yield Problem("this engine cannot do that.", field=field)

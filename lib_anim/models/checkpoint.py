@@ -1,0 +1,301 @@
+"""Recognises a single-file checkpoint in the original layout; its networks' sizes come from its shapes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml  # type: ignore[import-untyped]
+
+from lib_anim.errors import FlipbookError, Problem
+from lib_anim.models.header import Header, read_header
+
+Family = Literal["sd1", "sdxl"]
+
+UNET = "model.diffusion_model."
+VAE = "first_stage_model."
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetShape:
+    """What a UNet of the LDM family needs to be built, from the file's shapes."""
+
+    in_channels: int
+    """4; 9 for an inpainting checkpoint."""
+    out_channels: int
+    channels: tuple[int, ...]
+    """Width of each level, outermost first."""
+    layers: int
+    """Residual blocks per level on the way down."""
+    depths: tuple[int, ...]
+    """Transformer blocks at each level; 0 means no attention there."""
+    mid_depth: int
+    context: int
+    """Width of the text embedding."""
+    heads: tuple[int, ...]
+    linear_projection: bool
+    vector: int
+    """Width of the vector condition (SDXL's sizes and pooled text); 0 without one."""
+    size_embedding: int
+    norm_eps: float
+    norm_groups: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class VAEShape:
+    """What the autoencoder needs to be built."""
+
+    channels: tuple[int, ...]
+    layers: int
+    latent_channels: int
+    norm_groups: int
+    scale: float
+    """Factor from the autoencoder's latents to the UNet's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextShape:
+    """What one CLIP text model needs to be built."""
+
+    layout: Literal["transformers", "open_clip"]
+    prefix: str
+    vocabulary: int
+    positions: int
+    width: int
+    hidden: int
+    """Width inside the feed-forward layers."""
+    layers: int
+    heads: int
+    activation: str
+    projection: int
+    """Width of the pooled output; 0 without a projection."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A recognised file: its family and the sizes of its networks. No weights are held."""
+
+    path: Path
+    family: Family
+    title: str
+    unet: UNetShape
+    vae: VAEShape | None
+    """None when the file brings no autoencoder."""
+    text: tuple[TextShape, ...]
+    native_size: int
+    """Side in pixels; the file's `modelspec.resolution` where it states one."""
+    schedule: tuple[int, float, float]
+    """Training steps, first and last beta of the scaled-linear schedule."""
+    tokenizer: Path | None
+    """A folder of its own with vocab.json and merges.txt; None for CLIP's vocabulary."""
+    dtype: str
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Recognises `path` from its header.
+
+    Raises FlipbookError when it is no checkpoint of a known family, saying what it is instead.
+    """
+    header = read_header(path)
+    family = family_of(header)
+    if family is None:
+        raise FlipbookError(Problem(f"{path.name} is not a checkpoint that can paint here: {_what(header)}."))
+    constants = json.loads(files("lib_anim.models").joinpath(f"configs/{family}.json").read_text("utf-8"))
+    try:
+        unet = _unet(header, constants["unet"])
+        tokenizer = _tokenizer_beside(path)
+        text = tuple(_text(header, t | _told_by(tokenizer)) for t in constants["text"])
+        vae = _vae(header, constants)
+    except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
+        raise FlipbookError(
+            Problem(
+                f"{path.name} looks like {constants['title']}, but a part is missing or misshapen ({error})."
+            )
+        ) from error
+    s = constants["schedule"]
+    return Checkpoint(
+        path=path,
+        family=family,
+        title=constants["title"],
+        unet=unet,
+        vae=vae,
+        text=text,
+        native_size=_native_size(header, constants["native_size"]),
+        schedule=(s["steps"], s["beta_start"], s["beta_end"]),
+        tokenizer=tokenizer,
+        dtype=header.tensors[UNET + "input_blocks.0.0.weight"].dtype,
+    )
+
+
+def family_of(header: Header) -> Family | None:
+    """`sd1` or `sdxl` for a whole checkpoint in the original layout, None for anything else."""
+    if UNET + "input_blocks.0.0.weight" not in header.tensors:
+        return None
+    if header.under("conditioner.embedders.1.model.") and header.under(
+        "conditioner.embedders.0.transformer."
+    ):
+        return "sdxl"
+    if header.under("cond_stage_model.transformer."):
+        return "sd1"
+    return None
+
+
+def _what(header: Header) -> str:
+    """What a file that is no SD 1.x or SDXL checkpoint looks like, for a sentence."""
+    signs: tuple[tuple[str, Callable[[str], bool]], ...] = (
+        ("it is a Stable Diffusion 2.x checkpoint", lambda k: k.startswith("cond_stage_model.model.")),
+        ("it is an SDXL refiner", lambda k: k.startswith("conditioner.embedders.0.model.")),
+        ("it is a Stable Diffusion 3 or Flux model", lambda k: "joint_blocks." in k or "double_blocks." in k),
+        ("it is a motion module", lambda k: "motion_modules." in k or "temporal_transformer" in k),
+        ("it is a LoRA", lambda k: ".lora_" in k or "lora_A" in k),
+        ("it is a ControlNet", lambda k: "input_hint_block" in k or k.startswith("control_model.")),
+        ("it holds a UNet without a text encoder", lambda k: k.startswith((UNET, "down_blocks."))),
+        ("it is a VAE", lambda k: "decoder.conv_in" in k),
+        ("it is a textual inversion", lambda k: k in ("emb_params", "clip_l", "clip_g", "string_to_param")),
+    )
+    for sentence, sign in signs:
+        if any(sign(key) for key in header.tensors):
+            return sentence
+    return f"none of its {len(header.tensors)} tensors has a name of an SD 1.x or SDXL checkpoint"
+
+
+def _unet(header: Header, constants: dict[str, Any]) -> UNetShape:
+    """Sizes of the UNet: openaimodel.py's layout of input_blocks, one block per layer or downsampling."""
+    blocks = 1 + max(int(k[len(UNET) :].split(".")[1]) for k in header.under(UNET + "input_blocks."))
+    downs = [i for i in range(1, blocks) if UNET + f"input_blocks.{i}.0.op.weight" in header.tensors]
+    layers = (downs[0] if downs else blocks) - 1
+    levels = len(downs) + 1
+    starts = [1 + level * (layers + 1) for level in range(levels)]
+    if downs != [start - 1 for start in starts[1:]] or blocks != levels * (layers + 1):
+        raise ValueError("its levels have unequal numbers of layers")
+    channels = tuple(header.shape(UNET + f"input_blocks.{i}.0.out_layers.3.weight")[0] for i in starts)
+    depths = tuple(_depth(header, UNET + f"input_blocks.{i}.1.") for i in starts)
+    first = header.shape(UNET + "input_blocks.0.0.weight")
+    middle = UNET + "middle_block.1."
+    heads = tuple(constants.get("heads") or width // constants["head_size"] or 1 for width in channels)
+    vector = UNET + "label_emb.0.0.weight"
+    return UNetShape(
+        in_channels=first[1],
+        out_channels=header.shape(UNET + "out.2.weight")[0],
+        channels=channels,
+        layers=layers,
+        depths=depths,
+        mid_depth=_depth(header, middle),
+        context=header.shape(middle + "transformer_blocks.0.attn2.to_k.weight")[1],
+        heads=heads,
+        linear_projection=len(header.shape(middle + "proj_in.weight")) == 2,
+        vector=header.shape(vector)[1] if vector in header.tensors else 0,
+        size_embedding=constants.get("size_embedding", 0),
+        norm_eps=constants["norm_eps"],
+        norm_groups=constants["norm_groups"],
+    )
+
+
+def _depth(header: Header, prefix: str) -> int:
+    """Number of transformer blocks under `prefix`."""
+    found = header.under(prefix + "transformer_blocks.")
+    return len({key[len(prefix) :].split(".")[1] for key in found})
+
+
+def _vae(header: Header, constants: dict[str, Any]) -> VAEShape | None:
+    if not header.under(VAE + "decoder."):
+        return None
+    return vae_shape(header, VAE, constants["vae"]["norm_groups"], constants["latent_scale"])
+
+
+def vae_shape(header: Header, prefix: str, norm_groups: int, scale: float) -> VAEShape:
+    """Sizes of the autoencoder whose names start with `prefix`; KeyError when a part is missing."""
+    levels = {int(k[len(prefix) :].split(".")[2]) for k in header.under(prefix + "encoder.down.")}
+    channels = tuple(
+        header.shape(prefix + f"encoder.down.{i}.block.0.conv1.weight")[0] for i in sorted(levels)
+    )
+    blocks = {k[len(prefix) :].split(".")[4] for k in header.under(prefix + "encoder.down.0.block.")}
+    return VAEShape(
+        channels=channels,
+        layers=len(blocks),
+        latent_channels=header.shape(prefix + "decoder.conv_in.weight")[1],
+        norm_groups=norm_groups,
+        scale=scale,
+    )
+
+
+def _text(header: Header, constants: dict[str, Any]) -> TextShape:
+    """Sizes of a CLIP text model in transformers' or open_clip's naming."""
+    prefix = constants["prefix"]
+    if constants["layout"] == "transformers":
+        root = prefix + "text_model."
+        token, position = (
+            root + "embeddings.token_embedding.weight",
+            root + "embeddings.position_embedding.weight",
+        )
+        layers, feed = root + "encoder.layers.", "mlp.fc1.weight"
+        projection = "no projection in this layout"
+    else:
+        token, position = prefix + "token_embedding.weight", prefix + "positional_embedding"
+        layers, feed = prefix + "transformer.resblocks.", "mlp.c_fc.weight"
+        projection = prefix + "text_projection"
+    vocabulary, width = header.shape(token)
+    return TextShape(
+        layout=constants["layout"],
+        prefix=prefix,
+        vocabulary=vocabulary,
+        positions=header.shape(position)[0],
+        width=width,
+        hidden=header.shape(f"{layers}0.{feed}")[0],
+        layers=len({key[len(layers) :].split(".")[0] for key in header.under(layers)}),
+        heads=constants.get("heads") or max(1, width // constants["head_size"]),
+        activation=constants["activation"],
+        projection=header.shape(projection)[1] if projection in header.tensors else 0,
+    )
+
+
+def _native_size(header: Header, otherwise: int) -> int:
+    """Side from `modelspec.resolution` ("512x512", Stability AI's ModelSpec), else the family's own."""
+    width, _, height = header.metadata.get("modelspec.resolution", "").partition("x")
+    return min(int(width), int(height)) if width.isdigit() and height.isdigit() else otherwise
+
+
+def _tokenizer_beside(path: Path) -> Path | None:
+    """The folder that `cond_stage_config.params.version` in NAME.yaml names, when it is a folder.
+
+    Relative paths are relative to the yaml. The WebUI reads the same file. Raises FlipbookError when the
+    yaml names something like a folder that does not exist.
+    """
+    beside = path.with_suffix(".yaml")
+    if not beside.is_file():
+        return None
+    try:
+        tree: Any = yaml.safe_load(beside.read_text("utf-8"))
+        params = tree["model"]["params"]["cond_stage_config"].get("params") or {}
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        raise FlipbookError(
+            Problem(f"{beside.name} beside the checkpoint cannot be read: {error}.")
+        ) from error
+    version = params.get("version")
+    if not isinstance(version, str):
+        return None
+    folder = beside.parent / version
+    if folder.is_dir():
+        return folder.resolve()
+    if Path(version).is_absolute() or version.startswith("."):
+        raise FlipbookError(
+            Problem(f"{beside.name} names the tokenizer folder {version}, which does not exist.")
+        )
+    return None
+
+
+def _told_by(tokenizer: Path | None) -> dict[str, Any]:
+    """What no shape tells, from the config.json that the WebUI reads in the same folder."""
+    if tokenizer is None or not (tokenizer / "config.json").is_file():
+        return {}
+    try:
+        tree: dict[str, Any] = json.loads((tokenizer / "config.json").read_text("utf-8"))
+    except ValueError as error:
+        raise FlipbookError(Problem(f"{tokenizer / 'config.json'} is no JSON: {error}.")) from error
+    tree = tree.get("text_config") or tree
+    told = {"heads": tree.get("num_attention_heads"), "activation": tree.get("hidden_act")}
+    return {name: value for name, value in told.items() if value is not None}

@@ -1,0 +1,173 @@
+"""Recognising checkpoints from their headers, on files written for the test."""
+
+from __future__ import annotations
+
+import json
+import struct
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from lib_anim.errors import FlipbookError, NotFound
+from lib_anim.models.checkpoint import read_checkpoint
+from lib_anim.models.tokenizer import open_tokenizer
+
+
+@pytest.fixture(scope="module")
+def maker() -> ModuleType:
+    spec = spec_from_file_location("random_checkpoint", Path(__file__).with_name("random_checkpoint.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_sd1_sizes_come_from_the_shapes(maker: ModuleType, tmp_path: Path) -> None:
+    found = read_checkpoint(
+        maker.write_sd1(tmp_path / "a.safetensors", channels=(32, 64, 64, 96), width=128, vocabulary=500)
+    )
+    assert found.family == "sd1"
+    assert found.unet.channels == (32, 64, 64, 96)
+    assert found.unet.layers == 2
+    assert found.unet.depths == (1, 1, 1, 0)
+    assert found.unet.heads == (8, 8, 8, 8)
+    assert found.unet.context == 128
+    assert not found.unet.linear_projection
+    assert found.vae is not None
+    assert found.vae.channels == (32, 32, 32, 32)
+    (text,) = found.text
+    assert (text.vocabulary, text.width, text.hidden, text.layers, text.heads) == (500, 128, 512, 2, 2)
+    assert found.native_size == 512
+    assert found.tokenizer is None
+
+
+def test_sdxl_sizes_come_from_the_shapes(maker: ModuleType, tmp_path: Path) -> None:
+    found = read_checkpoint(maker.write_sdxl(tmp_path / "xl.safetensors"))
+    assert found.family == "sdxl"
+    assert found.unet.depths == (0, 1, 2)
+    assert found.unet.mid_depth == 2
+    assert found.unet.heads == (1, 1, 2), "64 wide heads"
+    assert found.unet.linear_projection
+    assert found.unet.vector == 128 + 6 * 256
+    assert [t.layout for t in found.text] == ["transformers", "open_clip"]
+    assert found.text[1].projection == 128
+
+
+def test_metadata_states_the_native_size(maker: ModuleType, tmp_path: Path) -> None:
+    path = maker.write_sd1(tmp_path / "a.safetensors", metadata={"modelspec.resolution": "128x128"})
+    assert read_checkpoint(path).native_size == 128
+
+
+def _yaml(version: object) -> str:
+    return json.dumps({"model": {"params": {"cond_stage_config": {"params": {"version": version}}}}})
+
+
+def test_yaml_beside_names_the_tokenizer(maker: ModuleType, tmp_path: Path) -> None:
+    entries = maker.write_tokenizer(tmp_path / "own words")
+    path = maker.write_sd1(tmp_path / "a.safetensors", vocabulary=entries)
+    (tmp_path / "own words" / "config.json").write_text('{"num_attention_heads": 4, "hidden_act": "gelu"}')
+    (tmp_path / "a.yaml").write_text(_yaml("own words"), "utf-8")
+    found = read_checkpoint(path)
+    assert found.tokenizer == tmp_path / "own words"
+    assert (found.text[0].heads, found.text[0].activation) == (4, "gelu")
+    tokenizer = open_tokenizer(found.tokenizer)
+    ids = tokenizer.ids("Autumn  snow, in")
+    vocabulary = json.loads((tmp_path / "own words" / "vocab.json").read_text("utf-8"))
+    assert ids == [vocabulary[word] for word in ("autumn</w>", "snow</w>", ",</w>", "in</w>")]
+    assert (tokenizer.start, tokenizer.end) == (entries - 2, entries - 1)
+
+
+@pytest.mark.parametrize("version", ["openai/clip-vit-large-patch14", None])
+def test_yaml_of_a_published_tokenizer_means_clips_own(
+    maker: ModuleType, tmp_path: Path, version: str | None
+) -> None:
+    path = maker.write_sd1(tmp_path / "a.safetensors")
+    (tmp_path / "a.yaml").write_text(_yaml(version), "utf-8")
+    assert read_checkpoint(path).tokenizer is None
+
+
+def test_yaml_that_names_no_folder_is_an_error(maker: ModuleType, tmp_path: Path) -> None:
+    path = maker.write_sd1(tmp_path / "a.safetensors")
+    (tmp_path / "a.yaml").write_text(_yaml("./gone"), "utf-8")
+    with pytest.raises(FlipbookError, match="gone"):
+        read_checkpoint(path)
+
+
+def test_clips_own_tokenizer_gives_the_published_ids() -> None:
+    tokenizer = open_tokenizer()
+    # The example of OpenAI's and Hugging Face's documentation of CLIP, without its marks.
+    assert tokenizer.ids("a photo of a cat") == [320, 1125, 539, 320, 2368]
+    assert (tokenizer.start, tokenizer.end, tokenizer.comma) == (49406, 49407, 267)
+    assert tokenizer.ids("") == []
+
+
+def _whole(path: Path) -> Path:
+    save_file({"model.diffusion_model.x": torch.zeros(4, 4)}, path)
+    return path
+
+
+def test_missing_file_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="nowhere"):
+        read_checkpoint(tmp_path / "nowhere.safetensors")
+
+
+def test_truncated_file_says_how_much_is_missing(tmp_path: Path) -> None:
+    path = _whole(tmp_path / "a.safetensors")
+    whole = path.read_bytes()
+    for kept in (len(whole) - 1, 40):
+        path.write_bytes(whole[:kept])
+        with pytest.raises(FlipbookError, match=f"cut off: it has {kept} bytes"):
+            read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"PK\x03\x04 and so on, as torch.save writes", "pickled"),
+        (b"<!DOCTYPE html><html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "LFS"),
+        (b"\xff\xd8\xff\xe0 a photograph, say", "no .safetensors file"),
+        (struct.pack("<Q", 8) + b'{"a": 1}', "cannot be read"),
+        (struct.pack("<Q", 9) + b"{nonsense", "cannot be read"),
+    ],
+)
+def test_other_files_are_named(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(FlipbookError, match=words):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("lora_unet_mid_block_attentions_0_proj_in.lora_down.weight", "LoRA"),
+        ("down_blocks.0.motion_modules.0.norm.weight", "motion module"),
+        ("decoder.conv_in.weight", "VAE"),
+        ("emb_params", "textual inversion"),
+        ("model.diffusion_model.x", "without a text encoder"),
+        ("cond_stage_model.model.ln_final.weight", "2.x"),
+        ("something.else", "none of its 1 tensors"),
+    ],
+)
+def test_other_weights_are_named(tmp_path: Path, key: str, words: str) -> None:
+    save_file({key: torch.zeros(2)}, tmp_path / "a.safetensors")
+    with pytest.raises(FlipbookError, match=words):
+        read_checkpoint(tmp_path / "a.safetensors")
+
+
+def test_a_checkpoint_with_a_part_missing_names_the_part(maker: ModuleType, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    path = maker.write_sd1(tmp_path / "a.safetensors")
+    weights = load_file(path)
+    del weights["model.diffusion_model.out.2.weight"]
+    save_file(weights, path)
+    with pytest.raises(FlipbookError, match=r"out\.2\.weight"):
+        read_checkpoint(path)
