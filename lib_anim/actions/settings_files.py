@@ -70,23 +70,25 @@ def settings_from(data: Mapping[str, Any], changes: Mapping[str, Any], folder: P
     """As `load_settings`, for an object that is read already."""
     if "kind" not in data and is_deforum(data):
         kind = find_kind("keyframed")
-        native = {name: value for name, value in changes.items() if name in specs(kind.settings) and name not in data}
+        native = {
+            name: value
+            for name, value in changes.items()
+            if name in specs(kind.settings) and name not in data
+        }
         theirs = {name: value for name, value in changes.items() if name not in native}
-        settings, warnings = from_deforum({**data, **theirs})
-        if native:
-            settings = settings.changed(native)
-        settings = _rooted(settings, folder, frozenset(changes))
-        return Loaded(kind=kind, settings=settings, warnings=warnings)
+        deforum, warnings = from_deforum({**data, **theirs})
+        settings = deforum.changed(native) if native else deforum
+        return Loaded(kind=kind, settings=_rooted(settings, folder, frozenset(changes)), warnings=warnings)
     kind = find_kind(data.get("kind", "keyframed"))
     unknown = [name for name in changes if name not in specs(kind.settings)]
     if unknown:
-        kind.settings().changed({name: None for name in unknown})
-    settings, warnings = from_json(kind.settings, {**data, **changes})
-    return Loaded(kind=kind, settings=_rooted(settings, folder, frozenset(changes)), warnings=warnings)
+        kind.settings().changed(dict.fromkeys(unknown))
+    loaded, warnings = from_json(kind.settings, {**data, **changes})
+    return Loaded(kind=kind, settings=_rooted(loaded, folder, frozenset(changes)), warnings=warnings)
 
 
 def _rooted(settings: Settings, folder: Path | None, given: frozenset[str]) -> Settings:
-    """Relative paths of a file made absolute: from the file's folder where they exist there, else from here."""
+    """Relative paths of a file made absolute: from its folder where they exist there, else from here."""
     found = {}
     for name, spec in specs(type(settings)).items():
         text = getattr(settings, name)

@@ -77,7 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("render", _render, "Make a film from a settings file.")
     sub.add_argument("file", type=Path, metavar="FILE", help="settings: Flipbook's JSON or a Deforum file")
     sub.add_argument("--engine", default="demo", help="demo, checker, or a .safetensors checkpoint (demo)")
-    sub.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="where run folders go (out)")
+    sub.add_argument(
+        "--out", type=Path, default=Path("out"), metavar="DIR", help="where run folders go (out)"
+    )
     with_set(sub)
     with_json(sub)
 
@@ -127,7 +129,9 @@ def _context(options: argparse.Namespace) -> Context:
     assert isinstance(rate, Fraction)
     for name in ("width", "height"):
         if getattr(options, name) < 1:
-            raise FlipbookError(Problem(f"{getattr(options, name)} is not allowed; it takes 1 or more", field=name))
+            raise FlipbookError(
+                Problem(f"{getattr(options, name)} is not allowed; it takes 1 or more", field=name)
+            )
     return Context(
         frames=options.frames,
         seed=options.seed,
@@ -201,7 +205,9 @@ def _prompts(options: argparse.Namespace) -> int:
     return _table(options.json, "frames", frames, lines, warnings)
 
 
-def _table(as_json: bool, name: str, rows: Sequence[Any], lines: Sequence[str], warnings: Sequence[str]) -> int:
+def _table(
+    as_json: bool, name: str, rows: Sequence[Any], lines: Sequence[str], warnings: Sequence[str]
+) -> int:
     for sentence in warnings:
         print(f"warning: {sentence}", file=sys.stderr)
     if as_json:

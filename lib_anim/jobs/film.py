@@ -21,7 +21,8 @@ def make_film(
 ) -> tuple[Path | None, Path | None, tuple[str, ...]]:
     """(film, contact sheet, warnings) of the frames that are there; None without a frame.
 
-    The film carries the settings as JSON in its comment. The contact sheet shows up to sixteen frames, evenly spread.
+    The film carries the settings as JSON in its comment. The contact sheet shows up to sixteen
+    frames, evenly spread.
     """
     count = folder.frames_present()
     if not count:
@@ -39,7 +40,9 @@ def make_film(
     ) as sink:
         for index in range(count):
             sink.write(read_picture(folder.frame_path(index)))
-    shown = sorted({round(i * (count - 1) / max(SHEET_FRAMES - 1, 1)) for i in range(min(SHEET_FRAMES, count))})
+    shown = sorted(
+        {round(i * (count - 1) / max(SHEET_FRAMES - 1, 1)) for i in range(min(SHEET_FRAMES, count))}
+    )
     if count <= SHEET_FRAMES:
         shown = list(range(count))
     frames = [read_picture(folder.frame_path(index)) for index in shown]

@@ -1,11 +1,11 @@
 """The run folder: where a film's frames, state, manifest and log lie.
 
-    run.json            manifest: settings, engine, fingerprint, status, outputs, warnings
-    log.jsonl           one line per event worth knowing, with its time
-    frames/000000.png   frames, written in one step each; each carries what made it as text
-    state/000012.npz    the loop's state after a painted frame, exactly (float32)
-    film.mp4 sheet.png  what is made of the frames at the end
-    lock                held by the process that works here
+run.json            manifest: settings, engine, fingerprint, status, outputs, warnings
+log.jsonl           one line per event worth knowing, with its time
+frames/000000.png   frames, written in one step each; each carries what made it as text
+state/000012.npz    the loop's state after a painted frame, exactly (float32)
+film.mp4 sheet.png  what is made of the frames at the end
+lock                held by the process that works here
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -152,7 +152,7 @@ class RunFolder:
             yield
 
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
     def _lock(descriptor: int) -> None:

@@ -58,9 +58,8 @@ def start(
 ) -> tuple[RunFolder, Plan]:
     """Plan a film and make its run folder, named by time and kind.
 
-    `engine_as` is what the composition root opens this engine by, for resuming; `warnings` are those known already.
-
-    Raises FlipbookError before anything is written.
+    `engine_as` is what the composition root opens this engine by, for resuming; `warnings` are those
+    known already. Raises FlipbookError before anything is written.
     """
     plan = kind.plan(settings, engine.capabilities, draw_seed)
     check_needs(kind.needs(plan))
@@ -91,7 +90,7 @@ def reopen(kind: Kind, folder: RunFolder, engine: Engine) -> Plan:
     plan = kind.plan(settings, engine.capabilities, 0)
     if manifest["fingerprint"] != plan.fingerprint(engine.fingerprint):
         was, now = manifest["engine"]["fingerprint"], engine.fingerprint
-        sentence = f"this film began with another engine ({was}; now {now}), so its frames would change; nothing is touched"
+        sentence = f"this film began with another engine ({was}; now {now}), so its frames would change"
         raise Conflict(Problem(sentence, field="run"))
     return plan
 
@@ -109,7 +108,8 @@ def render(
 
     `stop` is asked after every frame: once true, the run ends there with a film of what it has, and
     can be resumed. An `on_step` that raises Interrupted ends it at once, likewise. Any other
-    exception marks the run as failed, which resumes too. Raises Conflict when another process holds the folder.
+    exception marks the run as failed, which resumes too. Raises Conflict when another process holds
+    the folder.
     """
     with folder.locked():
         manifest = folder.manifest()
@@ -137,7 +137,9 @@ def render(
             hear(Progress(folder.frames_present(), plan.frames, "film"))
             film, sheet, sentences = make_film(folder, plan.rate, kind.soundtrack(plan), manifest["settings"])
         except BaseException as error:
-            folder.write_manifest({**manifest, "status": "failed", "error": str(error) or type(error).__name__})
+            folder.write_manifest(
+                {**manifest, "status": "failed", "error": str(error) or type(error).__name__}
+            )
             folder.log("failed", error=f"{type(error).__name__}: {error}")
             raise
         for sentence in (*engine.warnings, *sentences):
@@ -173,11 +175,11 @@ def _start_state(kind: Kind, folder: RunFolder, hear: Listener) -> tuple[int, An
 def _frames(
     events: Iterator[Event], folder: RunFolder, hear: Listener, done: int, stop: Callable[[], bool]
 ) -> bool:
-    """Take the pipeline's frames to the disk, in order and beside the painting. True when it came to its end."""
+    """Take frames to the disk, in order and beside the painting. True when the pipeline came to its end."""
     waiting: deque[Future[None]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="flipbook-write") as writer:
         try:
-            # A Protocol-typed iterator may be any iterator; pipelines are generators, closed here in any case.
+            # Typed as any iterator; pipelines are generators, and closing is how they are stopped.
             with closing(events) as frames:  # type: ignore[type-var]
                 for event in frames:
                     if isinstance(event, FrameDone):
@@ -224,7 +226,7 @@ def open_needs(needs: Mapping[str, PictureNeed]) -> dict[str, Picture]:
             frame = read_picture(need.path)
         except FlipbookError as error:
             raise FlipbookError(*(Problem(p.message, field=need.field) for p in error.problems)) from error
-        picture = frame.astype(np.float32) / 255
+        picture: Picture = frame.astype(np.float32) / np.float32(255)
         if picture.shape[2] == 4:
             picture = picture[..., :3] * picture[..., 3:]
         opened[name] = fit(picture, need.width, need.height, need.fit)

@@ -58,7 +58,7 @@ def _keyframed_needs(plan: KeyframedPlan) -> Mapping[str, PictureNeed]:
     needs = {}
     if s.init_image:
         needs["init"] = PictureNeed(
-            path=Path(s.init_image), field="init_image", width=s.width, height=s.height, fit=s.init_fit  # type: ignore[arg-type]
+            path=Path(s.init_image), field="init_image", width=s.width, height=s.height, fit=s.init_fit
         )
     if s.color_reference:
         needs["color_reference"] = PictureNeed(

@@ -109,15 +109,14 @@ class Number(Spec):
                 raise Wrong(self.allowed()) from None
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise Wrong(self.allowed())
+        number: int | float = float(value)
         if self.whole:
             if value != int(value) or int(value) % self.multiple:
                 raise Wrong(self.allowed())
-            value = int(value)
-        else:
-            value = float(value)
-        if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
+            number = int(value)
+        if (self.low is not None and number < self.low) or (self.high is not None and number > self.high):
             raise Wrong(self.allowed())
-        return value
+        return number
 
     def schema(self) -> dict[str, Any]:
         schema: dict[str, Any] = {"type": "integer" if self.whole else "number"}
@@ -285,10 +284,11 @@ class Words(Schedule):
             raise Wrong(self.allowed())
         if self.optional and not value.strip():
             return ""
+        given = value
         if ":" not in value:
             value = f"0:({json.dumps(value.strip(), ensure_ascii=False)})"
         parse_schedule(value, field=field, strings=True, dialect=dialect)
-        return value.strip()
+        return str(given).strip()
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "x-schedule": "string"}

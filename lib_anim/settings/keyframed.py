@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 from lib_anim.settings.base import Settings
 from lib_anim.settings.fields import (
@@ -20,6 +20,12 @@ from lib_anim.settings.fields import (
     Words,
     setting,
 )
+
+InitFit = Literal["crop", "stretch"]
+Border = Literal["replicate", "wrap", "reflect"]
+NoiseType = Literal["uniform", "perlin"]
+ColorCoherence = Literal["None", "HSV", "LAB", "RGB"]
+SeedBehavior = Literal["iter", "fixed", "random", "ladder", "alternate", "schedule"]
 
 FILM, PROMPTS, INIT, PAINT, MOTION, COHERENCE, SOUND = (
     "Film",
@@ -52,7 +58,7 @@ class Keyframed(Settings):
     negative: str = setting("", Text(label="Negative suffix", help="Stands after every negative prompt.", group=PROMPTS))
 
     init_image: str = setting("", PathText(label="Init image", help="The picture that the film starts from.", group=INIT))
-    init_fit: str = setting("crop", Choice(label="Init fit", help="How an init image of another shape fills the frame: cut at the edges, or stretched.", group=INIT, options=("crop", "stretch")))
+    init_fit: InitFit = setting("crop", Choice(label="Init fit", help="How an init image of another shape fills the frame: cut at the edges, or stretched.", group=INIT, options=get_args(InitFit)))
     init_strength: float = setting(0.8, Number(label="Init strength", help="How much of the init image survives in frame 0: 1 keeps it, 0 paints anew.", group=INIT, low=0, high=1))
 
     strength: str = setting("0:(0.65)", Schedule(label="Strength", help="How much of the moved last picture survives; denoising is 1 − strength.", group=PAINT, low=0, high=1))
@@ -63,7 +69,7 @@ class Keyframed(Settings):
     clip_skip: str = setting("0:(1)", Schedule(label="Clip skip", help="Layers of the text encoder, counted from its end, at which reading stops.", group=PAINT, whole=True, low=1, high=12))
     eta: str = setting("", Schedule(label="Eta", help="Fresh noise per sampling step; empty leaves it to the sampler.", group=PAINT, low=0, high=1, optional=True))
     noise_multiplier: str = setting("0:(1)", Schedule(label="Noise multiplier", help="Factor on the initial noise of img2img.", group=PAINT, low=0, high=2))
-    seed_behavior: str = setting("iter", Choice(label="Seed behavior", help="How the seed goes on after a painted frame.", group=PAINT, options=("iter", "fixed", "random", "ladder", "alternate", "schedule")))
+    seed_behavior: SeedBehavior = setting("iter", Choice(label="Seed behavior", help="How the seed goes on after a painted frame.", group=PAINT, options=get_args(SeedBehavior)))
     seed_iter_n: int = setting(1, Number(label="Seed iter N", help="With iter: painted frames that share a seed.", group=PAINT, whole=True, low=1, high=100_000))
     seed_schedule: str = setting("0:(s)", Schedule(label="Seed schedule", help="With schedule: the seed by frame; -1 draws one.", group=PAINT, whole=True, low=-1, high=2**32 - 1))
     subseed: str = setting("0:(1)", Schedule(label="Subseed", help="Seed of the variation.", group=PAINT, whole=True, low=0, high=2**32 - 1))
@@ -80,10 +86,10 @@ class Keyframed(Settings):
     flip_phi: str = setting("0:(0)", Schedule(label="Perspective flip phi", help="Tilt about the horizontal axis.", group=MOTION, unit="°/frame"))
     flip_gamma: str = setting("0:(0)", Schedule(label="Perspective flip gamma", help="Tilt about the vertical axis.", group=MOTION, unit="°/frame"))
     flip_fov: str = setting("0:(53)", Schedule(label="Perspective flip FOV", help="Field of view of the flip's camera.", group=MOTION, low=1, high=179, unit="°"))
-    border: str = setting("replicate", Choice(label="Border", help="What comes in at the edges: the edge's colour, the other side, or a mirror image.", group=MOTION, options=("replicate", "wrap", "reflect")))
+    border: Border = setting("replicate", Choice(label="Border", help="What comes in at the edges: the edge's colour, the other side, or a mirror image.", group=MOTION, options=get_args(Border)))
     cadence: int = setting(1, Number(label="Cadence", help="Every n-th frame is painted; those between are moved and blended.", group=MOTION, whole=True, low=1, high=50, unit="frames"))
 
-    color_coherence: str = setting("LAB", Choice(label="Color coherence", help="Colour space in which each picture's colours are matched to the reference.", group=COHERENCE, options=("None", "HSV", "LAB", "RGB")))
+    color_coherence: ColorCoherence = setting("LAB", Choice(label="Color coherence", help="Colour space in which each picture's colours are matched to the reference.", group=COHERENCE, options=get_args(ColorCoherence)))
     color_strength: str = setting("0:(1)", Schedule(label="Color strength", help="How far colours go to the reference's: 0 leaves them alone.", group=COHERENCE, low=0, high=1))
     color_reference: str = setting("", PathText(label="Color reference", help="A picture whose colours all frames take; empty takes those of frame 0.", group=COHERENCE))
     grayscale: bool = setting(False, Flag(label="Grayscale", help="Paints in black and white.", group=COHERENCE))
@@ -93,7 +99,7 @@ class Keyframed(Settings):
     sharpen_sigma: str = setting("0:(1)", Schedule(label="Sharpen sigma", help="Width of its Gaussian.", group=COHERENCE, low=0.01, high=50, unit="px"))
     sharpen_threshold: str = setting("0:(0)", Schedule(label="Sharpen threshold", help="Differences below it stay as they are.", group=COHERENCE, low=0, high=255, unit="/255"))
     noise: str = setting("0:(0.065)", Schedule(label="Noise", help="Noise mixed into the moved picture, from which new detail grows.", group=COHERENCE, low=0, high=1))
-    noise_type: str = setting("perlin", Choice(label="Noise type", help="White noise everywhere, or in drifting patches.", group=COHERENCE, options=("uniform", "perlin")))
+    noise_type: NoiseType = setting("perlin", Choice(label="Noise type", help="White noise everywhere, or in drifting patches.", group=COHERENCE, options=get_args(NoiseType)))
     perlin_octaves: int = setting(4, Number(label="Perlin octaves", help="Levels of detail of the patches.", group=COHERENCE, whole=True, low=1, high=7))
     perlin_persistence: float = setting(0.5, Number(label="Perlin persistence", help="Weight of each finer level beside the one before.", group=COHERENCE, low=0, high=1))
 

@@ -56,11 +56,10 @@ def run(
             continue
         yield Progress(frame, plan.frames, "painting")
         if state is None:
-            picture, moved = _paint_first(plan, engine, inputs, on_step), None
-            reference = inputs.color_reference if inputs.color_reference is not None else picture
+            picture = _paint_first(plan, engine, inputs, on_step)
+            reference: Picture | None = picture if inputs.color_reference is None else inputs.color_reference
         else:
-            moved = travel(plan, state.frame, frame)
-            picture = _paint_next(plan, engine, frame, state, moved, on_step)
+            picture = _paint_next(plan, engine, frame, state, on_step)
             reference = state.reference
             yield from _in_between(plan, state, frame, picture)
         state = LoopState(frame=frame, picture=picture, reference=reference)
@@ -80,7 +79,8 @@ def _in_between(plan: KeyframedPlan, state: LoopState, end: int, picture: Pictur
     border = plan.settings.border
     for frame in range(state.frame + 1, end):
         before = warp(state.picture, travel(plan, state.frame, frame), border)
-        after = warp(picture, np.linalg.inv(travel(plan, frame, end)), border)
+        back = np.asarray(np.linalg.inv(travel(plan, frame, end)), np.float64)
+        after = warp(picture, back, border)
         weight = (frame - state.frame) / (end - state.frame)
         yield FrameDone(frame, blend(before, after, weight), painted=False, values=_values(plan, frame))
 
@@ -94,9 +94,10 @@ def _paint_first(plan: KeyframedPlan, engine: Engine, inputs: Inputs, on_step: O
 
 
 def _paint_next(
-    plan: KeyframedPlan, engine: Engine, frame: int, state: LoopState, moved: Matrix, on_step: OnStep | None
+    plan: KeyframedPlan, engine: Engine, frame: int, state: LoopState, on_step: OnStep | None
 ) -> Picture:
-    init = prepare(plan, frame, warp(state.picture, moved, plan.settings.border), state.reference)
+    moved = warp(state.picture, travel(plan, state.frame, frame), plan.settings.border)
+    init = prepare(plan, frame, moved, state.reference)
     picture = engine.still(request(plan, frame, init, 1.0 - plan.at("strength", frame)), on_step)
     picture = _steady(plan, frame, picture, state.reference)
     return grayscale(picture) if plan.settings.grayscale else picture
@@ -127,10 +128,10 @@ def prepare(plan: KeyframedPlan, frame: int, moved: Picture, reference: Picture 
 
 
 def _steady(plan: KeyframedPlan, frame: int, picture: Picture, reference: Picture | None) -> Picture:
-    amount = plan.at("color_strength", frame)
-    if plan.settings.color_coherence == "None" or reference is None or amount == 0:
+    amount, space = plan.at("color_strength", frame), plan.settings.color_coherence
+    if space == "None" or reference is None or amount == 0:
         return picture
-    matched = match_colors(picture, reference, plan.settings.color_coherence)
+    matched = match_colors(picture, reference, space)
     return matched if amount == 1 else blend(picture, matched, amount)
 
 

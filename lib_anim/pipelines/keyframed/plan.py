@@ -26,7 +26,7 @@ from lib_anim.timeline.schedule import parse_schedule
 Numbers = NDArray[np.float64]
 
 CLAMPED_BY_DEFORUM = ("strength",)
-"""Settings that Deforum clamps into their range; its files rely on it. Elsewhere a value outside is an error."""
+"""Settings that Deforum clamps into their range; its files rely on it. Elsewhere that is an error."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,7 +124,9 @@ def plan(settings: Keyframed, capabilities: Capabilities | None, draw_seed: int)
         raise FlipbookError(*problems)
     painted = painted_frames(settings.frames, settings.cadence)
     scheduled = [int(numbers["seed_schedule"][frame]) for frame in painted]
-    seeds = painted_seeds(settings.seed_behavior, settings.seed, len(painted), settings.seed_iter_n, scheduled)
+    seeds = painted_seeds(
+        settings.seed_behavior, settings.seed, len(painted), settings.seed_iter_n, scheduled
+    )
     return KeyframedPlan(
         settings=settings,
         prompts=prompts,
@@ -170,7 +172,9 @@ def _words(text: str, name: str, dialect: str, context: Context) -> tuple[str, .
     return tuple(parse_schedule(text, field=name, strings=True, dialect=dialect).words(context))
 
 
-def _numbers(text: str, name: str, spec: Schedule, dialect: str, context: Context) -> tuple[Numbers, list[str]]:
+def _numbers(
+    text: str, name: str, spec: Schedule, dialect: str, context: Context
+) -> tuple[Numbers, list[str]]:
     schedule = parse_schedule(text, field=name, dialect=dialect)
     curve = schedule.curve(context)
     values, warnings = curve.values, list(curve.warnings)
@@ -181,7 +185,8 @@ def _numbers(text: str, name: str, spec: Schedule, dialect: str, context: Contex
     outside = np.flatnonzero((values < low) | (values > high))
     if outside.size and dialect != NATIVE and name in CLAMPED_BY_DEFORUM:
         values = np.clip(values, low, high)
-        warnings.append(f"{name}: {outside.size} of {context.frames} frames were outside {low:g} to {high:g} and set to the nearest")
+        share = f"{outside.size} of {context.frames} frames"
+        warnings.append(f"{name}: {share} were outside {low:g} to {high:g} and set to the nearest")
     elif outside.size:
         frame = int(outside[0])
         sentence = f"{values[frame]:g} at frame {frame} is not allowed; it takes {spec.allowed()}"
@@ -210,4 +215,6 @@ def _lacking(
     even = np.flatnonzero(sharpening & (numbers["sharpen_kernel"] % 2 == 0))
     if even.size:
         value = int(numbers["sharpen_kernel"][even[0]])
-        yield Problem(f"{value} at frame {even[0]} is even; it takes odd sizes such as 5", field="sharpen_kernel")
+        yield Problem(
+            f"{value} at frame {even[0]} is even; it takes odd sizes such as 5", field="sharpen_kernel"
+        )

@@ -16,13 +16,14 @@ SQUARES = 8
 """Squares across the shorter side while the camera stands still."""
 DARK, LIGHT = np.array([0.16, 0.18, 0.24]), np.array([0.90, 0.88, 0.82])
 MARK = np.array([0.86, 0.32, 0.22])
-"""Colour of every fourth square in both directions: without it, a shift by two squares would look like none."""
+"""Colour of every fourth square both ways: without it, a shift by two squares would look like none."""
 
 
 def motion_preview(plan: KeyframedPlan, width: int, height: int) -> Iterator[Picture]:
     """Every frame of the plan's motion at a smaller size; the board goes on for ever in all directions.
 
-    Squares that grow are divided again, so that a long zoom stays readable. Motion in pixels is scaled with the size.
+    Squares that grow are divided again, so that a long zoom stays readable. Motion in pixels is
+    scaled with the size.
     """
     scale = width / plan.settings.width
     to_film = np.diag([1 / scale, plan.settings.height / height, 1.0])

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lib_anim.engines.checker import CheckerEngine
+from lib_anim.engines.contract import Interrupted
+from lib_anim.errors import Conflict, FlipbookError, NotFound
+from lib_anim.jobs.folder import RunFolder
+from lib_anim.jobs.job import Result, render, reopen, start
+from lib_anim.media.pictures import read_picture, read_text
+from lib_anim.media.probe import probe
+from lib_anim.pipelines.events import FrameDone, Warned
+from lib_anim.pipelines.kinds import KEYFRAMED
+from lib_anim.settings.keyframed import Keyframed
+
+SETTINGS = {
+    "width": 64,
+    "height": 64,
+    "frames": 12,
+    "fps": 12,
+    "seed": 5,
+    "prompts": {"0": "one", "6": "two"},
+    "zoom": 1.02,
+    "angle": 1,
+}
+
+
+def begin(folder: Path, **changes) -> tuple[RunFolder, object, CheckerEngine]:
+    engine = CheckerEngine()
+    run, plan = start(KEYFRAMED, Keyframed(**{**SETTINGS, **changes}), engine, "checker", folder, 0)
+    return run, plan, engine
+
+
+def go(folder: Path, **changes) -> Result:
+    run, plan, engine = begin(folder, **changes)
+    return render(KEYFRAMED, plan, engine, run)
+
+
+def pixels(run: Path) -> list[bytes]:
+    return [read_picture(path).tobytes() for path in sorted((run / "frames").glob("*.png"))]
+
+
+def test_a_run_leaves_frames_film_sheet_manifest_and_log(tmp_path):
+    result = go(tmp_path)
+    assert result.finished
+    assert result.frames == 12
+    assert len(pixels(result.run)) == 12
+    facts = probe(result.film)
+    assert (facts.frames, facts.rate, facts.width, facts.height) == (12, 12, 64, 64)
+    assert result.sheet.is_file()
+    manifest = json.loads((result.run / "run.json").read_text())
+    assert manifest["status"] == "done"
+    assert manifest["settings"]["seed"] == 5
+    assert manifest["outputs"] == {"film": "film.mp4", "sheet": "sheet.png"}
+    assert not list(result.run.rglob("*.part"))
+
+
+def test_frames_carry_their_own_values(tmp_path):
+    result = go(tmp_path)
+    text = read_text(result.run / "frames" / "000007.png")
+    assert (text["prompt"], text["seed"], text["zoom"]) == ("two", "12", "1.02")
+
+
+def test_stopping_leaves_a_film_and_resuming_gives_the_same_pixels(tmp_path):
+    whole = go(tmp_path / "whole")
+    run, plan, engine = begin(tmp_path / "part")
+    seen = []
+
+    def listen(event):
+        if isinstance(event, FrameDone):
+            seen.append(event.index)
+
+    part = render(KEYFRAMED, plan, engine, run, listen, stop=lambda: len(seen) >= 5)
+    assert not part.finished
+    assert part.frames == 5
+    assert probe(part.film).frames == 5
+    rest = render(KEYFRAMED, reopen(KEYFRAMED, run, engine), engine, run)
+    assert rest.finished
+    assert pixels(rest.run) == pixels(whole.run)
+    assert probe(rest.film).frames == 12
+
+
+def test_an_interrupt_between_steps_can_be_resumed(tmp_path):
+    whole = go(tmp_path / "whole")
+    run, plan, engine = begin(tmp_path / "part")
+
+    class Stopping:
+        def __getattr__(self, name):
+            return getattr(engine, name)
+
+        def still(self, request, on_step=None):
+            if request.seed == 9:
+                raise Interrupted
+            return engine.still(request, on_step)
+
+    assert not render(KEYFRAMED, plan, Stopping(), run).finished
+    rest = render(KEYFRAMED, reopen(KEYFRAMED, run, engine), engine, run)
+    assert pixels(rest.run) == pixels(whole.run)
+
+
+def test_a_failing_engine_marks_the_run_failed_and_it_can_be_resumed(tmp_path):
+    whole = go(tmp_path / "whole")
+    run, plan, engine = begin(tmp_path / "part")
+
+    class Failing:
+        def __getattr__(self, name):
+            return getattr(engine, name)
+
+        def still(self, request, on_step=None):
+            if request.seed == 12:
+                raise MemoryError("out of memory at frame 7")
+            return engine.still(request, on_step)
+
+    with pytest.raises(MemoryError):
+        render(KEYFRAMED, plan, Failing(), run)
+    manifest = run.manifest()
+    assert manifest["status"] == "failed"
+    assert "frame 7" in manifest["error"]
+    rest = render(KEYFRAMED, reopen(KEYFRAMED, run, engine), engine, run)
+    assert pixels(rest.run) == pixels(whole.run)
+    assert "error" not in run.manifest()
+
+
+def test_a_deleted_frame_is_made_again_and_said(tmp_path):
+    result = go(tmp_path)
+    before = pixels(result.run)
+    (result.run / "frames" / "000004.png").unlink()
+    engine, run, told = CheckerEngine(), RunFolder.open(result.run), []
+    render(KEYFRAMED, reopen(KEYFRAMED, run, engine), engine, run, told.append)
+    assert pixels(result.run) == before
+    assert any(isinstance(e, Warned) and "frame 4 is missing" in e.sentence for e in told)
+
+
+def test_another_engine_does_not_touch_the_run(tmp_path):
+    result = go(tmp_path)
+    before = {p: p.stat().st_mtime_ns for p in result.run.rglob("*")}
+
+    class Other(CheckerEngine):
+        fingerprint = "something else"
+
+    with pytest.raises(Conflict) as caught:
+        reopen(KEYFRAMED, RunFolder.open(result.run), Other())
+    assert "something else" in str(caught.value)
+    assert before == {p: p.stat().st_mtime_ns for p in result.run.rglob("*")}
+
+
+def test_missing_files_are_named_before_a_folder_is_made(tmp_path):
+    with pytest.raises(NotFound) as caught:
+        begin(tmp_path / "runs", init_image="/nowhere/a.png", color_reference="/nowhere/b.png")
+    assert [p.field for p in caught.value.problems] == ["init_image", "color_reference"]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_file_that_is_no_picture_is_a_sentence_with_the_settings_name(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    run, plan, engine = begin(tmp_path / "runs", init_image=str(tmp_path / "a.png"))
+    with pytest.raises(FlipbookError) as caught:
+        render(KEYFRAMED, plan, engine, run)
+    assert caught.value.problems[0].field == "init_image"
+
+
+def test_an_init_image_of_another_shape_is_cut_not_squeezed(tmp_path):
+    from lib_anim.media.pictures import write_picture
+
+    picture = np.zeros((40, 120, 3), np.uint8)
+    picture[:, 40:80] = 255
+    write_picture(tmp_path / "init.png", picture)
+    result = go(tmp_path, init_image=str(tmp_path / "init.png"), init_strength=1, frames=1)
+    first = read_picture(result.run / "frames" / "000000.png")
+    assert first[8:-8, 8:-8].min() > 200
+    squeezed = go(
+        tmp_path, init_image=str(tmp_path / "init.png"), init_strength=1, frames=1, init_fit="stretch"
+    )
+    assert read_picture(squeezed.run / "frames" / "000000.png")[32, 4].max() < 60
+
+
+def _child(parent: Path, cadence: int) -> subprocess.Popen:
+    code = (
+        "import sys; from pathlib import Path; from tests.jobs.test_job import begin, render, KEYFRAMED\n"
+        f"run, plan, engine = begin(Path({str(parent)!r}), cadence={cadence}, frames=40)\n"
+        "print('begun', flush=True)\n"
+        "render(KEYFRAMED, plan, engine, run, lambda e: print('.', end='', flush=True))\n"
+    )
+    root = Path(__file__).resolve().parents[2]
+    return subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+@pytest.mark.parametrize("cadence", [1, 2, 5])
+def test_killed_at_a_random_moment_and_resumed_gives_the_same_pixels(tmp_path, cadence):
+    whole = pixels(go(tmp_path / "whole", cadence=cadence, frames=40).run)
+    dice = random.Random(cadence)
+    for kill in range(2):
+        child = _child(tmp_path / f"kill{kill}", cadence)
+        child.stdout.read(len("begun\n") + dice.randrange(1, 60))
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        (folder,) = (tmp_path / f"kill{kill}").iterdir()
+        run, engine = RunFolder.open(folder), CheckerEngine()
+        render(KEYFRAMED, reopen(KEYFRAMED, run, engine), engine, run)
+        assert pixels(folder) == whole

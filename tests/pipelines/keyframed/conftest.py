@@ -1,0 +1,67 @@
+"""Plans and an engine that writes down what it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lib_anim.engines.contract import Capabilities, OnStep, Picture, StillRequest
+from lib_anim.pipelines.keyframed.plan import KeyframedPlan, plan
+from lib_anim.settings.keyframed import Keyframed
+
+QUIET: dict[str, Any] = {
+    "width": 64,
+    "height": 64,
+    "frames": 6,
+    "seed": 5,
+    "prompts": {"0": "a board"},
+    "noise": 0,
+    "sharpen_amount": 0,
+    "color_coherence": "None",
+    "strength": 1,
+}
+"""A film in which nothing happens: each test adds what it is about."""
+
+
+class Recorder:
+    """Returns the init as it is (or noise from the seed without one) and keeps every request."""
+
+    name = "recorder"
+    fingerprint = "recorder 1"
+    warnings = ()
+    capabilities = Capabilities(
+        samplers=("Euler a", "Euler"), schedulers=("Automatic", "Karras"), subseed=True, inpaint=True
+    )
+
+    def __init__(self, first: Picture | None = None) -> None:
+        self.requests: list[StillRequest] = []
+        self.first = first
+
+    def still(self, request: StillRequest, on_step: OnStep | None = None) -> Picture:
+        self.requests.append(request)
+        if request.init is not None:
+            return request.init.copy()
+        if self.first is not None:
+            return self.first
+        return np.random.default_rng(request.seed).random((request.height, request.width, 3), np.float32)
+
+    def close(self) -> None:
+        return None
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def quiet() -> Callable[..., KeyframedPlan]:
+    """A plan of the quiet film with some settings changed."""
+
+    def make(**changes: Any) -> KeyframedPlan:
+        return plan(Keyframed(**{**QUIET, **changes}), Recorder.capabilities, 0)
+
+    return make

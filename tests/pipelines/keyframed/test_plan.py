@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+
+from lib_anim.engines.contract import Capabilities
+from lib_anim.errors import FlipbookError
+from lib_anim.pipelines.keyframed.plan import painted_frames, plan
+from lib_anim.settings.keyframed import Keyframed
+
+ENGINE = Capabilities(samplers=("Euler a",), schedulers=("Automatic",))
+
+
+def sentences(**settings) -> str:
+    with pytest.raises(FlipbookError) as caught:
+        plan(Keyframed(**settings), ENGINE, 0)
+    return "\n".join(problem.sentence for problem in caught.value.problems)
+
+
+def test_a_seed_is_drawn_once_and_kept():
+    drawn = plan(Keyframed(), ENGINE, 77)
+    assert drawn.settings.seed == 77
+    assert plan(drawn.settings, ENGINE, 99).seeds == drawn.seeds
+
+
+def test_schedules_see_the_drawn_seed():
+    assert plan(Keyframed(cfg_scale="0:(s % 10)"), ENGINE, 77).at("cfg_scale", 0) == 7
+
+
+def test_a_value_outside_its_range_names_field_frame_and_range():
+    text = sentences(strength="0:(0.5), 10:(1.5)", frames=20)
+    assert text.startswith("strength: 1.1 at frame 6 is not allowed")
+    assert "0 to 1" in text
+
+
+def test_in_a_deforum_file_strength_is_clamped_with_a_warning():
+    done = plan(Keyframed(strength="0:(0.5), 10:(1.5)", frames=20, dialect="deforum"), ENGINE, 0)
+    assert done.numbers["strength"].max() == 1
+    assert any("strength" in sentence and "14 of 20" in sentence for sentence in done.warnings)
+
+
+def test_all_problems_come_at_once():
+    text = sentences(strength="0:(2)", cfg_scale="0:(-1)")
+    assert "strength:" in text
+    assert "cfg_scale:" in text
+
+
+def test_a_sampler_that_the_engine_lacks_is_named_with_those_it_has():
+    text = sentences(sampler='0:("Euler a"), 5:("DDIM")')
+    assert '"DDIM" is not a sampler of this engine; it has Euler a' in text
+
+
+def test_even_kernels_are_refused_where_they_would_be_used():
+    assert "sharpen_kernel: 4 at frame 0 is even" in sentences(sharpen_kernel="0:(4)")
+    plan(Keyframed(sharpen_kernel="0:(4)", sharpen_amount=0), ENGINE, 0)
+
+
+def test_whole_number_schedules_are_truncated():
+    assert list(plan(Keyframed(steps="0:(10), 4:(12)", frames=5), ENGINE, 0).numbers["steps"]) == [
+        10,
+        10,
+        11,
+        11,
+        12,
+    ]
+
+
+def test_fingerprints_tell_settings_and_engines_apart():
+    one = plan(Keyframed(seed=1), ENGINE, 0)
+    assert one.fingerprint("a") == plan(Keyframed(seed=1), ENGINE, 5).fingerprint("a")
+    assert one.fingerprint("a") != one.fingerprint("b")
+    assert one.fingerprint("a") != plan(Keyframed(seed=2), ENGINE, 0).fingerprint("a")
+
+
+def test_painted_frames_end_with_the_last():
+    assert painted_frames(10, 4) == (0, 4, 8, 9)
+    assert painted_frames(1, 4) == (0,)
