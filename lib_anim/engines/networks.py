@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.loaders.single_file_utils import (
     convert_ldm_unet_checkpoint,
@@ -50,6 +52,9 @@ def load_networks(checkpoint: Checkpoint, device: torch.device, dtype: torch.dty
     alphas = _alphas(checkpoint, weights)
     for network in (unet, vae, *text):
         network.requires_grad_(False).eval().to(device=device)
+    for block in unet.up_blocks:
+        for upsampler in block.upsamplers or ():
+            upsampler.forward = partial(_enlarge, upsampler)
     return Networks(unet, vae, text, alphas)
 
 
@@ -102,6 +107,17 @@ def build_unet(shape: UNetShape) -> UNet2DConditionModel:
             addition_time_embed_dim=shape.size_embedding or None,
             projection_class_embeddings_input_dim=shape.vector or None,
         )
+
+
+def _enlarge(upsampler: nn.Module, x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+    """Doubles the sides, then fits them to `size`: the WebUI's order, which shows where a size is odd.
+
+    diffusers enlarges to `size` first and convolves then; at sides that are multiples of 64 pixels both agree.
+    """
+    doubled: Tensor = type(upsampler).forward(upsampler, x)
+    if size is None or tuple(doubled.shape[-2:]) == tuple(size):
+        return doubled
+    return F.interpolate(doubled, size=size, mode="nearest")
 
 
 def build_vae(shape: VAEShape) -> AutoencoderKL:

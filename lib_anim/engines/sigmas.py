@@ -45,8 +45,8 @@ class NoiseLevels:
         """σ at fractional steps `t` (0 … T − 1): linear in log σ between the trained levels."""
         low = t.floor().long()
         high = t.ceil().long()
-        log: Tensor = torch.lerp(self.logs[low], self.logs[high], t - low)
-        return log.exp()
+        sigma: Tensor = torch.lerp(self.logs[low], self.logs[high], t - low).exp()
+        return sigma
 
     def time(self, sigma: Tensor) -> Tensor:
         """The inverse of `sigma`; levels outside the trained range give its ends."""
@@ -70,7 +70,7 @@ def _karras(n: int, levels: NoiseLevels) -> Tensor:
     """Karras et al. 2022, eq. 5, with ρ = 7."""
     rho = 7.0
     ends = levels.largest ** (1 / rho), levels.smallest ** (1 / rho)
-    return (ends[0] + torch.linspace(0, 1, n) * (ends[1] - ends[0])) ** rho
+    return torch.pow(ends[0] + torch.linspace(0, 1, n) * (ends[1] - ends[0]), rho)
 
 
 def _exponential(n: int, levels: NoiseLevels) -> Tensor:

@@ -9,9 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml  # type: ignore[import-untyped]
-
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.models.beside import told_beside
 from lib_anim.models.header import Header, read_header
 
 Family = Literal["sd1", "sdxl"]
@@ -105,10 +104,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if family is None:
         raise FlipbookError(Problem(f"{path.name} is not a checkpoint that can paint here: {_what(header)}."))
     constants = json.loads(files("lib_anim.models").joinpath(f"configs/{family}.json").read_text("utf-8"))
+    told = told_beside(path)
+    if told.unet:
+        constants["unet"] = {k: v for k, v in constants["unet"].items() if "head" not in k} | told.unet
+    constants["latent_scale"] = told.latent_scale or constants["latent_scale"]
     try:
         unet = _unet(header, constants["unet"])
-        tokenizer = _tokenizer_beside(path)
-        text = tuple(_text(header, t | _told_by(tokenizer)) for t in constants["text"])
+        text = tuple(_text(header, t | told.text) for t in constants["text"])
         vae = _vae(header, constants)
     except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
         raise FlipbookError(
@@ -116,7 +118,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
                 f"{path.name} looks like {constants['title']}, but a part is missing or misshapen ({error})."
             )
         ) from error
-    s = constants["schedule"]
+    s = constants["schedule"] | told.schedule
     return Checkpoint(
         path=path,
         family=family,
@@ -126,7 +128,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         text=text,
         native_size=_native_size(header, constants["native_size"]),
         schedule=(s["steps"], s["beta_start"], s["beta_end"]),
-        tokenizer=tokenizer,
+        tokenizer=told.tokenizer,
         dtype=header.tensors[UNET + "input_blocks.0.0.weight"].dtype,
     )
 
@@ -257,45 +259,3 @@ def _native_size(header: Header, otherwise: int) -> int:
     """Side from `modelspec.resolution` ("512x512", Stability AI's ModelSpec), else the family's own."""
     width, _, height = header.metadata.get("modelspec.resolution", "").partition("x")
     return min(int(width), int(height)) if width.isdigit() and height.isdigit() else otherwise
-
-
-def _tokenizer_beside(path: Path) -> Path | None:
-    """The folder that `cond_stage_config.params.version` in NAME.yaml names, when it is a folder.
-
-    Relative paths are relative to the yaml. The WebUI reads the same file. Raises FlipbookError when the
-    yaml names something like a folder that does not exist.
-    """
-    beside = path.with_suffix(".yaml")
-    if not beside.is_file():
-        return None
-    try:
-        tree: Any = yaml.safe_load(beside.read_text("utf-8"))
-        params = tree["model"]["params"]["cond_stage_config"].get("params") or {}
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        raise FlipbookError(
-            Problem(f"{beside.name} beside the checkpoint cannot be read: {error}.")
-        ) from error
-    version = params.get("version")
-    if not isinstance(version, str):
-        return None
-    folder = beside.parent / version
-    if folder.is_dir():
-        return folder.resolve()
-    if Path(version).is_absolute() or version.startswith("."):
-        raise FlipbookError(
-            Problem(f"{beside.name} names the tokenizer folder {version}, which does not exist.")
-        )
-    return None
-
-
-def _told_by(tokenizer: Path | None) -> dict[str, Any]:
-    """What no shape tells, from the config.json that the WebUI reads in the same folder."""
-    if tokenizer is None or not (tokenizer / "config.json").is_file():
-        return {}
-    try:
-        tree: dict[str, Any] = json.loads((tokenizer / "config.json").read_text("utf-8"))
-    except ValueError as error:
-        raise FlipbookError(Problem(f"{tokenizer / 'config.json'} is no JSON: {error}.")) from error
-    tree = tree.get("text_config") or tree
-    told = {"heads": tree.get("num_attention_heads"), "activation": tree.get("hidden_act")}
-    return {name: value for name, value in told.items() if value is not None}

@@ -1,0 +1,86 @@
+"""Reads what no shape tells from NAME.yaml beside a checkpoint, the file that the WebUI reads too."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from lib_anim.errors import FlipbookError, Problem
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a yaml in the original (LDM) layout says beyond the shapes; empty without one."""
+
+    unet: dict[str, Any] = field(default_factory=dict)
+    """`heads` or `head_size`, where stated."""
+    schedule: dict[str, Any] = field(default_factory=dict)
+    """`steps`, `beta_start`, `beta_end`, where stated."""
+    latent_scale: float | None = None
+    tokenizer: Path | None = None
+    """Folder with vocab.json and merges.txt."""
+    text: dict[str, Any] = field(default_factory=dict)
+    """`heads` and `activation` from that folder's config.json, where stated."""
+
+
+def told_beside(path: Path) -> Told:
+    """What the yaml beside the checkpoint `path` says.
+
+    Raises FlipbookError when it cannot be read, wants a v-prediction or names a folder that does not exist.
+    """
+    beside = path.with_suffix(".yaml")
+    if not beside.is_file():
+        return Told()
+    try:
+        tree: Any = yaml.safe_load(beside.read_text("utf-8"))
+        params: dict[str, Any] = tree["model"]["params"]
+        unet = (params.get("unet_config") or {}).get("params") or {}
+        text = (params.get("cond_stage_config") or {}).get("params") or {}
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        raise FlipbookError(Problem(f"{beside.name} beside the weights is unreadable: {error}.")) from error
+    if params.get("parameterization", "eps") != "eps":
+        raise FlipbookError(
+            Problem(f"{beside.name} says that the checkpoint predicts velocities, which is not supported.")
+        )
+    tokenizer = _folder(beside, text.get("version"))
+    return Told(
+        unet=_stated(unet, heads="num_heads", head_size="num_head_channels"),
+        schedule=_stated(params, steps="timesteps", beta_start="linear_start", beta_end="linear_end"),
+        latent_scale=params.get("scale_factor"),
+        tokenizer=tokenizer,
+        text=_text(tokenizer),
+    )
+
+
+def _stated(tree: dict[str, Any], **names: str) -> dict[str, Any]:
+    """The entries of `tree` under our names; LDM writes −1 for "not this one"."""
+    return {ours: tree[theirs] for ours, theirs in names.items() if tree.get(theirs) not in (None, -1)}
+
+
+def _folder(beside: Path, version: object) -> Path | None:
+    """`version` as a folder, relative to the yaml; None when it is a published model's name."""
+    if not isinstance(version, str):
+        return None
+    folder = beside.parent / version
+    if folder.is_dir():
+        return folder.resolve()
+    if Path(version).is_absolute() or version.startswith("."):
+        raise FlipbookError(
+            Problem(f"{beside.name} names the tokenizer folder {version}, which does not exist.")
+        )
+    return None
+
+
+def _text(tokenizer: Path | None) -> dict[str, Any]:
+    """The text model's sizes that its weights do not show, from config.json in the tokenizer's folder."""
+    if tokenizer is None or not (tokenizer / "config.json").is_file():
+        return {}
+    try:
+        tree: dict[str, Any] = json.loads((tokenizer / "config.json").read_text("utf-8"))
+    except ValueError as error:
+        raise FlipbookError(Problem(f"{tokenizer / 'config.json'} is no JSON: {error}.")) from error
+    return _stated(tree.get("text_config") or tree, heads="num_attention_heads", activation="hidden_act")
