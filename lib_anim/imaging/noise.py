@@ -39,9 +39,7 @@ def add_noise(
     Raises FlipbookError for an amount outside 0 … 1.
     """
     if not 0 <= amount <= 1:
-        raise FlipbookError(
-            Problem(f"is {amount:g} in this frame; it must lie between 0 and 1", "noise_schedule")
-        )
+        raise FlipbookError(Problem(f"is {amount:g} in this frame; it must lie between 0 and 1", "noise"))
     generator = np.random.default_rng(seed)
     height, width = picture.shape[:2]
     noise = generator.standard_normal(picture.shape, dtype=np.float32)

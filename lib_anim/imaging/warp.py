@@ -47,8 +47,8 @@ def affine_matrix(
         zoom=zoom,
         translation_x=translation_x,
         translation_y=translation_y,
-        transform_center_x=center_x,
-        transform_center_y=center_y,
+        center_x=center_x,
+        center_y=center_y,
     )
     if zoom == 0:
         raise FlipbookError(
@@ -83,14 +83,14 @@ def flip_matrix(
     Raises FlipbookError for a field of view outside its range and for values that are not finite.
     """
     _require_finite(
-        perspective_flip_theta=theta,
-        perspective_flip_phi=phi,
-        perspective_flip_gamma=gamma,
-        perspective_flip_fv=fov,
+        flip_theta=theta,
+        flip_phi=phi,
+        flip_gamma=gamma,
+        flip_fov=fov,
     )
     if not 0 < fov < 180:
         raise FlipbookError(
-            Problem(f"is {fov:g} in this frame; it must lie between 0 and 180 degrees", "perspective_flip_fv")
+            Problem(f"is {fov:g} in this frame; it must lie between 0 and 180 degrees", "flip_fov")
         )
     if theta == phi == gamma == 0:
         return np.eye(3)

@@ -107,8 +107,8 @@ def test_cells_and_octaves_set_the_scale() -> None:
 @pytest.mark.parametrize(
     ("call", "field"),
     [
-        (lambda: add_noise(picture(), 1.5, 1), "noise_schedule"),
-        (lambda: add_noise(picture(), float("nan"), 1), "noise_schedule"),
+        (lambda: add_noise(picture(), 1.5, 1), "noise"),
+        (lambda: add_noise(picture(), float("nan"), 1), "noise"),
         (lambda: perlin(8, 8, 1, octaves=0), "perlin_octaves"),
         (lambda: perlin(8, 8, 1, cells=(0, 8)), "perlin_w, perlin_h"),
     ],

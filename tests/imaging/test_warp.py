@@ -182,9 +182,9 @@ def test_a_plane_without_channels_is_warped_too() -> None:
     [
         (lambda: affine_matrix(64, 64, **{**STILL, "zoom": 0.0}), "zoom"),
         (lambda: affine_matrix(64, 64, **{**STILL, "angle_deg": float("nan")}), "angle"),
-        (lambda: flip_matrix(64, 64, phi=1, fov=180), "perspective_flip_fv"),
-        (lambda: flip_matrix(64, 64, phi=1, fov=0), "perspective_flip_fv"),
-        (lambda: flip_matrix(64, 64, phi=float("inf")), "perspective_flip_phi"),
+        (lambda: flip_matrix(64, 64, phi=1, fov=180), "flip_fov"),
+        (lambda: flip_matrix(64, 64, phi=1, fov=0), "flip_fov"),
+        (lambda: flip_matrix(64, 64, phi=float("inf")), "flip_phi"),
     ],
 )
 def test_impossible_motion_is_named(call: object, field: str) -> None:

@@ -1,0 +1,30 @@
+"""Whether a frame came out empty."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from lib_anim.engines.contract import Picture
+
+Blank = Literal["not finite", "black", "one colour"]
+
+_STEP = 0.5 / 255
+"""Half an 8-bit step: less is invisible in any file."""
+
+
+def blankness(picture: Picture) -> Blank | None:
+    """Say in which way the frame is empty, or None for a frame that shows something.
+
+    "not finite": a value is NaN or infinite (a VAE in half precision). "black": no value above half an 8-bit
+    step (the host's answer to NaN, or its safety filter's). "one colour": no channel varies by more.
+    """
+    low, high = picture.min(axis=(0, 1)), picture.max(axis=(0, 1))
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        return "not finite"
+    if high.max() <= _STEP:
+        return "black"
+    if (high - low).max() <= _STEP:
+        return "one colour"
+    return None
