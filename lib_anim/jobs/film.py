@@ -10,10 +10,8 @@ from typing import Any
 
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.media.pictures import read_picture, write_picture
-from lib_anim.media.sheet import contact_sheet
+from lib_anim.media.sheet import contact_sheet, sheet_frames
 from lib_anim.media.write import open_sink
-
-SHEET_FRAMES = 16
 
 
 def make_film(
@@ -40,11 +38,7 @@ def make_film(
     ) as sink:
         for index in range(count):
             sink.write(read_picture(folder.frame_path(index)))
-    shown = sorted(
-        {round(i * (count - 1) / max(SHEET_FRAMES - 1, 1)) for i in range(min(SHEET_FRAMES, count))}
-    )
-    if count <= SHEET_FRAMES:
-        shown = list(range(count))
+    shown = sheet_frames(count)
     frames = [read_picture(folder.frame_path(index)) for index in shown]
     sheet = folder.path / "sheet.png"
     write_picture(sheet, contact_sheet(frames, columns=4, labels=[str(index) for index in shown]))

@@ -59,3 +59,10 @@ def _fitted(label: str, wide: int, font: ImageFont.ImageFont | ImageFont.FreeTyp
     while label and font.getlength(label + "...") > wide:
         label = label[:-1]
     return label + "..."
+
+
+def sheet_frames(frames: int, most: int = 16) -> list[int]:
+    """Indices of the frames a sheet shows: all of them, or `most`, evenly spread with first and last."""
+    if frames <= most:
+        return list(range(frames))
+    return [round(i * (frames - 1) / (most - 1)) for i in range(most)]

@@ -23,6 +23,9 @@ KEY = "flipbook"
 """Where a dataclass field's metadata holds its spec."""
 
 NATIVE = "native"
+DEFORUM = "deforum"
+DIALECTS = (NATIVE, DEFORUM)
+"""The readings of schedules and prompts."""
 
 
 class Wrong(ValueError):
@@ -135,11 +138,16 @@ class Rate(Spec):
 
     low: Fraction = Fraction(1, 10)
     high: Fraction = Fraction(240)
+    optional: bool = False
+    """None (JSON null, or empty text) is allowed and stands for the source's own."""
 
     def allowed(self) -> str:
-        return f'a frame rate, {_bounds(self.low, self.high)}, such as 24, 29.97 or "30000/1001"'
+        empty = ", or null for the source's own" if self.optional else ""
+        return f'a frame rate, {_bounds(self.low, self.high)}, such as 24, 29.97 or "30000/1001"{empty}'
 
-    def check(self, value: Any, *, field: str, dialect: str) -> Fraction:
+    def check(self, value: Any, *, field: str, dialect: str) -> Fraction | None:
+        if self.optional and value in (None, ""):
+            return None
         if isinstance(value, bool) or not isinstance(value, str | int | float | Fraction):
             raise Wrong(self.allowed())
         try:
@@ -156,9 +164,12 @@ class Rate(Spec):
 
     def schema(self) -> dict[str, Any]:
         number = {"type": "number", "minimum": float(self.low), "maximum": float(self.high)}
-        return {"anyOf": [number, {"type": "string", "pattern": r"^\d+(\.\d+|/\d+)?$"}]}
+        none = [{"type": "null"}] if self.optional else []
+        return {"anyOf": [number, {"type": "string", "pattern": r"^\d+(\.\d+|/\d+)?$"}, *none]}
 
-    def to_json(self, value: Fraction) -> Any:
+    def to_json(self, value: Fraction | None) -> Any:
+        if value is None:
+            return None
         return int(value) if value.denominator == 1 else str(value)
 
 

@@ -1,0 +1,111 @@
+"""Frames in, film out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.jobs.job import Listener
+from lib_anim.media.contract import FrameSource
+from lib_anim.media.mux import Sound
+from lib_anim.media.pictures import write_picture
+from lib_anim.media.read import open_source
+from lib_anim.media.sheet import contact_sheet, sheet_frames
+from lib_anim.media.write import open_sink
+from lib_anim.pipelines.assemble.order import frame_order, keeps_step, read_in_order
+from lib_anim.pipelines.events import Progress, Warned
+from lib_anim.settings.assemble import Assemble
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assembled:
+    """A film made of frames that were there."""
+
+    film: Path
+    frames: int
+    rate: Fraction
+    warnings: tuple[str, ...]
+
+
+def assemble(settings: Assemble, film: Path, listen: Listener) -> Assembled:
+    """Write the film. Raises FlipbookError; then no file of that name is left that was not there before."""
+    folder = _source_path(settings)
+    warnings: list[str] = []
+    stop = None if settings.stop == -1 else settings.stop
+    with open_source(
+        folder, rate=settings.fps, start=settings.start, stop=stop, every=settings.every
+    ) as source:
+        order = frame_order(settings, len(source))
+        sound = _sound(settings, folder, source, warnings)
+        if settings.poster and settings.poster_frame >= len(order):
+            sentence = f"{settings.poster_frame} is beyond the film's last frame, {len(order) - 1}"
+            raise FlipbookError(Problem(sentence, field="poster_frame"))
+        info = source.info
+        with open_sink(
+            film,
+            width=info.width,
+            height=info.height,
+            rate=info.rate,
+            alpha=info.alpha,
+            audio=sound,
+            format=settings.format or None,
+            quality=None if settings.quality == -1 else settings.quality,
+        ) as sink:
+            for done, frame in enumerate(read_in_order(source, order), start=1):
+                sink.write(frame)
+                listen(Progress(done, len(order), "assembling"))
+        warnings += [*source.warnings, *sink.warnings]
+        _stills(settings, source, [int(i) for i in order])
+    for sentence in warnings:
+        listen(Warned(sentence))
+    return Assembled(film=film.absolute(), frames=len(order), rate=info.rate, warnings=tuple(warnings))
+
+
+def _source_path(settings: Assemble) -> Path:
+    if not settings.source:
+        raise FlipbookError(
+            Problem("is empty; name a film, a run folder or a folder of pictures", field="source")
+        )
+    path = Path(settings.source)
+    if not path.exists():
+        raise NotFound(Problem(f'there is no "{path}"', field="source"))
+    frames = path / "frames"
+    return frames if (path / "run.json").is_file() and frames.is_dir() else path
+
+
+def _sound(settings: Assemble, folder: Path, source: FrameSource, warnings: list[str]) -> Sound | None:
+    offset, fade_in, fade_out = (
+        Fraction(value).limit_denominator(100_000)
+        for value in (settings.audio_offset, settings.fade_in, settings.fade_out)
+    )
+    if settings.audio:
+        start = Fraction(settings.audio_start).limit_denominator(100_000)
+        return Sound(Path(settings.audio), start=start, offset=offset, fade_in=fade_in, fade_out=fade_out)
+    if settings.sound == "none" or not source.info.audio:
+        return None
+    if not keeps_step(settings):
+        warnings.append(
+            "sound: dropped, since the frames no longer run in step with it; `audio` adds another"
+        )
+        return None
+    start = _seconds_before(folder, settings.start)
+    return Sound(folder, start=start, offset=offset, fade_in=fade_in, fade_out=fade_out)
+
+
+def _seconds_before(film: Path, frame: int) -> Fraction:
+    """When a frame of a film is shown: frames are counted at the film's own rate."""
+    if frame == 0:
+        return Fraction(0)
+    with open_source(film) as source:
+        return Fraction(frame) / source.info.rate
+
+
+def _stills(settings: Assemble, source: FrameSource, order: list[int]) -> None:
+    if settings.poster:
+        write_picture(Path(settings.poster), source[order[settings.poster_frame]])
+    if settings.sheet:
+        shown = sheet_frames(len(order))
+        frames = [source[order[i]] for i in shown]
+        write_picture(Path(settings.sheet), contact_sheet(frames, columns=4, labels=[str(i) for i in shown]))

@@ -1,0 +1,1 @@
+"""Assembly: frames of a source in a new order and time."""
