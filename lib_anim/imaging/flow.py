@@ -13,7 +13,7 @@ from lib_anim.errors import FlipbookError
 from lib_anim.imaging.sample import Border, Floats, sample
 
 Flow = NDArray[np.float32]
-"""float32 (H, W, 2), pixels: what is at (x, y) in the first picture is at (x, y) + flow[y, x] in the other."""
+"""float32 (H, W, 2), pixels. What is at (x, y) in the first is at (x, y) + flow[y, x] in the second."""
 
 Quality = Literal["fast", "medium", "fine"]
 """OpenCV's presets, and Deforum's "DIS Fine": every pixel, 192 steps of descent."""
@@ -57,9 +57,8 @@ def pull(picture: Floats, flow: Flow, border: Border = "replicate") -> Floats:
     along the flow from b to a. `picture` is float32 (H, W) or (H, W, C), untouched.
     """
     height, width = flow.shape[:2]
-    x: Floats = flow[..., 0] + np.arange(width, dtype=np.float32)
-    y: Floats = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    return sample(picture, x, y, border)
+    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+    return sample(picture, np.add(flow[..., 0], x), np.add(flow[..., 1], y), border)
 
 
 def agreement(forward: Flow, backward: Flow) -> Mask:

@@ -76,7 +76,7 @@ def feather(mask: Mask, pixels: float) -> Mask:
     if pixels <= 0 or not inside.any():
         return mask.copy()
     distance = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    slope = np.clip(1 - distance / np.float32(pixels + 1), 0, 1).astype(np.float32)
+    slope: Mask = np.clip(1 - distance / np.float32(pixels + 1), 0, 1).astype(np.float32)
     return np.maximum(mask, slope)
 
 

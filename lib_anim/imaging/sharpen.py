@@ -23,7 +23,7 @@ def unsharp(
     The blur is Gaussian, `kernel` × `kernel` pixels (odd), `sigma` pixels. Values that differ from the
     blurred ones by less than `threshold` (0 … 1 on the picture's scale) stay. Where `mask` is 0 nothing
     changes, bit for bit; amount 0 returns the whole picture so.
-    Raises FlipbookError for a negative amount, for a kernel that is even or below 1 and for a sigma of 0 or less.
+    Raises FlipbookError for an amount below 0, a kernel that is even or below 1 and a sigma not above 0.
     """
     _check(amount, kernel, sigma)
     if amount == 0:
