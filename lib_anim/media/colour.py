@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
+from PIL import Image
 
+from lib_anim.media import hdr
 from lib_anim.media.contract import Frame
 
 # Bit-exact, accurately rounded, chroma at full width: plain conversion is off by up to three steps.
@@ -20,7 +23,6 @@ BT709 = 1
 LIMITED = 1
 """The library's number for limited (16-235) range."""
 _UNSPECIFIED = 2
-_PQ, _HLG = 16, 18
 _MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 """H.273 matrix numbers to the scaler's: BT.709, FCC, BT.601 twice, SMPTE 240M, BT.2020 twice. Plain
 numbers, since the binding's names for them changed between versions."""
@@ -49,27 +51,30 @@ class Look:
         return cls(alpha, matrix, full, int(picture.color_trc))
 
     @property
-    def hdr(self) -> bool:
-        return self.transfer in (_PQ, _HLG)
+    def is_hdr(self) -> bool:
+        """Whether the film is coded for screens brighter than standard range."""
+        return self.transfer in (hdr.PQ, hdr.HLG) and not self.alpha
 
     def warnings(self, name: str) -> Iterator[str]:
         """What the conversion changes beyond rounding."""
-        if self.hdr:
-            kind = "PQ" if self.transfer == _PQ else "HLG"
+        if self.is_hdr:
+            kind = "PQ" if self.transfer == hdr.PQ else "HLG"
             yield f"{name} is HDR ({kind}); it is tone-mapped to standard range: highlights are compressed."
 
     def array(self, picture: VideoFrame) -> Frame:
         """The picture as uint8 RGB (H, W, 3), or RGBA (H, W, 4) for a film with alpha."""
+        deep = "rgb48le" if self.is_hdr else "rgb24"
         made = VideoReformatter().reformat(
             picture,
-            format="rgba" if self.alpha else "rgb24",
+            format="rgba" if self.alpha else deep,
             src_colorspace=_MATRICES[self.matrix],
             src_color_range=ColorRange.JPEG if self.full_range else ColorRange.MPEG,
             dst_color_range=ColorRange.JPEG,
             interpolation=_QUALITY,
         )
-        array: Frame = np.ascontiguousarray(made.to_ndarray())
-        return array
+        array: Any = np.ascontiguousarray(made.to_ndarray())
+        frame: Frame = hdr.tone_map(array, self.transfer) if self.is_hdr else array
+        return frame
 
 
 def picture_from(frame: Frame, converter: VideoReformatter, pixel_format: str) -> VideoFrame:
@@ -84,6 +89,20 @@ def picture_from(frame: Frame, converter: VideoReformatter, pixel_format: str) -
             dst_color_range=ColorRange.MPEG,
             interpolation=_QUALITY,
         )
+    elif pixel_format == "pal8":
+        made = VideoFrame.from_ndarray(_palette(frame), format="pal8")
     else:
         made = converter.reformat(source, format=pixel_format)
     return made
+
+
+def _palette(frame: Frame) -> Any:
+    """The frame as indices (H, W) into its own 256 colours, ARGB (256, 4); exact up to 256 colours."""
+    image = Image.fromarray(frame)
+    reduced = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    if image.getcolors(256) is None:
+        reduced = image.quantize(palette=reduced, dither=Image.Dither.FLOYDSTEINBERG)
+    colours = np.array(reduced.getpalette() or [], np.uint8).reshape(-1, 3)
+    palette = np.full((256, 4), 255, np.uint8)
+    palette[: len(colours), 1:] = colours
+    return np.asarray(reduced), palette

@@ -25,7 +25,6 @@ DEMUXERS = (
     "aac",
     "flac",
     "aiff",
-    "m4v",
     "mxf",
 )
 """Containers that are opened, by the library's names. Playlists, concatenations, picture patterns and

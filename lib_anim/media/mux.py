@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
-import av.error
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.container import InputContainer
 
+from lib_anim.media.comment import embed
 from lib_anim.media.container import open_input
 from lib_anim.media.formats import Format
-from lib_anim.media.sound import decode_sound
+from lib_anim.media.sound import decode_sound, film_start
 
 SAMPLE_RATE = 48000
 _BLOCK = 1024
+_SYNC = Fraction(1, 100)
+"""Seconds by which a sound may begin before or after its film and still be copied as it is."""
+
+Track = Iterator[tuple[Fraction, Any]]
+"""Packets of one stream in order, each with its time in seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +70,6 @@ def finish(
     form: Format,
     *,
     length: Fraction,
-    rate: Fraction,
     sound: Sound | None,
     comment: str,
 ) -> list[str]:
@@ -72,24 +78,65 @@ def finish(
     Pictures are not encoded again. `length` is the film's length in seconds. Raises FlipbookError
     when the sound cannot be read.
     """
-    warnings: list[str] = []
-    with (
-        open_input(part) as source,
-        av.open(f"file:{whole}", "w", format=form.muxer, options=dict(form.finished)) as target,
-    ):
+    if form.animation:
+        embed(part, whole, comment)
+        return []
+    with ExitStack() as stack:
+        source = stack.enter_context(open_input(part))
+        url, options = f"file:{whole}", dict(form.finished)
+        target = stack.enter_context(av.open(url, "w", format=form.muxer, options=options))
         if comment:
             target.metadata["comment"] = comment
         pictures = source.streams.video[0]
         film = target.add_stream_from_template(pictures, opaque=True)
+        # The copy's parameters do not say that the packets carry transparency beside their pictures.
+        if "alpha_mode" in pictures.metadata:
+            film.metadata["alpha_mode"] = pictures.metadata["alpha_mode"]
         tracks = [_pictures(source, pictures, film)]
+        warnings: list[str] = []
         if sound is not None:
-            tracks.append(_sound_track(target, form, sound, length))
+            heard = stack.enter_context(open_input(sound.path, "audio"))
+            if copies(heard, form, sound):
+                tracks.append(_copied_sound(heard, target, length))
+            else:
+                tracks.append(_encoded_sound(target, form, sound, length))
         for _, packet in heapq.merge(*tracks, key=lambda item: item[0]):
             target.mux(packet)
     return warnings
 
 
-def _pictures(source: Any, stream: Any, film: Any) -> Iterator[tuple[Fraction, Any]]:
+def copies(heard: InputContainer, form: Format, sound: Sound) -> bool:
+    """Whether a sound can be copied without encoding it again: it is not cut, moved or faded, begins
+    with its film, and its codec fits the container."""
+    stream = heard.streams.audio[0]
+    changed = sound.start or sound.offset or sound.fade_in or sound.fade_out
+    begins = (stream.start_time or 0) * Fraction(stream.time_base or 0) - film_start(heard)
+    fits = stream.codec_context.codec.canonical_name in form.sound_copied
+    return fits and not changed and abs(begins) <= _SYNC
+
+
+def _copied_sound(heard: InputContainer, target: Any, length: Fraction) -> Track:
+    stream = heard.streams.audio[0]
+    copy = target.add_stream_from_template(stream, opaque=True)
+    return _sound_packets(heard, stream, copy, length)
+
+
+def _sound_packets(heard: InputContainer, stream: Any, copy: Any, length: Fraction) -> Track:
+    origin = film_start(heard)
+    for packet in heard.demux(stream):
+        if not packet.size or packet.pts is None:
+            continue
+        base = Fraction(packet.time_base)
+        shift = round(origin / base)
+        packet.pts -= shift
+        packet.dts = packet.pts
+        if packet.pts * base >= length:
+            return
+        packet.stream = copy
+        yield packet.pts * base, packet
+
+
+def _pictures(source: Any, stream: Any, film: Any) -> Track:
     """The film's packets with their times; the first picture is at time 0."""
     shift: int | None = None
     for packet in source.demux(stream):
@@ -103,14 +150,14 @@ def _pictures(source: Any, stream: Any, film: Any) -> Iterator[tuple[Fraction, A
         yield packet.dts * packet.time_base, packet
 
 
-def _sound_track(target: Any, form: Format, sound: Sound, length: Fraction) -> Iterator[tuple[Fraction, Any]]:
+def _encoded_sound(target: Any, form: Format, sound: Sound, length: Fraction) -> Track:
     stream = target.add_stream(form.sound, rate=SAMPLE_RATE)
     stream.codec_context.layout = "stereo"
     stream.codec_context.bit_rate = 192_000
     return _encoded(stream, sound, length)
 
 
-def _encoded(stream: Any, sound: Sound, length: Fraction) -> Iterator[tuple[Fraction, Any]]:
+def _encoded(stream: Any, sound: Sound, length: Fraction) -> Track:
     at = 0
     for block in _blocks(sound, length):
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(block.T), format="fltp", layout="stereo")

@@ -17,9 +17,10 @@ from lib_anim.media.contract import Frame
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """Endings of the files that count as frames in a folder."""
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 _ALPHA_MODES = ("RGBA", "LA", "PA", "RGBa", "La")
 _ORIENTATION = 0x0112
+_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -74,6 +75,13 @@ def picture_array(image: Image.Image, file: Path, alpha: bool | None = None) -> 
 def has_alpha(image: Image.Image) -> bool:
     """Whether an open picture carries transparency, from its header."""
     return image.mode in _ALPHA_MODES or "transparency" in image.info
+
+
+def is_picture(file: Path) -> bool:
+    """Whether a file begins like a picture, moving or still, rather than a film or sound."""
+    with file.open("rb") as data:
+        head = data.read(12)
+    return head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:

@@ -7,7 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from lib_anim.media.container import open_input
+from lib_anim.media.comment import read_comment
+from lib_anim.media.container import film_stream, open_input
+from lib_anim.media.pictures import is_picture, open_picture
 from lib_anim.media.read import open_source
 
 
@@ -43,10 +45,13 @@ class MediaInfo:
 def probe(path: Path | str) -> MediaInfo:
     """Look at a file or folder. Raises NotFound or FlipbookError when it cannot be read."""
     place = Path(path)
+    if place.is_file() and not is_picture(place):
+        sound = _sound_alone(place)
+        if sound is not None:
+            return sound
     with open_source(place) as source:
         info = source.info
         found = MediaInfo(
-            kind="pictures" if place.is_dir() else "video",
             width=info.width,
             height=info.height,
             rate=info.rate,
@@ -55,16 +60,37 @@ def probe(path: Path | str) -> MediaInfo:
             audio=info.audio,
             alpha=info.alpha,
             warnings=source.warnings,
-            **({} if place.is_dir() else _container_facts(place)),
+            comment=read_comment(place),
+            **_container_facts(place),
         )
     return found
 
 
 def _container_facts(place: Path) -> dict[str, Any]:
+    if place.is_dir():
+        return {"kind": "pictures"}
+    if is_picture(place):
+        with open_picture(place) as image:
+            kind = "animation" if getattr(image, "n_frames", 1) > 1 else "picture"
+            return {"kind": kind, "codec": (image.format or "").lower()}
     with open_input(place) as container:
-        tags = {key.lower(): value for key, value in container.metadata.items()}
+        stream = film_stream(container)
         return {
-            "codec": container.streams.video[0].codec_context.codec.name,
+            "kind": "video",
+            "codec": stream.codec_context.codec.name if stream else "",
             "container": container.format.name,
-            "comment": tags.get("comment", ""),
         }
+
+
+def _sound_alone(place: Path) -> MediaInfo | None:
+    """The facts of a file that holds sound and no film; None for a film."""
+    with open_input(place) as container:
+        if film_stream(container) is not None or not container.streams.audio:
+            return None
+        return MediaInfo(
+            kind="sound",
+            duration=(container.duration or 0) / 1_000_000,
+            audio=True,
+            codec=container.streams.audio[0].codec_context.codec.name,
+            container=container.format.name,
+        )

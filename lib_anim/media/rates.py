@@ -70,13 +70,18 @@ def pick_frames(frames: int, source_rate: Fraction, rate: Fraction) -> NDArray[n
 
 
 def grid(
-    ticks: Sequence[int], base: Fraction, end: Fraction, hints: Iterable[Fraction | None] = ()
+    ticks: Sequence[int],
+    base: Fraction,
+    end: Fraction,
+    hints: Iterable[Fraction | None] = (),
+    grain: Fraction | None = None,
 ) -> tuple[Fraction, NDArray[np.int64]]:
     """The constant rate behind timestamps, and for each frame at that rate the picture it shows.
 
     `ticks` ascend strictly, in units of `base` seconds; `end` is when the last picture ends, in
-    seconds after the first. `hints` are rates the container claims. The first rate wins that
-    explains every timestamp to within one tick; then the first that gives each picture the slot of
+    seconds after the first. `hints` are rates the container claims; `grain` is how coarsely the
+    times were rounded, `base` unless given. The first rate wins that explains every timestamp to
+    within half a grain, then to within a whole one; then the first that gives each picture the slot of
     its number; then, for a variable rate, the slowest of the plausible ones that gives every
     picture a slot of its own. Where none up to 120 does, 60 is used and pictures closer than that
     share a slot.
@@ -90,13 +95,13 @@ def grid(
         measured += [_near(1 / float(gap)) for gap in (np.median(gaps), gaps.min())]
     claimed = [r for r in hints if r is not None and 0 < r <= FASTEST]
     rates = [r for r in (*claimed, *COMMON, *measured) if 0 < r <= FASTEST]
-    tolerance = float(base) * 1.01
     length = float(end)
-    for rate in rates:
-        period = float(1 / rate)
-        exact = np.abs(times - numbers * period).max() <= tolerance
-        if exact and (rate in claimed or abs(length - count * period) <= tolerance):
-            return rate, numbers
+    for tolerance in (0.51 * float(grain or base), 1.01 * float(grain or base)):
+        for rate in rates:
+            period = float(1 / rate)
+            exact = np.abs(times - numbers * period).max() <= tolerance
+            if exact and (rate in claimed or abs(length - count * period) <= tolerance):
+                return rate, numbers
     for rate in (*claimed, *measured):
         if (_slots(times, rate) == numbers).all() and rate <= FASTEST:
             return rate, numbers

@@ -11,8 +11,10 @@ from typing import Protocol
 import numpy as np
 
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.media.animation import AnimationReader
+from lib_anim.media.container import local_file
 from lib_anim.media.contract import Frame, SourceInfo
-from lib_anim.media.pictures import PictureFolder
+from lib_anim.media.pictures import PictureFolder, is_picture
 from lib_anim.media.rates import parse_rate, pick_frames
 from lib_anim.media.video import VideoReader
 
@@ -112,7 +114,8 @@ def open_source(
         reader: Reader = PictureFolder(place)
         own, slots, audio = wanted or PICTURE_RATE, np.arange(len(reader)), False
     else:
-        film = VideoReader(place)
+        file = local_file(place)
+        film = AnimationReader(file) if is_picture(file) else VideoReader(file)
         reader, own, slots, audio = film, film.rate, film.slots, film.audio
     chosen = _chosen(slots, start, stop, every)
     timed = own if place.is_dir() else own / every

@@ -36,7 +36,7 @@ def decode_sound(
         stream = next(iter(container.streams.audio), None)
         if stream is None:
             raise FlipbookError(Problem(f"{file.name} holds no sound.", "audio"))
-        origin = _origin(container)
+        origin = film_start(container)
         resampler = AudioResampler(format="fltp", layout=_LAYOUTS[channels], rate=rate)
         # Counted in samples of the result; pieces before it are skipped, a late start is silence.
         at = -round(start * rate)
@@ -53,7 +53,7 @@ def decode_sound(
                 yield piece[cut:]
 
 
-def _origin(container: Any) -> Fraction:
+def film_start(container: Any) -> Fraction:
     """When the film's first picture is shown, in the container's time; 0 for sound alone."""
     stream = film_stream(container)
     if stream is None or stream.start_time is None or stream.time_base is None:
@@ -90,6 +90,11 @@ def _frames(container: Any, stream: Any) -> Iterator[Any]:
             continue
         yield from frames
     yield None
+
+
+def check_sound(path: Path | str) -> None:
+    """Raise NotFound or FlipbookError when a file holds no sound that can be decoded."""
+    next(decode_sound(path, 48000), None)
 
 
 def read_sound(path: Path | str, rate: int = 48000, channels: int = 2) -> Samples:

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.media import colour
-from lib_anim.media.container import check_size, film_stream, open_input, unreadable
+from lib_anim.media.container import MAX_FRAMES, check_size, film_stream, open_input, unreadable
 from lib_anim.media.contract import Frame
 from lib_anim.media.rates import grid
 
@@ -77,7 +77,9 @@ class Decoder:
     def has_hidden_alpha(self) -> bool:
         """Whether a WebM file carries transparency beside its pictures."""
         context = self.stream.codec_context
-        return context.codec.name in _ALPHA_DECODERS and self.stream.metadata.get("alpha_mode") == "1"
+        return context.codec.name in _ALPHA_DECODERS and "1" in (
+            value for key, value in self.stream.metadata.items() if key.lower() == "alpha_mode"
+        )
 
     def pictures(self) -> Iterator[VideoFrame]:
         """Decoded pictures from where the file stands; broken packets are counted and passed over."""
@@ -109,41 +111,45 @@ def index_film(path: Path) -> Index:
     with Decoder(path) as decoder:
         base = Fraction(decoder.stream.time_base or Fraction(1, 1000))
         names = decoder.container.format.name.split(",")
-        listed = _packets(decoder) if any(n in _INDEXED for n in names) else None
-    ticks, keys, lasts = listed if listed is not None else _decoded(path)
+        ticks, keys, last = _packets(decoder)
+    if not any(name in _INDEXED for name in names):
+        shown = _decoded(path)
+        # Where the packets tell another story than the pictures, every reading starts at the start.
+        keys = keys if shown == ticks else set()
+        ticks = shown
     if not ticks:
         raise unreadable(path, ValueError("no picture could be decoded"))
     order = sorted(ticks)
     check_size(path, 1, 1, len(order))
-    last = lasts if lasts > 0 else (order[-1] - order[0]) // max(1, len(order) - 1)
+    last = last if last > 0 else (order[-1] - order[0]) // max(1, len(order) - 1)
     return Index(tuple(order), tuple(sorted(keys)), base, (order[-1] - order[0] + last) * base)
 
 
-def _packets(decoder: Decoder) -> tuple[set[int], set[int], int] | None:
-    """Timestamps, keys and the last picture's duration from the packets; None when one has no time."""
+def _packets(decoder: Decoder) -> tuple[set[int], set[int], int]:
+    """Timestamps of the packets, those of the keys among them, and the last picture's duration."""
     ticks: set[int] = set()
     keys: set[int] = set()
     last, duration = -(2**62), 0
     try:
         for packet in decoder.container.demux(decoder.stream):
-            if not packet.size or packet.is_discard:
+            if not packet.size or packet.is_discard or packet.pts is None:
                 continue
-            if packet.pts is None:
-                return None
             ticks.add(packet.pts)
             if packet.is_keyframe:
                 keys.add(packet.pts)
             if packet.pts > last:
                 last, duration = packet.pts, int(packet.duration or 0)
+            if len(ticks) > MAX_FRAMES:
+                break
     except av.error.FFmpegError:
         decoder.broken += 1
     return ticks, keys, duration
 
 
-def _decoded(path: Path) -> tuple[set[int], set[int], int]:
-    """The same from decoded pictures. Keys stay empty: such films are read from their start."""
+def _decoded(path: Path) -> set[int]:
+    """The same timestamps from decoded pictures."""
     with Decoder(path) as decoder:
-        return {frame.pts for frame in decoder.pictures() if frame.pts is not None}, set(), 0
+        return {frame.pts for frame in decoder.pictures() if frame.pts is not None}
 
 
 class VideoReader:

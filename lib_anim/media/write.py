@@ -1,178 +1,24 @@
-"""Writes films frame by frame: playable while they grow, put in place whole at the end."""
+"""Opens a film, an animation or a folder of pictures for writing."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any
-
-import av
-import av.error
-import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.media import colour
-from lib_anim.media.contract import Frame, FrameSink
-from lib_anim.media.formats import Format, find_format
-from lib_anim.media.mux import Sound, finish
-from lib_anim.media.pictures import checked
+from lib_anim.media.comment import check_length
+from lib_anim.media.container import MAX_PIXELS
+from lib_anim.media.contract import FrameSink
+from lib_anim.media.film import FilmSink, FilmSpec
+from lib_anim.media.formats import SEQUENCES, Format, find_format
+from lib_anim.media.mux import Sound
 from lib_anim.media.rates import parse_rate
+from lib_anim.media.sequence import PictureSink
+from lib_anim.media.sound import check_sound
 
-
-class FilmSink:
-    """A film that grows in `NAME.part` and becomes `NAME` on close."""
-
-    def __init__(
-        self,
-        path: Path,
-        form: Format,
-        *,
-        width: int,
-        height: int,
-        rate: Fraction,
-        alpha: bool,
-        sound: Sound | None,
-        comment: str,
-        quality: int | None,
-        options: dict[str, str],
-    ) -> None:
-        self.path = path
-        self.form = form
-        self._shape = (height, width, 4 if alpha else 3)
-        self._rate = rate
-        self._sound = sound
-        self._comment = comment
-        self._part = path.with_name(path.name + ".part")
-        self._whole = path.with_name(path.name + ".whole.part")
-        self._warnings: list[str] = []
-        self._converter = VideoReformatter()
-        self._count = 0
-        self._done = False
-        self._pad = (height % 2, width % 2) if form.even else (0, 0)
-        self._container: Any = None
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._container = av.open(
-                f"file:{self._part}", "w", format=form.muxer, options=dict(form.growing)
-            )
-            self._stream = self._make_stream(quality, options)
-            self._container.start_encoding()
-        except (av.error.FFmpegError, OSError, ValueError) as error:
-            self.abort()
-            raise FlipbookError(Problem(f"{path} cannot be written: {error}.", "out")) from error
-        if any(self._pad):
-            self._warnings.append(
-                f"{form.title} needs even sizes: {width} x {height} is padded to "
-                f"{width + self._pad[1]} x {height + self._pad[0]} by repeating the last row or column."
-            )
-
-    def _make_stream(self, quality: int | None, options: dict[str, str]) -> Any:
-        form = self.form
-        height, width, channels = self._shape
-        settings = {**form.options, **options}
-        if form.quality is not None:
-            settings[form.quality[0]] = str(form.quality[3] if quality is None else quality)
-        stream: Any = self._container.add_stream(form.codec, rate=self._rate, options=settings)
-        stream.width, stream.height = width + self._pad[1], height + self._pad[0]
-        stream.pix_fmt = self._pixels = form.pixels_alpha if channels == 4 else form.pixels
-        context = stream.codec_context
-        context.time_base = 1 / self._rate
-        if self._pixels.startswith("yuv"):
-            context.color_primaries = context.color_trc = context.colorspace = colour.BT709
-            context.color_range = colour.LIMITED
-        if form.codec_tag:
-            context.codec_tag = form.codec_tag
-        return stream
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        return tuple(self._warnings)
-
-    def write(self, frame: Frame) -> None:
-        """Append one frame, uint8 RGB (H, W, 3), or RGBA (H, W, 4) for a film opened with alpha."""
-        if self._done:
-            raise FlipbookError(Problem(f"{self.path.name} is closed; no frame can be added.", "out"))
-        if frame.shape != self._shape:
-            raise FlipbookError(
-                Problem(
-                    f"a frame of shape {frame.shape} does not fit {self.path.name}: {self._shape}.",
-                    "out",
-                )
-            )
-        array = checked(frame)
-        if any(self._pad):
-            array = np.pad(array, ((0, self._pad[0]), (0, self._pad[1]), (0, 0)), mode="edge")
-        picture = colour.picture_from(array, self._converter, self._pixels)
-        picture.pts = self._count
-        picture.time_base = 1 / self._rate
-        self._count += 1
-        self._mux(picture)
-
-    def _mux(self, picture: Any) -> None:
-        try:
-            for packet in self._stream.encode(picture):
-                # Without it the last picture of a film, or the only one, would last no time at all.
-                if not packet.duration:
-                    packet.duration = round(1 / self._rate / packet.time_base)
-                self._container.mux(packet)
-        except (av.error.FFmpegError, OSError) as error:
-            raise FlipbookError(Problem(f"{self.path} cannot be written: {error}.", "out")) from error
-
-    def close(self) -> Path:
-        """Finish the film, add its sound, put it in place and return its path."""
-        if self._done:
-            return self.path
-        if not self._count:
-            self.abort()
-            raise FlipbookError(Problem(f"{self.path.name} would be empty: no frame was written.", "out"))
-        try:
-            self._mux(None)
-            self._container.close()
-            self._warnings += finish(
-                self._part,
-                self._whole,
-                self.form,
-                length=self._count / self._rate,
-                rate=self._rate,
-                sound=self._sound,
-                comment=self._comment,
-            )
-            os.replace(self._whole, self.path)
-        except (av.error.FFmpegError, OSError) as error:
-            self.abort()
-            raise FlipbookError(Problem(f"{self.path} cannot be written: {error}.", "out")) from error
-        except BaseException:
-            self.abort()
-            raise
-        self._done = True
-        self._part.unlink(missing_ok=True)
-        return self.path
-
-    def abort(self) -> None:
-        """Leave nothing behind. What stood under the film's name before stays."""
-        if self._done:
-            return
-        self._done = True
-        try:
-            if self._container is not None:
-                self._container.close()
-        finally:
-            self._part.unlink(missing_ok=True)
-            self._whole.unlink(missing_ok=True)
-
-    def __enter__(self) -> FilmSink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abort()
+_GIF_SHOWN = 50
+"""Frames per second of a GIF above which browsers slow it down to 10."""
 
 
 def open_sink(
@@ -186,38 +32,81 @@ def open_sink(
     comment: str = "",
     format: str | None = None,
     quality: int | None = None,
-    options: dict[str, str] | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> FrameSink:
-    """Open a film for writing. The path's ending chooses the format unless `format` names one.
+    """Open a film for writing. The path's ending chooses the format unless `format` names one of
+    `FORMATS`, or of `SEQUENCES`, where the path is a folder that does not exist yet or is empty.
 
     `rate` is in frames per second; `alpha` takes RGBA frames. `audio` is a sound file, a film whose
     sound is taken, or a `Sound` with trim, offset and fades; it lasts no longer than the film.
     `comment` is text kept in the file, settings as JSON for example. `quality` is the encoder's own
-    number (crf); None takes the format's default. `options` go to the encoder.
-    Raises FlipbookError naming the argument.
+    number (crf; JPEG and WebP: 0 to 100); None takes the format's default. `options` go to the
+    encoder. Raises FlipbookError naming the argument, before anything is written.
     """
     place = Path(path).absolute()
-    form = find_format(place, format)
-    if alpha and not form.pixels_alpha:
-        raise FlipbookError(
-            Problem(f"{form.title} carries no transparency; choose another format.", "format")
-        )
-    if quality is not None and form.quality is not None:
-        _, best, worst, _ = form.quality
-        if not min(best, worst) <= quality <= max(best, worst):
-            raise FlipbookError(
-                Problem(f"{quality} is out of range; {form.title} takes {best} to {worst}.", "quality")
-            )
+    check_length(comment)
+    if not 0 < width * height <= MAX_PIXELS or width < 1:
+        raise FlipbookError(Problem(f"{width} x {height} is no size; at most {MAX_PIXELS} pixels.", "size"))
     sound = Sound(Path(audio)) if isinstance(audio, (str, Path)) else audio
-    return FilmSink(
-        place,
-        form,
+    if sound is not None:
+        check_sound(sound.path)
+    if format in SEQUENCES:
+        if alpha and format == "jpeg":
+            raise FlipbookError(Problem("JPEG carries no transparency; choose png.", "format"))
+        warnings = _dropped(sound, f"A folder of {format.upper()} pictures")
+        return PictureSink(
+            place,
+            format,
+            width=width,
+            height=height,
+            alpha=alpha,
+            comment=comment,
+            quality=quality,
+            warnings=warnings,
+        )
+    form = find_format(place, format)
+    spec = FilmSpec(
+        path=place,
+        form=form,
         width=width,
         height=height,
         rate=parse_rate(rate),
         alpha=alpha,
-        sound=sound,
+        sound=None if form.animation else sound,
         comment=comment,
         quality=quality,
-        options=options or {},
+        options=dict(options or {}),
     )
+    return FilmSink(spec, (*_check(spec), *(_dropped(sound, form.title) if form.animation else ())))
+
+
+def _check(spec: FilmSpec) -> tuple[str, ...]:
+    """Refuse what the format cannot do; return warnings about what it does badly."""
+    form = spec.form
+    if spec.alpha and not form.pixels_alpha:
+        raise FlipbookError(Problem(f"{form.title} carries no transparency; choose another.", "format"))
+    if spec.quality is not None:
+        _check_quality(form, spec.quality)
+    if form.tick is not None:
+        fastest = 1 / form.tick
+        if spec.rate > fastest:
+            raise FlipbookError(Problem(f"{form.title} shows at most {fastest} frames per second.", "fps"))
+        if spec.rate > _GIF_SHOWN:
+            return (f"Browsers slow a {form.title} of more than {_GIF_SHOWN} frames per second down.",)
+    return ()
+
+
+def _check_quality(form: Format, quality: int) -> None:
+    if form.quality is None:
+        raise FlipbookError(Problem(f"{form.title} has no quality to set.", "quality"))
+    low, high = sorted((form.quality.best, form.quality.worst))
+    if not low <= quality <= high:
+        raise FlipbookError(
+            Problem(f"{quality} is out of range; {form.title} takes {low} to {high}.", "quality")
+        )
+
+
+def _dropped(sound: Sound | None, what: str) -> tuple[str, ...]:
+    if sound is None:
+        return ()
+    return (f"{what} carries no sound; the sound of {sound.path.name} is left out.",)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -39,12 +40,40 @@ def folder_of_pictures(folder: Path) -> Path:
     return folder
 
 
+def foreign(folder: Path, name: str, codec: str, alpha: bool = False, **options: str) -> Path:
+    """A film as other programs write it: straight into its container, with the encoder's options."""
+    with av.open(str(folder / name), "w") as out:
+        stream = out.add_stream(codec, rate=12, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuva420p" if alpha else "yuv420p"
+        if codec == "mpeg4":
+            stream.codec_context.max_b_frames = 2
+        for frame in frames():
+            array = np.dstack([frame, frame[:, :, 0]]) if alpha else frame
+            picture = av.VideoFrame.from_ndarray(array, format="rgba" if alpha else "rgb24")
+            out.mux(stream.encode(picture.reformat(format=stream.pix_fmt)))
+        out.mux(stream.encode(None))
+    return folder / name
+
+
 SOURCES: dict[str, Callable[[Path], Source]] = {
     "folder": lambda at: open_source(folder_of_pictures(at), rate=12),
     "h264": lambda at: open_source(film(at, "f.mp4", options={"g": "9", "keyint_min": "9", "bf": "3"})),
     "h264 open GOP": lambda at: open_source(
         film(at, "f.mp4", options={"x264-params": "keyint=9:min-keyint=9:open-gop=1:bframes=3:b-pyramid=2"})
     ),
+    "h265 open GOP": lambda at: open_source(
+        foreign(at, "f.mkv", "libx265", **{"x265-params": "keyint=9:open-gop=1:bframes=4:log-level=error"})
+    ),
+    "h264 transport stream": lambda at: open_source(foreign(at, "f.ts", "libx264", g="9", bf="3")),
+    "mpeg4 in avi": lambda at: open_source(foreign(at, "f.avi", "mpeg4", g="9")),
+    "mpeg2 open GOP": lambda at: open_source(foreign(at, "f.mpg", "mpeg2video", g="9", bf="2")),
+    "vp8": lambda at: open_source(foreign(at, "f.webm", "libvpx", g="9")),
+    "vp9 alpha": lambda at: open_source(foreign(at, "f.webm", "libvpx-vp9", alpha=True, g="9")),
+    "av1": lambda at: open_source(film(at, "f.webm", format="av1", options={"g": "9"})),
+    "prores": lambda at: open_source(film(at, "f.mov")),
+    "gif": lambda at: open_source(film(at, "f.gif")),
+    "webp": lambda at: open_source(film(at, "f.webp")),
+    "apng": lambda at: open_source(film(at, "f.png", format="apng")),
     "range": lambda at: open_source(film(at, "f.mp4"), start=3, stop=28, every=3),
     "resampled up": lambda at: open_source(film(at, "f.mp4"), rate=Fraction(30000, 1001)),
     "resampled down": lambda at: open_source(film(at, "f.mp4"), rate=8),

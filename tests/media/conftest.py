@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+from lib_anim.media.sound import click_track, write_wav
 
 Frames = list[np.ndarray]
 
@@ -71,3 +74,11 @@ def patch_error() -> Callable[[np.ndarray, np.ndarray], int]:
         return worst
 
     return measure
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    """A WAV of three seconds with a click on every half second, in a folder of its own."""
+    folder = tmp_path / "sounds"
+    folder.mkdir()
+    return write_wav(folder / "clicks.wav", click_track(120, 3.0))
