@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.settings.fields import KEY, NATIVE, Spec, problems_of
+from lib_anim.settings.fields import DIALECTS, KEY, NATIVE, Spec, problems_of, shown
 
 VERSION = 1
 """Of the JSON form. A later version reads older ones through named migrations."""
@@ -37,6 +37,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         problems: list[Problem] = []
+        if self.dialect not in DIALECTS:
+            words = f"{shown(self.dialect)} is not allowed; it takes {' or '.join(map(shown, DIALECTS))}"
+            raise FlipbookError(Problem(words, field="dialect"))
         for name, spec in specs(type(self)).items():
             value, wrong = problems_of(spec, name, getattr(self, name), self.dialect)
             problems.extend(wrong)

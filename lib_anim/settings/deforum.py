@@ -11,10 +11,8 @@ from lib_anim.settings.base import DEFORUM_KEYS, specs
 from lib_anim.settings.deforum_keys import FLAG, KEYS, key_of
 from lib_anim.settings.deforum_migrations import OldFile, migrate
 from lib_anim.settings.deforum_refusals import Completed, refused
-from lib_anim.settings.fields import Choice, Flag, problems_of, shown
+from lib_anim.settings.fields import DEFORUM, Choice, Flag, problems_of, shown
 from lib_anim.settings.keyframed import Keyframed
-
-DIALECT = "deforum"
 
 SWITCHED = (
     # setting, its switch, the key that counts when it is on, and the one when it is off
@@ -92,7 +90,7 @@ class _Reading:
             decide()
         kept = {k: v for k, v in self.file.values.items() if k not in self.keys.values()}
         try:
-            settings = Keyframed(**self.settings, dialect=DIALECT, extra={DEFORUM_KEYS: kept} if kept else {})
+            settings = Keyframed(**self.settings, dialect=DEFORUM, extra={DEFORUM_KEYS: kept} if kept else {})
         except FlipbookError as error:
             own = (replace(p, field=self.keys.get(p.field, p.field)) for p in error.problems)
             self.problems.extend(p for p in own if p.field not in {known.field for known in self.problems})

@@ -266,7 +266,26 @@ FORGE_ROWS = (
 """What sd-forge-deforum adds."""
 # fmt: on
 
-KEYS = {key.name: key for key in (*ROWS, *WRITTEN_BY_RUNS, *FORGE_ROWS)}
+FORMER = (
+    *("save_settings", "save_samples", "save_sample_per_step", "show_sample_per_step", "display_samples"),
+    *(
+        "filename_format",
+        "n_batch",
+        "n_samples",
+        "make_grid",
+        "grid_rows",
+        "outdir",
+        "timestring",
+        "precision",
+    ),
+    *("C", "f", "from_img2img_instead_of_link", "init_sample", "output_format", "use_manual_settings"),
+    *("render_steps", "max_video_frames", "path_name_modifier", "mp4_path", "ffmpeg_mode", "ffmpeg_outdir"),
+    *("ffmpeg_location", "ffmpeg_crf", "ffmpeg_preset", "hybrid_use_video_as_mse_image"),
+)
+"""Keys of earlier Deforums that never reached the pictures, or that its page has since taken over."""
+FORMER_ROWS = tuple(Key(name, None, TEXT, kept="Deforum dropped it") for name in FORMER)
+
+KEYS = {key.name: key for key in (*ROWS, *WRITTEN_BY_RUNS, *FORGE_ROWS, *FORMER_ROWS)}
 UNIT_KEYS = {key.name: key for key in UNIT_ROWS}
 _UNIT = re.compile(r"cn_([1-9]\d*)_(\w+)")
 

@@ -308,10 +308,20 @@ def single_controlnet_unit(file: OldFile) -> None:
 @migration
 def controlnet_numbers(file: OldFile) -> None:
     """A number in `cn_{i}_weight`, `_guidance_start` or `_guidance_end` is a schedule that holds it."""
-    for name, value in file.values.items():
-        key = key_of(name)
+    _numbers_to_schedules(file, [name for name in file.values if name.startswith("cn_")])
+
+
+@migration
+def numbers_as_schedules(file: OldFile) -> None:
+    """A number where a schedule belongs (`"zoom": 1.02`, the notebook's `scale`) is a schedule of it."""
+    _numbers_to_schedules(file, file.values)
+
+
+def _numbers_to_schedules(file: OldFile, names: Iterable[str]) -> None:
+    for name in names:
+        key, value = key_of(name), file.values[name]
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if name.startswith("cn_") and number and key is not None and key.kind == SCHEDULE:
+        if number and key is not None and key.kind == SCHEDULE:
             file.values[name] = f"0:({value})"
 
 

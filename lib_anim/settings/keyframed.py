@@ -20,6 +20,7 @@ from lib_anim.settings.fields import (
     Words,
     setting,
 )
+from lib_anim.timeline.prompts import PromptTrack, parse_prompts
 
 InitFit = Literal["crop", "stretch"]
 Border = Literal["replicate", "wrap", "reflect"]
@@ -38,13 +39,13 @@ FILM, PROMPTS, INIT, PAINT, MOTION, COHERENCE, SOUND = (
 )
 
 
-# fmt: off
 @dataclass(frozen=True, kw_only=True)
 class Keyframed(Settings):
     """Keyframed animation in the flat modes, as people know it from Deforum."""
 
     kind: ClassVar[str] = "keyframed"
 
+    # fmt: off
     mode: str = setting("2D", Choice(label="Animation mode", help="2D moves the last picture and repaints it.", group=FILM, options=("2D",)))
     frames: int = setting(120, Number(label="Frames", help="Length of the film.", group=FILM, whole=True, low=1, high=1_000_000, unit="frames"))
     fps: Fraction = setting(Fraction(15), Rate(label="FPS", help="Frames per second of the film.", group=FILM, unit="frames/s"))
@@ -104,4 +105,17 @@ class Keyframed(Settings):
     perlin_persistence: float = setting(0.5, Number(label="Perlin persistence", help="Weight of each finer level beside the one before.", group=COHERENCE, low=0, high=1))
 
     soundtrack: str = setting("", PathText(label="Soundtrack", help="A file whose sound the film gets.", group=SOUND))
-# fmt: on
+    # fmt: on
+
+    def prompt_track(self) -> PromptTrack:
+        """The prompts with the prefix and suffix that every frame gets."""
+        prompts, positive, negative = self.prompts, self.positive, self.negative
+        if not positive and not negative:
+            return parse_prompts(prompts, dialect=self.dialect)
+        if isinstance(prompts, dict) and "prompts" in prompts:
+            positive = f"{positive} {prompts.get('positive', '')}".strip()
+            negative = f"{prompts.get('negative', '')} {negative}".strip()
+            prompts = prompts["prompts"]
+        return parse_prompts(
+            {"prompts": prompts, "positive": positive, "negative": negative}, dialect=self.dialect
+        )
