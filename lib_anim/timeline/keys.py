@@ -1,0 +1,57 @@
+"""Keys: where in the film a value stands, as written and as a whole frame."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import isfinite, trunc
+
+from lib_anim.errors import FlipbookError, Problem
+from lib_anim.timeline.complaints import at_column
+from lib_anim.timeline.context import Context
+from lib_anim.timeline.evaluate import constant, name_problems
+from lib_anim.timeline.grammar import FormulaKey, FrameKey, Key, UnitKey
+from lib_anim.timeline.nodes import Name
+from lib_anim.timeline.printing import expression_text
+
+
+def key_text(key: Key, *, bare: bool = False) -> str:
+    """The canonical text of a key; `bare` leaves out the parentheses round a formula."""
+    if isinstance(key, FrameKey):
+        return str(key.frame)
+    if isinstance(key, UnitKey):
+        return f"{key.amount:f}{key.unit}"
+    text = expression_text(key.formula)
+    return text if bare or isinstance(key.formula, Name) else f"({text})"
+
+
+def key_frame(key: Key, context: Context, text: str = "") -> int:
+    """The whole frame, cut towards zero; may lie before the film or after it.
+
+    `%` counts from frame 0 to the last frame, `s` and `b` in exact fractions. `text` is what a
+    formula's columns point into. Raises FlipbookError for names that mean nothing in a key, for beats
+    without a tempo and for formulas without a finite value.
+    """
+    if isinstance(key, FrameKey):
+        return key.frame
+    if isinstance(key, UnitKey):
+        return trunc(_unit_frames(key, context))
+    value = constant(key.formula, context, text)
+    if not isfinite(value):
+        raise FlipbookError(at_column("the key has no finite value", text, key.formula.column))
+    return trunc(value)
+
+
+def _unit_frames(key: UnitKey, context: Context) -> Fraction:
+    amount = Fraction(key.amount)
+    if key.unit == "%":
+        return amount * (context.frames - 1) / 100
+    if key.unit == "s":
+        return amount * context.fps
+    if context.bpm is None:
+        raise FlipbookError(Problem("a key in beats needs a tempo; set bpm, the beats per minute"))
+    return amount * 60 / Fraction(str(context.bpm)) * context.fps
+
+
+def key_problems(key: Key, signals: frozenset[str], text: str) -> list[Problem]:
+    """What the key's names cannot mean, without evaluating."""
+    return name_problems(key.formula, signals, text, in_key=True) if isinstance(key, FormulaKey) else []
