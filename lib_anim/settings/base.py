@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.settings.fields import DIALECTS, KEY, NATIVE, Spec, problems_of, shown
+from lib_anim.timeline.schedule import Dialect
 
 VERSION = 1
 """Of the JSON form. A later version reads older ones through named migrations."""
@@ -29,7 +30,7 @@ class Settings:
     """
 
     kind: ClassVar[str] = ""
-    dialect: str = NATIVE
+    dialect: Dialect = NATIVE
     """Which reading of schedules and prompts applies: "native", or "deforum" for what came from a
     Deforum settings file."""
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -51,7 +51,7 @@ ROWS = (
     Key("tiling", False, FLAG),
     Key("restore_faces", False, FLAG),
     Key("seed_resize_from_w", 0, WHOLE),
-    Key("seed_resize_from_h", 0, WHOLE),
+    Key("seed_resize_from_h", 0, WHOLE, kept="read with seed_resize_from_w only"),
     Key("seed", -1, WHOLE, field="seed"),
     Key("sampler", "Euler a", CHOICE, field="sampler"),
     Key("steps", 25, WHOLE, field="steps"),

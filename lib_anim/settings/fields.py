@@ -17,13 +17,13 @@ from typing import Any
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.timeline.prompts import parse_prompts
-from lib_anim.timeline.schedule import parse_schedule
+from lib_anim.timeline.schedule import Dialect, parse_schedule
 
 KEY = "flipbook"
 """Where a dataclass field's metadata holds its spec."""
 
-NATIVE = "native"
-DEFORUM = "deforum"
+NATIVE: Dialect = "native"
+DEFORUM: Dialect = "deforum"
 DIALECTS = (NATIVE, DEFORUM)
 """The readings of schedules and prompts."""
 
@@ -50,7 +50,7 @@ class Spec:
     """The heading under which views and the reference show it."""
     unit: str = ""
 
-    def check(self, value: Any, *, field: str, dialect: str) -> Any:
+    def check(self, value: Any, *, field: str, dialect: Dialect) -> Any:
         """The value in its canonical form. Raises Wrong, or FlipbookError with columns."""
         raise NotImplementedError(type(self).__name__)
 
@@ -104,7 +104,7 @@ class Number(Spec):
         step = f", a multiple of {self.multiple}" if self.multiple > 1 else ""
         return f"{what}, {_bounds(self.low, self.high)}{step}"
 
-    def check(self, value: Any, *, field: str, dialect: str) -> int | float:
+    def check(self, value: Any, *, field: str, dialect: Dialect) -> int | float:
         if isinstance(value, str):
             try:
                 value = float(value)
@@ -145,7 +145,7 @@ class Rate(Spec):
         empty = ", or null for the source's own" if self.optional else ""
         return f'a frame rate, {_bounds(self.low, self.high)}, such as 24, 29.97 or "30000/1001"{empty}'
 
-    def check(self, value: Any, *, field: str, dialect: str) -> Fraction | None:
+    def check(self, value: Any, *, field: str, dialect: Dialect) -> Fraction | None:
         if self.optional and value in (None, ""):
             return None
         if isinstance(value, bool) or not isinstance(value, str | int | float | Fraction):
@@ -180,7 +180,7 @@ class Flag(Spec):
     def allowed(self) -> str:
         return "true or false"
 
-    def check(self, value: Any, *, field: str, dialect: str) -> bool:
+    def check(self, value: Any, *, field: str, dialect: Dialect) -> bool:
         if isinstance(value, bool):
             return value
         if isinstance(value, str) and value.lower() in ("true", "false"):
@@ -200,7 +200,7 @@ class Choice(Spec):
     def allowed(self) -> str:
         return "one of " + ", ".join(json.dumps(option) for option in self.options)
 
-    def check(self, value: Any, *, field: str, dialect: str) -> str:
+    def check(self, value: Any, *, field: str, dialect: Dialect) -> str:
         found = {option.lower(): option for option in self.options}.get(str(value).strip().lower())
         if found is None:
             raise Wrong(self.allowed())
@@ -219,7 +219,7 @@ class Text(Spec):
     def allowed(self) -> str:
         return f"text of at most {self.longest} characters"
 
-    def check(self, value: Any, *, field: str, dialect: str) -> str:
+    def check(self, value: Any, *, field: str, dialect: Dialect) -> str:
         if not isinstance(value, str) or len(value) > self.longest:
             raise Wrong(self.allowed())
         return value
@@ -241,7 +241,7 @@ class PathText(Text):
     def allowed(self) -> str:
         return "the path of a file, or empty for none"
 
-    def check(self, value: Any, *, field: str, dialect: str) -> str:
+    def check(self, value: Any, *, field: str, dialect: Dialect) -> str:
         if value is None:
             return ""
         if not isinstance(value, str) or len(value) > self.longest or "\0" in value:
@@ -265,11 +265,13 @@ class Schedule(Spec):
         empty = ", or empty for the engine's own" if self.optional else ""
         return f"a schedule of {what}, {_bounds(self.low, self.high)}{empty}"
 
-    def check(self, value: Any, *, field: str, dialect: str) -> str:
+    def check(self, value: Any, *, field: str, dialect: Dialect) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise Wrong(self.allowed() + ', such as "0:(1), 30:(1.02)"')
         if self.optional and value == "":
             return ""
+        if isinstance(value, str) and not value.strip():
+            raise Wrong(self.allowed())
         schedule = parse_schedule(value, field=field, dialect=dialect)
         return value.strip() if isinstance(value, str) else str(schedule)
 
@@ -290,7 +292,7 @@ class Words(Schedule):
     def allowed(self) -> str:
         return 'a word, or a schedule of words such as 0:("Euler a"), 30:("Euler")'
 
-    def check(self, value: Any, *, field: str, dialect: str) -> str:
+    def check(self, value: Any, *, field: str, dialect: Dialect) -> str:
         if not isinstance(value, str):
             raise Wrong(self.allowed())
         if self.optional and not value.strip():
@@ -314,7 +316,7 @@ class Prompts(Spec):
             'prompts: text, lines such as "30: winter", or an object such as {"0": "spring", "50%": "fall"}'
         )
 
-    def check(self, value: Any, *, field: str, dialect: str) -> str | dict[str, Any]:
+    def check(self, value: Any, *, field: str, dialect: Dialect) -> str | dict[str, Any]:
         if not isinstance(value, str | Mapping):
             raise Wrong(self.allowed())
         parse_prompts(value, field=field, dialect=dialect)
@@ -340,7 +342,9 @@ def setting(default: Any, spec: Spec) -> Any:
     return dataclasses.field(default=default, metadata={KEY: spec})
 
 
-def problems_of(spec: Spec, name: str, value: Any, dialect: str = NATIVE) -> tuple[Any, tuple[Problem, ...]]:
+def problems_of(
+    spec: Spec, name: str, value: Any, dialect: Dialect = NATIVE
+) -> tuple[Any, tuple[Problem, ...]]:
     """(canonical value, no problems) or (the value as given, what is wrong with it)."""
     try:
         return spec.check(value, field=name, dialect=dialect), ()
