@@ -107,9 +107,7 @@ def is_blank(mask: Mask) -> bool:
 
 def overlay(painted: Picture, original: Picture, mask: Mask) -> Picture:
     """Return `painted` where the mask is 1 and `original` where it is 0, both bit for bit, mixed between."""
-    weight = mask[..., None]
-    mixed: Picture = painted - original
-    mixed *= weight
-    mixed += original
-    np.copyto(mixed, painted, where=weight == 1)
-    return mixed
+    weight = cv2.merge((mask, mask, mask))
+    mixed = cv2.multiply(painted, weight)
+    np.subtract(1, weight, out=weight)
+    return np.asarray(cv2.add(mixed, cv2.multiply(original, weight, weight), mixed), np.float32)

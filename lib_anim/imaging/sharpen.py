@@ -7,6 +7,7 @@ import numpy as np
 
 from lib_anim.engines.contract import Mask, Picture
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.imaging.mask import overlay
 
 
 def unsharp(
@@ -34,9 +35,7 @@ def unsharp(
     if threshold > 0:
         np.copyto(sharp, picture, where=cv2.absdiff(picture, blurred) < threshold)
     if mask is not None:
-        sharp -= picture
-        sharp *= mask[..., None]
-        sharp += picture
+        return overlay(sharp, picture, mask)
     return sharp
 
 
