@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from lib_anim.actions.settings_files import load_settings
 from lib_anim.app.engines import open_engine
 from lib_anim.app.progress import ProgressBar
 from lib_anim.errors import FlipbookError
-from lib_anim.imaging.metrics import mean_flow
+from lib_anim.imaging.metrics import mean_motion
 from lib_anim.media.probe import probe
 from lib_anim.media.read import open_source
 from lib_anim.media.sound import click_track, read_sound, write_wav
@@ -52,7 +51,7 @@ def check(film: Path) -> list[str]:
     frames, rate = loaded.settings.values()["frames"], loaded.settings.values()["fps"]
     facts = probe(film)
     require(facts.frames == frames, f"{facts.frames} frames instead of {frames}")
-    require(facts.duration == Fraction(frames) / rate, f"lasts {facts.duration} s")
+    require(abs(facts.duration - frames / rate) < 1e-6, f"lasts {facts.duration} s")
     with open_source(film) as source:
         pictures = [frame.copy() for frame in source]
     changes = [float(np.abs(a.astype(int) - b).mean()) for a, b in pairwise(pictures)]
@@ -64,7 +63,7 @@ def check(film: Path) -> list[str]:
     late = max_click_error(film)
     require(late <= 1 / float(rate), f"a click is {late:.3f} s from its beat")
     return [
-        f"{facts.frames} frames, {float(facts.duration):g} s at {rate} frames/s",
+        f"{facts.frames} frames, {facts.duration:g} s at {rate} frames/s",
         f"neighbouring frames differ by {min(changes):.1f} to {max(changes):.1f} of 255",
         f"the picture moves {right:+.2f} px a frame, then {left:+.2f}; the schedule says +1.5, then -1.5",
         f"clicks lie within {late * 1000:.0f} ms of their beats",
@@ -73,8 +72,8 @@ def check(film: Path) -> list[str]:
 
 def across(pictures: list[np.ndarray]) -> float:
     """Mean motion to the right, pixels a frame: the median over neighbouring frames of the mean flow."""
-    pairs = pairwise(pictures)
-    return float(np.median([mean_flow(a, b)[0] for a, b in pairs]))
+    floats = [picture.astype(np.float32) / np.float32(255) for picture in pictures]
+    return float(np.median([mean_motion(a, b)[0] for a, b in pairwise(floats)]))
 
 
 def max_click_error(film: Path) -> float:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from lib_anim.actions.settings_files import read_json, settings_from
 from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.settings.deforum import is_deforum
+from lib_anim.settings.keyframed import Keyframed
 from lib_anim.timeline.context import Context
-from lib_anim.timeline.prompts import FramePrompt, parse_prompts
+from lib_anim.timeline.prompts import FramePrompt, PromptTrack, parse_prompts
 from lib_anim.timeline.schedule import parse_schedule
 
 
@@ -21,21 +22,19 @@ def values(text: str, context: Context) -> tuple[list[float] | list[str], tuple[
         schedule = parse_schedule(text, field="schedule")
     except FlipbookError as as_numbers:
         try:
-            return parse_schedule(text, field="schedule", strings=True).words(context), ()
+            return parse_schedule(text, field="schedule", strings=True).texts(context), ()
         except FlipbookError:
             raise as_numbers from None
-    curve = schedule.curve(context)
-    return [float(value) for value in curve.values], curve.warnings
+    return schedule.numbers(context).tolist(), schedule.warnings(context)
 
 
 def prompts(path: Path, context: Context) -> tuple[list[FramePrompt], tuple[str, ...]]:
     """(a prompt per frame, warnings) of a file: a settings file, a JSON object of prompts, or lines."""
-    source, positive, negative, warnings, dialect = _prompt_source(path)
-    track = parse_prompts(source, dialect=dialect).with_affixes(positive, negative)
-    return track.frames(context), warnings
+    track, warnings = _track(path)
+    return track.frames(context), (*warnings, *track.warnings(context))
 
 
-def _prompt_source(path: Path) -> tuple[Any, str, str, tuple[str, ...], str]:
+def _track(path: Path) -> tuple[PromptTrack, tuple[str, ...]]:
     try:
         text = path.read_text("utf-8-sig")
     except FileNotFoundError:
@@ -43,13 +42,11 @@ def _prompt_source(path: Path) -> tuple[Any, str, str, tuple[str, ...], str]:
     except (OSError, UnicodeDecodeError) as error:
         raise FlipbookError(Problem(f'"{path}" cannot be read as text: {error}', field="file")) from error
     if not text.lstrip().startswith("{"):
-        return text, "", "", (), "native"
+        return parse_prompts(text), ()
     data = read_json(path)
-    if not {"kind", "prompts", "animation_prompts"} & set(data):
-        return data, "", "", (), "native"
-    if "kind" not in data and set(data) <= {"prompts", "positive", "negative"}:
-        return data, "", "", (), "native"
+    if "kind" not in data and not is_deforum(data):
+        return parse_prompts(data), ()
     loaded = settings_from(data, {}, path.parent)
-    settings = loaded.settings.values()
-    affixes = settings["positive"], settings["negative"]
-    return settings["prompts"], *affixes, loaded.warnings, loaded.settings.dialect
+    if not isinstance(loaded.settings, Keyframed):
+        raise FlipbookError(Problem(f"a {loaded.kind.name} film has no prompts", field="file"))
+    return loaded.settings.prompt_track(), loaded.warnings

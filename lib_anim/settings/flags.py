@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.settings.base import Settings, specs
-from lib_anim.settings.fields import shown
+from lib_anim.settings.fields import Flag, shown
 
 
 def parse_changes(pairs: Iterable[str]) -> dict[str, Any]:
@@ -38,18 +38,25 @@ def _value(text: str) -> Any:
         return text
 
 
-def add_flags(parser: argparse.ArgumentParser, cls: type[Settings]) -> None:
-    """Adds a flag for every setting of a kind (`cfg_scale` → `--cfg-scale`), grouped as everywhere else."""
+def add_flags(parser: argparse.ArgumentParser, cls: type[Settings], without: Collection[str] = ()) -> None:
+    """Adds a flag for every setting of a kind (`cfg_scale` → `--cfg-scale`), grouped as everywhere else.
+
+    An on-or-off setting's flag may stand without a value, which switches it on.
+    """
     groups: dict[str, argparse._ArgumentGroup] = {}
     for name, spec in specs(cls).items():
+        if name in without:
+            continue
         group = groups.get(spec.group)
         if group is None:
             group = groups[spec.group] = parser.add_argument_group(spec.group or cls.kind)
         words = f"{spec.help} Takes {spec.allowed()}." + (f" [{spec.unit}]" if spec.unit else "")
+        bare: dict[str, Any] = {"nargs": "?", "const": "true"} if isinstance(spec, Flag) else {}
         group.add_argument(
             f"--{name.replace('_', '-')}",
             dest=f"setting_{name}",
             metavar="VALUE",
+            **bare,
             # argparse formats help with %.
             help=words.replace("%", "%%"),
         )

@@ -20,8 +20,8 @@ from lib_anim.settings.base import specs, to_json
 from lib_anim.settings.fields import NATIVE, Schedule, Words
 from lib_anim.settings.keyframed import Keyframed
 from lib_anim.timeline.context import Context
-from lib_anim.timeline.prompts import FramePrompt, parse_prompts
-from lib_anim.timeline.schedule import parse_schedule
+from lib_anim.timeline.prompts import FramePrompt
+from lib_anim.timeline.schedule import Dialect, parse_schedule
 
 Numbers = NDArray[np.float64]
 
@@ -114,8 +114,9 @@ def plan(settings: Keyframed, capabilities: Capabilities | None, draw_seed: int)
     numbers, words, warnings, problems = _evaluate(settings, context)
     prompts: tuple[FramePrompt, ...] = ()
     try:
-        track = parse_prompts(settings.prompts, dialect=settings.dialect)
-        prompts = tuple(track.with_affixes(settings.positive, settings.negative).frames(context))
+        track = settings.prompt_track()
+        prompts = tuple(track.frames(context))
+        warnings.extend(track.warnings(context))
     except FlipbookError as error:
         problems.extend(error.problems)
     if not problems and capabilities is not None:
@@ -166,18 +167,17 @@ def _evaluate(
     return numbers, words, warnings, problems
 
 
-def _words(text: str, name: str, dialect: str, context: Context) -> tuple[str, ...]:
+def _words(text: str, name: str, dialect: Dialect, context: Context) -> tuple[str, ...]:
     if ":" not in text:
         return (text,) * context.frames
-    return tuple(parse_schedule(text, field=name, strings=True, dialect=dialect).words(context))
+    return tuple(parse_schedule(text, field=name, strings=True, dialect=dialect).texts(context))
 
 
 def _numbers(
-    text: str, name: str, spec: Schedule, dialect: str, context: Context
+    text: str, name: str, spec: Schedule, dialect: Dialect, context: Context
 ) -> tuple[Numbers, list[str]]:
     schedule = parse_schedule(text, field=name, dialect=dialect)
-    curve = schedule.curve(context)
-    values, warnings = curve.values, list(curve.warnings)
+    values, warnings = schedule.numbers(context), list(schedule.warnings(context))
     if spec.whole:
         values = np.trunc(values)
     low = -math.inf if spec.low is None else spec.low

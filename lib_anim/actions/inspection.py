@@ -1,0 +1,49 @@
+"""What a file is, in one word and its facts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lib_anim.actions.settings_files import load_settings
+from lib_anim.errors import NotFound, Problem
+from lib_anim.media.probe import probe
+
+SETTINGS = frozenset({".json", ".txt"})
+WEIGHTS = frozenset({".safetensors", ".ckpt", ".pt", ".pth", ".bin"})
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    """Facts of a film, sound, picture, folder, settings or weights file, as JSON values.
+
+    `kind` says which; a settings file's `changed` holds what differs from the defaults; a film's
+    `settings` those it carries. Raises NotFound or FlipbookError.
+    """
+    if not path.exists():
+        raise NotFound(Problem(f'there is no "{path}"', field="file"))
+    suffix = path.suffix.lower()
+    if suffix in SETTINGS:
+        loaded = load_settings(path)
+        return {
+            "kind": "settings",
+            "of": loaded.kind.name,
+            "dialect": loaded.settings.dialect,
+            "changed": loaded.settings.from_defaults(),
+            "warnings": list(loaded.warnings),
+        }
+    if suffix in WEIGHTS:
+        # torch takes seconds to import and only weights need it.
+        from lib_anim.models.inspect import inspect as inspect_weights
+
+        return inspect_weights(path).as_json()
+    facts = probe(path).as_json()
+    return {**facts, "settings": _carried(facts.get("comment", ""))}
+
+
+def _carried(comment: str) -> Any:
+    try:
+        found = json.loads(comment)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

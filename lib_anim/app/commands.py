@@ -1,0 +1,190 @@
+"""What each command does with its options: call the actions, show what they say."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from lib_anim.actions import films, schedules
+from lib_anim.actions.assembly import assemble as assemble_film
+from lib_anim.actions.inspection import inspect as inspect_file
+from lib_anim.actions.preview import preview as preview_film
+from lib_anim.actions.settings_files import Loaded, find_kind, load_settings
+from lib_anim.app.engines import open_engine
+from lib_anim.app.progress import ProgressBar
+from lib_anim.errors import FlipbookError, Problem
+from lib_anim.jobs.job import Result
+from lib_anim.pipelines.kinds import KINDS
+from lib_anim.settings.assemble import Assemble
+from lib_anim.settings.base import Settings, json_schema
+from lib_anim.settings.flags import flag_changes, parse_changes
+from lib_anim.settings.keyframed import Keyframed
+from lib_anim.settings.reference import stale_pages, write_reference
+from lib_anim.timeline.context import Context
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+STALE = 1
+"""Exit code of `reference --check` when a page must be written anew."""
+
+
+def render(options: argparse.Namespace) -> int:
+    """`render FILE`."""
+    loaded = _load(options)
+    engine, opened_as = open_engine(options.engine)
+    with ProgressBar() as bar, _stop_on_interrupt() as stop:
+        result = films.submit(loaded, engine, opened_as, options.out, bar.hear, stop=stop)
+    return _report(result, options.json)
+
+
+def resume(options: argparse.Namespace) -> int:
+    """`resume RUN`."""
+    engine, _ = open_engine(films.engine_of(options.run_folder))
+    with ProgressBar() as bar, _stop_on_interrupt() as stop:
+        result = films.resume(options.run_folder, engine, bar.hear, stop=stop)
+    return _report(result, options.json)
+
+
+def preview(options: argparse.Namespace) -> int:
+    """`preview FILE --out FILM`."""
+    with ProgressBar() as bar:
+        plan = preview_film(_load(options), options.out, bar.hear)
+    film = str(options.out.absolute())
+    print(json.dumps({"film": film, "frames": plan.frames}) if options.json else f"film   {film}")
+    return 0
+
+
+def assemble(options: argparse.Namespace) -> int:
+    """`assemble SOURCE --out FILM`."""
+    settings = replace(Assemble(), **flag_changes(options, Assemble), source=str(options.source.absolute()))
+    with ProgressBar() as bar:
+        done = assemble_film(settings, options.out, bar.hear)
+    facts = {
+        "film": str(done.film),
+        "frames": done.frames,
+        "rate": str(done.rate),
+        "warnings": list(done.warnings),
+    }
+    print(json.dumps(facts, ensure_ascii=False) if options.json else f"film   {done.film}")
+    return 0
+
+
+def schedule(options: argparse.Namespace) -> int:
+    """`schedule TEXT --frames N`."""
+    values, warnings = schedules.values(options.text, _context(options))
+    return _table(options.json, "values", values, [str(value) for value in values], warnings)
+
+
+def prompts(options: argparse.Namespace) -> int:
+    """`prompts FILE --frames N`."""
+    found, warnings = schedules.prompts(options.file, _context(options))
+    frames = [{"positive": prompt.positive, "negative": prompt.negative} for prompt in found]
+    lines = [f"{p.positive} --neg {p.negative}" if p.negative else p.positive for p in found]
+    return _table(options.json, "frames", frames, lines, warnings)
+
+
+def inspect(options: argparse.Namespace) -> int:
+    """`inspect FILE`."""
+    facts = inspect_file(options.file)
+    if options.json:
+        print(json.dumps(facts, ensure_ascii=False))
+    else:
+        print(
+            "\n".join(f"{name:10s} {value}" for name, value in facts.items() if value not in (None, "", []))
+        )
+    return 0
+
+
+def schema(options: argparse.Namespace) -> int:
+    """`schema KIND`."""
+    print(json.dumps(json_schema(find_kind(options.kind).settings), indent=2, ensure_ascii=False))
+    return 0
+
+
+def reference(options: argparse.Namespace) -> int:
+    """`reference FOLDER`."""
+    kinds: dict[str, type[Settings]] = {name: kind.settings for name, kind in KINDS.items()}
+    pages = (stale_pages if options.check else write_reference)(
+        options.folder, {**kinds, "assemble": Assemble}
+    )
+    for path in pages:
+        print(f"stale: {path}; run `make docs`" if options.check else path)
+    return STALE if options.check and pages else 0
+
+
+def _load(options: argparse.Namespace) -> Loaded:
+    return load_settings(options.file, parse_changes(options.set))
+
+
+def _context(options: argparse.Namespace) -> Context:
+    """The flags as a timeline context, checked by the settings' own definitions where those fit."""
+    names = ("frames", "seed", "fps", "bpm")
+    checked = Keyframed().changed({name: getattr(options, name) for name in names})
+    return Context(
+        frames=checked.frames,
+        fps=checked.fps,
+        seed=checked.seed,
+        bpm=checked.bpm,
+        width=_side("width", options.width),
+        height=_side("height", options.height),
+    )
+
+
+def _side(name: str, text: str) -> int:
+    # A schedule may be tried for a size that no engine paints, so the settings' multiples do not apply.
+    if not text.isdecimal() or not int(text):
+        raise FlipbookError(
+            Problem(f'"{text}" is not allowed; it takes a whole number, 1 or more', field=name)
+        )
+    return int(text)
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C once: end after this frame, with a film. Twice: end now; the run folder can be resumed."""
+    asked: list[int] = []
+
+    def ask(number: int, frame: Any) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        print("\nending after this frame; once more to end now", file=sys.stderr)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _report(result: Result, as_json: bool) -> int:
+    if as_json:
+        facts = {
+            "film": result.film and str(result.film),
+            "run": str(result.run),
+            "frames": result.frames,
+            "warnings": list(result.warnings),
+        }
+        print(json.dumps(facts, ensure_ascii=False))
+    else:
+        print(f"film   {result.film}\nsheet  {result.sheet}\nrun    {result.run}")
+    return 0 if result.finished else INTERRUPTED
+
+
+def _table(
+    as_json: bool, name: str, rows: Sequence[Any], lines: Sequence[str], warnings: Sequence[str]
+) -> int:
+    for sentence in warnings:
+        print(f"warning: {sentence}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({name: rows}, ensure_ascii=False))
+    else:
+        print("\n".join(f"{index:6d}  {line}" for index, line in enumerate(lines)))
+    return 0
