@@ -11,6 +11,7 @@ from lib_anim.settings.base import DEFORUM_KEYS, specs
 from lib_anim.settings.deforum_keys import FLAG, KEYS, key_of
 from lib_anim.settings.deforum_migrations import OldFile, migrate
 from lib_anim.settings.deforum_refusals import Completed, refused
+from lib_anim.settings.deforum_samplers import NO_SPACING, split_samplers
 from lib_anim.settings.fields import DEFORUM, Choice, Flag, problems_of, shown
 from lib_anim.settings.keyframed import Keyframed
 
@@ -40,9 +41,6 @@ INERT = ("reroll_blank_frames", "legacy_colormatch", "delete_imgs", "skip_video_
 
 TELLING = frozenset(KEYS) - frozenset(specs(Keyframed)) | {"animation_prompts"}
 """Keys that only a Deforum file has."""
-
-SPACINGS = ("Karras", "Exponential")
-"""Endings of sampler names that the WebUI has since made into schedulers."""
 
 
 def is_deforum(data: Mapping[str, Any]) -> bool:
@@ -162,12 +160,10 @@ class _Reading:
     def spacing(self) -> None:
         """A sampler "DPM++ 2M Karras" is the sampler "DPM++ 2M" with the scheduler "Karras"."""
         sampler = self.settings["sampler"]
-        if not isinstance(sampler, str) or ":" in sampler:
-            return
-        for spacing in SPACINGS:
-            if sampler.strip().lower().endswith(f" {spacing.lower()}"):
-                self.settings["sampler"] = sampler.strip()[: -len(spacing) - 1]
-                self.settings["scheduler"] = spacing
+        if isinstance(sampler, str):
+            self.settings["sampler"], scheduler = split_samplers(sampler)
+            if scheduler != NO_SPACING:
+                self.settings["scheduler"] = scheduler
 
     def eta(self) -> None:
         """DDIM has an eta of its own; all other samplers share the ancestral one."""

@@ -21,7 +21,7 @@ DIALECT = "Flipbook dialect"
 
 _START = re.compile(rf"(?:^|\n|, ){HEAD}: ")
 _PAIR = re.compile(r'[ \t]*([^:,"\n]+):[ \t]*("(?:\\.|[^"\\])*"|[^,\n]*)[ \t]*(?:,|$|(?=\n))')
-_PLAIN = re.compile(r'(?!\s)[^,:"\n\r\x85\u2028\u2029]+(?<!\s)')
+_PLAIN = re.compile(r'(?!\s)[^,:"\x00-\x1f\x85\u2028\u2029]+(?<!\s)')
 
 S = TypeVar("S", bound=Settings)
 
@@ -54,7 +54,7 @@ def from_infotext(cls: type[S], text: str) -> tuple[S, tuple[str, ...]]:
     if kind != cls.kind or version != str(VERSION):
         sentence = f"the text is of {kind} {version}, not of {cls.kind} {VERSION}; open it with that kind"
         raise FlipbookError(Problem(sentence, field="infotext"))
-    dialect = pairs.pop(DIALECT, NATIVE)
+    dialect: Any = pairs.pop(DIALECT, NATIVE)
     names = {spec.label: name for name, spec in specs(cls).items()}
     values: dict[str, Any] = {}
     warnings = []
@@ -67,7 +67,10 @@ def from_infotext(cls: type[S], text: str) -> tuple[S, tuple[str, ...]]:
 
 
 def _quoted(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+    if _PLAIN.fullmatch(text):
+        return text
+    # JSON leaves these line breaks as they are.
+    return re.sub("[\x85\u2028\u2029]", lambda c: f"\\u{ord(c[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
 def _pairs(line: str) -> Iterator[tuple[str, str]]:

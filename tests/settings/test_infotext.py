@@ -1,0 +1,160 @@
+"""Settings survive their text forms, whatever is in them."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from lib_anim.errors import FlipbookError
+from lib_anim.settings.base import from_json, specs, to_json
+from lib_anim.settings.fields import (
+    Choice,
+    Flag,
+    Number,
+    PathText,
+    Prompts,
+    Rate,
+    Schedule,
+    Spec,
+    Text,
+    Words,
+)
+from lib_anim.settings.infotext import from_infotext, to_infotext
+from lib_anim.settings.keyframed import Keyframed
+
+SMALL = st.floats(-1000, 1000, allow_nan=False)
+FRAMES = st.integers(0, 500)
+FORMULAS = st.sampled_from(["t", "sin(t/7)", "where(t < 5, 1, 2)", "max(t, 3)", "-2 ** 2", "s % 10"])
+EASINGS = st.sampled_from(["", " step", " ease-in", " monotone"])
+WORD = st.text(
+    st.characters(blacklist_characters="\"'()", blacklist_categories=("Cc", "Cs")), min_size=1, max_size=9
+)
+
+
+def items(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    item = st.builds("{}:({}){}".format, FRAMES, values, EASINGS)
+    return st.lists(item, min_size=1, max_size=4).map(", ".join)
+
+
+def numbers(spec: Number) -> st.SearchStrategy[Any]:
+    low = -1e6 if spec.low is None else spec.low
+    high = 1e6 if spec.high is None else spec.high
+    if not spec.whole:
+        return st.floats(low, high, allow_nan=False)
+    step = spec.multiple
+    return st.integers(-int(-low // step), int(high // step)).map(lambda count: count * step)
+
+
+def values(spec: Spec) -> st.SearchStrategy[Any]:
+    """Whatever a setting takes."""
+    if isinstance(spec, Number):
+        return numbers(spec)
+    if isinstance(spec, Rate):
+        rates = st.fractions(spec.low, spec.high, max_denominator=2000)
+        return rates | st.sampled_from([29.97, "24000/1001", 12])
+    if isinstance(spec, Flag):
+        return st.booleans()
+    if isinstance(spec, Choice):
+        return st.sampled_from(spec.options)
+    if isinstance(spec, Words):
+        schedule = st.lists(st.builds('{}:("{}")'.format, FRAMES, WORD), min_size=1, max_size=3)
+        return st.sampled_from(["Euler a", "DPM++ 2M"]) | schedule.map(", ".join)
+    if isinstance(spec, Schedule):
+        return items(SMALL.map(repr) | FORMULAS) | SMALL
+    if isinstance(spec, Prompts):
+        texts = st.text(max_size=20).map(lambda text: text.replace("`", ""))
+        return st.dictionaries(FRAMES.map(str), texts, min_size=1, max_size=3)
+    if isinstance(spec, PathText):
+        return st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=30)
+    assert isinstance(spec, Text), f"no values for {type(spec).__name__}"
+    return st.text(max_size=30)
+
+
+FEW = hypothesis_settings(max_examples=25, deadline=None)
+CHANGES = st.fixed_dictionaries({}, optional={name: values(spec) for name, spec in specs(Keyframed).items()})
+
+
+@st.composite
+def films(draw: st.DrawFn) -> Keyframed:
+    changes = draw(CHANGES)
+    try:
+        return Keyframed(**changes, dialect=draw(st.sampled_from(["native", "deforum"])))
+    except FlipbookError as error:
+        raise AssertionError(f"{changes} → {error}") from error
+
+
+@FEW
+@given(films(), st.booleans())
+def test_infotext_brings_every_setting_back(before: Keyframed, every: bool) -> None:
+    text = to_infotext(before, every=every)
+    assert len(text.splitlines()) == 1
+    assert from_infotext(Keyframed, text) == (before, ())
+
+
+@FEW
+@given(films())
+def test_infotext_is_found_after_the_hosts_own(before: Keyframed) -> None:
+    host = 'a cat, "sleeping"\nNegative prompt: dog\nSteps: 20, Sampler: Euler a, Size: 64x64, '
+    assert from_infotext(Keyframed, host + to_infotext(before)) == (before, ())
+    lines = f"a cat\nSteps: 20, Seed: 3\n{to_infotext(before)}\nTime taken: 3 s"
+    assert from_infotext(Keyframed, lines) == (before, ())
+
+
+@FEW
+@given(films())
+def test_json_brings_every_setting_back(before: Keyframed) -> None:
+    assert from_json(Keyframed, json.loads(json.dumps(to_json(before)))) == (before, ())
+
+
+@FEW
+@given(films())
+def test_what_differs_from_the_defaults_is_enough(before: Keyframed) -> None:
+    assert Keyframed(**before.from_defaults(), dialect=before.dialect) == before
+
+
+def test_the_form_is_the_webuis() -> None:
+    text = to_infotext(
+        Keyframed(frames=48, fps=Fraction(24), zoom="0:(1), 9:(2)", positive='say "hi"', sampler="Heun")
+    )
+    assert text == (
+        'Flipbook: keyframed 1, Frames: 48, FPS: 24, Positive prefix: "say \\"hi\\"", '
+        'Sampler: Heun, Zoom: "0:(1), 9:(2)"'
+    )
+
+
+def test_defaults_can_be_written_too() -> None:
+    text = to_infotext(Keyframed(), every=True)
+    assert all(f"{spec.label}: " in text for spec in specs(Keyframed).values())
+    assert to_infotext(Keyframed()) == "Flipbook: keyframed 1"
+
+
+def test_unknown_labels_are_said() -> None:
+    settings, warnings = from_infotext(Keyframed, "Flipbook: keyframed 1, Frames: 9, Glitter: 5")
+    assert settings.frames == 9
+    assert warnings == ('infotext: "Glitter" is no setting of keyframed; it is ignored',)
+
+
+@pytest.mark.parametrize("text", ["", "Steps: 20, Seed: 3", "Flipbook", "a picture of a Flipbook: nice"])
+def test_a_text_without_settings_is_refused(text: str) -> None:
+    with pytest.raises(FlipbookError) as caught:
+        from_infotext(Keyframed, text)
+    assert caught.value.problems[0].field == "infotext"
+
+
+def test_another_kind_or_version_is_refused() -> None:
+    with pytest.raises(FlipbookError, match="the text is of clip 1"):
+        from_infotext(Keyframed, "Flipbook: clip 1")
+    with pytest.raises(FlipbookError, match="keyframed 7"):
+        from_infotext(Keyframed, "Flipbook: keyframed 7, Frames: 5")
+
+
+def test_wrong_values_are_told_all_at_once() -> None:
+    with pytest.raises(FlipbookError) as caught:
+        from_infotext(Keyframed, "Flipbook: keyframed 1, Frames: none, Cadence: 99")
+    assert {problem.field for problem in caught.value.problems} == {"frames", "cadence"}
