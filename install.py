@@ -60,7 +60,7 @@ def read_requirements(pyproject: str) -> list[Requirement]:
 
     Python 3.10, on which the WebUI runs, has no reader of TOML.
     """
-    table = re.search(r"^\[project\][ \t]*(?:#.*)?$(.*?)(?=^\[|\Z)", pyproject, re.MULTILINE | re.DOTALL)
+    table = re.search(r"^\[project\][ \t]*(?:#[^\n]*)?$(.*?)(?=^\[|\Z)", pyproject, re.MULTILINE | re.DOTALL)
     array = table and re.search(r"^dependencies[ \t]*=[ \t]*\[(.*)", table[1], re.MULTILINE | re.DOTALL)
     if not array:
         raise ValueError("pyproject.toml: no list named dependencies in the table [project]")
@@ -104,9 +104,8 @@ def constraints(installed: dict[str, str], wanted: list[Requirement]) -> str:
     return "".join(f"{name}=={version}\n" for name, version in kept)
 
 
-def main() -> int:
+def main(pyproject: Path) -> int:
     """Installs through the WebUI's launcher. Returns 0 when everything is there afterwards, else 1."""
-    pyproject = Path(__file__).resolve().parent / "pyproject.toml"
     installed = installed_packages()
     missing = [
         r for r in read_requirements(pyproject.read_text(encoding="utf-8")) if not is_met(r, installed)
@@ -134,4 +133,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Path(__file__).resolve().parent / "pyproject.toml"))

@@ -1,0 +1,55 @@
+"""The views in a page of their own, without a WebUI, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+gradio = pytest.importorskip("gradio", reason="needs the WebUI's packages: make test-webui-env")
+
+from lib_anim.ui.accordion import draw_accordion  # noqa: E402
+from lib_anim.ui.tab import draw_tab  # noqa: E402
+from lib_anim.ui.toolkit import Toolkit  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A server of one page: the tab, and the accordion as it stands in txt2img and in img2img."""
+    tab = draw_tab(Toolkit("tab"), "/data/flipbook")
+    with gradio.Blocks(analytics_enabled=False) as app:
+        with gradio.Tab("Animation"):
+            tab.render()
+        for place, rival in (("txt2img", None), ("img2img", "sd-webui-animatediff")):
+            with gradio.Tab(place):
+                draw_accordion(Toolkit(place), rival)
+    _, local, _ = app.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", show_api=False)
+    yield local
+    app.close()
+
+
+def test_tab_is_readable(url: str, page: Any, tmp_path: Path) -> None:
+    page.goto(url)
+    page.get_by_text("No film can be made on this tab yet.").wait_for(state="visible")
+    assert page.get_by_text("/data/flipbook").is_visible()
+    page.screenshot(path=str(tmp_path / "tab.png"))
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        ("txt2img", "There is nothing to switch on here yet."),
+        ("img2img", "Films are made by the extension sd-webui-animatediff."),
+    ],
+)
+def test_accordion_opens(url: str, page: Any, tmp_path: Path, place: str, sentence: str) -> None:
+    page.goto(url)
+    page.locator(".tab-nav button").get_by_text(place, exact=True).click()
+    accordion = page.locator(f"#flipbook_{place}_animatediff")
+    text = accordion.get_by_text(sentence)
+    assert not text.is_visible()
+    accordion.locator(".label-wrap").click()
+    text.wait_for(state="visible")
+    page.screenshot(path=str(tmp_path / "accordion.png"))

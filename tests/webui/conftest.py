@@ -1,0 +1,304 @@
+"""Two hosts: a fake one for unit tests, and the real WebUI that WEBUI_ROOT or WEBUI_URL names.
+
+`WEBUI_ROOT` is a checkout of AUTOMATIC1111's WebUI with its packages installed in `venv` (or for the
+interpreter named by `WEBUI_HOST_PYTHON`). It is started from there with a data directory and a checkpoint of its
+own, so nothing in the checkout changes but the packages that install.py adds. `WEBUI_URL` is a running
+WebUI that has the extension; what needs a WebUI without it is skipped then.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import types
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+NOT_INSTALLED = shutil.ignore_patterns(
+    ".*", "__pycache__", "*.egg-info", "out", "build", "tests", "benchmarks"
+)
+START_SECONDS = 240
+
+
+def fake_script_callbacks() -> types.ModuleType:
+    """The host's registry as far as Flipbook uses it: what is registered twice is called twice."""
+    module: Any = types.ModuleType("modules.script_callbacks")
+    module.ui_tabs = []
+
+    def remove(function: Callable[..., Any]) -> None:
+        module.ui_tabs[:] = [known for known in module.ui_tabs if known != function]
+
+    module.on_ui_tabs = module.ui_tabs.append
+    module.clear_callbacks = module.ui_tabs.clear
+    module.remove_callbacks_for_function = remove
+    return module
+
+
+class FakeHost(types.SimpleNamespace):
+    """Stands for the package `modules`: script_callbacks, scripts, extensions, shared, paths."""
+
+    def add_extension(self, folder: Path, *files: str) -> None:
+        """Puts an enabled extension with these empty files into the list of extensions."""
+        for file in files:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).touch()
+        self.enabled.append(types.SimpleNamespace(name=folder.name, path=str(folder)))
+
+
+def forget_adapter() -> None:
+    """Drops the adapter's modules, which hold on to the host that they were imported in."""
+    for name in [name for name in sys.modules if name.startswith("lib_anim.webui.")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHost]:
+    """The fake host, in which `lib_anim.webui` can be imported for the length of one test."""
+    pytest.importorskip("gradio", reason="needs the WebUI's packages: make test-webui-env")
+    always_visible = object()
+    enabled: list[Any] = []
+    parts: dict[str, Any] = {
+        "script_callbacks": fake_script_callbacks(),
+        "scripts": types.SimpleNamespace(Script=type("Script", (), {}), AlwaysVisible=always_visible),
+        "extensions": types.SimpleNamespace(active=lambda: enabled),
+        "shared": types.SimpleNamespace(cmd_opts=types.SimpleNamespace()),
+        "paths": types.SimpleNamespace(data_path=str(tmp_path)),
+    }
+    package: Any = types.ModuleType("modules")
+    monkeypatch.setitem(sys.modules, "modules", package)
+    for name, part in parts.items():
+        setattr(package, name, part)
+        monkeypatch.setitem(sys.modules, f"modules.{name}", part)
+    forget_adapter()
+    yield FakeHost(enabled=enabled, **parts)
+    forget_adapter()
+
+
+class WebUI:
+    """A running WebUI and its HTTP API."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    def request(self, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+        """Status and JSON of a GET, or of a POST of `body`."""
+        request = urllib.request.Request(
+            f"{self.url}{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=120) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def app_id(self) -> int | None:
+        """A number that every drawing of the UI draws anew; None while nothing listens."""
+        try:
+            return int(self.request("/app_id")[1]["app_id"])
+        except (OSError, ValueError):
+            return None
+
+    def is_ready(self) -> bool:
+        """Whether pictures can be asked for: the host adds its routes before it can answer them."""
+        try:
+            return self.request("/sdapi/v1/txt2img", {"steps": 1, "width": 64, "height": 64})[0] == 200
+        except (OSError, ValueError):
+            return False
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Asks for `condition` until it holds; fails after `START_SECONDS`."""
+        deadline = time.monotonic() + START_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.3)
+
+    def still(self, mode: str = "txt2img", **changes: Any) -> np.ndarray:
+        """Pixels of one still, uint8 RGB (H, W, 3): a fixed prompt and seed unless `changes` has others."""
+        body = {
+            "prompt": "a red house, autumn",
+            "negative_prompt": "blue",
+            "seed": 7,
+            "steps": 4,
+            "width": 128,
+            "height": 128,
+            "sampler_name": "Euler a",
+            **changes,
+        }
+        status, answer = self.request(f"/sdapi/v1/{mode}", body)
+        assert status == 200, answer
+        return np.asarray(Image.open(io.BytesIO(base64.b64decode(answer["images"][0]))))
+
+    def stills(self) -> dict[str, np.ndarray]:
+        """A still of every kind, in a fixed order: the host's img2img depends on the request before it."""
+        stills = {"txt2img": self.still()}
+        png = io.BytesIO()
+        Image.fromarray(stills["txt2img"]).save(png, format="png")
+        init = base64.b64encode(png.getvalue()).decode()
+        stills["img2img"] = self.still("img2img", init_images=[init], denoising_strength=0.6)
+        stills["hires"] = self.still(
+            enable_hr=True, hr_scale=1.5, hr_upscaler="Latent", denoising_strength=0.7, hr_second_pass_steps=3
+        )
+        stills["DDIM"] = self.still(sampler_name="DDIM", prompt="snow AND a house")
+        return stills
+
+
+class OwnWebUI(WebUI):
+    """A WebUI that the tests start and stop, with a data directory and a checkpoint of its own."""
+
+    def __init__(self, root: Path, models: Path, data: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        super().__init__(f"http://127.0.0.1:{port}")
+        self.root = root
+        self.data = data
+        self.log_path = data / "webui.log"
+        self.flags = ["--data-dir", str(data), "--models-dir", str(models), "--port", str(port)]
+        data.mkdir(parents=True)
+
+    @property
+    def python(self) -> Path:
+        """The interpreter that has the WebUI's packages."""
+        usual = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+        return Path(os.environ.get("WEBUI_HOST_PYTHON") or self.root / "venv" / usual)
+
+    @property
+    def log(self) -> str:
+        """What the process has printed so far."""
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    def run_python(self, *arguments: str) -> str:
+        """Runs the WebUI's interpreter in its folder to the end; answers what it printed."""
+        environment = {**os.environ, "PYTHONPATH": str(self.root)}
+        done = subprocess.run(
+            [self.python, *arguments],
+            cwd=self.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def packages(self) -> dict[str, str]:
+        """Versions of everything installed, by name."""
+        code = "import json, importlib.metadata as m\n"
+        code += "print(json.dumps({d.metadata['Name']: d.version for d in m.distributions()}))"
+        return dict(json.loads(self.run_python("-c", code)))
+
+    def add_extension(self, name: str) -> None:
+        """Puts this repository into the WebUI as a clone would, and runs the launcher's installers."""
+        shutil.copytree(REPOSITORY, self.data / "extensions" / name, ignore=NOT_INSTALLED)
+        code = "from modules import launch_utils as u; u.run_extensions_installers(u.args.ui_settings_file)"
+        self.run_python("-c", code, *self.flags)
+
+    def start(self) -> None:
+        """Starts the process and waits until it can make pictures."""
+        flags = (
+            "--skip-prepare-environment --skip-torch-cuda-test --skip-version-check --use-cpu all --no-half"
+        )
+        flags += (
+            " --no-download-sd-model --do-not-download-clip --no-hashing --api --disable-console-progressbars"
+        )
+        offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "SD_WEBUI_RESTARTING": "1"}
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(
+                [self.python, "launch.py", *flags.split(), *self.flags],
+                cwd=self.root,
+                env={**os.environ, **offline, "PYTHONUNBUFFERED": "1", "GRADIO_ANALYTICS_ENABLED": "False"},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.wait(self.is_ready)
+
+    def is_ready(self) -> bool:
+        """Whether the process says that it has started, as often as it was told to."""
+        assert self.process.poll() is None, self.log
+        log = self.log
+        return log.count("Startup time:") == log.count("Restarting UI...") + 1
+
+    def stop(self) -> None:
+        """Ends the process."""
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def webui_root() -> Path:
+    """The checkout named by WEBUI_ROOT; skips without."""
+    root = os.environ.get("WEBUI_ROOT")
+    if not root:
+        pytest.skip("needs a WebUI checkout: WEBUI_ROOT=its folder")
+    return Path(root).resolve()
+
+
+@pytest.fixture(scope="session")
+def start_webui(
+    webui_root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], OwnWebUI]]:
+    """Makes WebUIs that share one small checkpoint, not yet started; ends those still running at the end."""
+    base = tmp_path_factory.mktemp("web ui 映画")
+    models = base / "models"
+    checkpoints = models / "Stable-diffusion"
+    checkpoints.mkdir(parents=True)
+    made: list[OwnWebUI] = []
+
+    def make(name: str) -> OwnWebUI:
+        made.append(OwnWebUI(webui_root, models, base / name))
+        if len(made) == 1:
+            script = str(Path(__file__).with_name("tiny_checkpoint.py"))
+            made[0].run_python(script, str(webui_root), str(checkpoints))
+        return made[-1]
+
+    yield make
+    for webui in made:
+        if hasattr(webui, "process") and webui.process.poll() is None:
+            webui.stop()
+
+
+@pytest.fixture(scope="session")
+def webui(request: pytest.FixtureRequest) -> Iterator[WebUI]:
+    """A WebUI with the extension. Whatever it reports as an error fails the tests that used it."""
+    url = os.environ.get("WEBUI_URL")
+    if url:
+        yield WebUI(url)
+        return
+    if not os.environ.get("WEBUI_ROOT"):
+        pytest.skip(
+            "needs a WebUI: WEBUI_ROOT=a checkout of it, or WEBUI_URL=a running one with the extension"
+        )
+    own: OwnWebUI = request.getfixturevalue("start_webui")("with extension")
+    own.add_extension("flipbook")
+    own.start()
+    yield own
+    own.stop()
+    assert "*** Error" not in own.log
+    assert "Traceback" not in own.log
+
+
+@pytest.fixture(scope="session")
+def stills_without(start_webui: Callable[[str], OwnWebUI]) -> dict[str, np.ndarray]:
+    """The stills of a WebUI that has no extension."""
+    plain = start_webui("without extension")
+    plain.start()
+    stills = plain.stills()
+    plain.stop()
+    return stills

@@ -1,0 +1,184 @@
+"""The extension inside a real WebUI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+TABS = "#tabs > .tab-nav button"
+STAND_IN = """
+import gradio as gr
+from modules import scripts
+
+class StandIn(scripts.Script):
+    def title(self):
+        return "AnimateDiff"
+
+    def show(self, is_img2img):
+        return scripts.AlwaysVisible
+
+    def ui(self, is_img2img):
+        with gr.Accordion("AnimateDiff", open=False):
+            return [gr.State(None)]
+
+    def process(self, p, request):
+        p.extra_generation_params["Received by stand-in"] = str(request)
+"""
+"""A script in the old extension's place that says what it received."""
+
+pytestmark = pytest.mark.webui
+
+
+def open_page(page: Any, url: str) -> None:
+    """Opens the WebUI and waits until its page is drawn."""
+    page.goto(url)
+    page.wait_for_selector("#txt2img_generate", state="visible", timeout=60_000)
+
+
+def open_tab(page: Any, name: str) -> None:
+    """Clicks the tab of this exact name."""
+    page.locator(TABS).get_by_text(name, exact=True).click()
+
+
+def assert_drawn_once(page: Any, folder: Path) -> None:
+    """One tab, one accordion in txt2img and in img2img, each readable; pictures of them go into `folder`."""
+    assert page.locator(TABS).all_inner_texts().count("Animation") == 1
+    open_tab(page, "Animation")
+    page.get_by_text("No film can be made on this tab yet.").wait_for(state="visible")
+    page.screenshot(path=str(folder / "tab.png"))
+    for mode in ("txt2img", "img2img"):
+        open_tab(page, mode)
+        accordion = page.locator(f"#flipbook_{mode}_animatediff")
+        assert accordion.count() == 1
+        accordion.locator(".label-wrap").click()
+        accordion.get_by_text("There is nothing to switch on here yet.").wait_for(state="visible")
+        accordion.scroll_into_view_if_needed()
+        page.screenshot(path=str(folder / f"{mode}.png"))
+
+
+def reload_ui(page: Any, webui: Any) -> None:
+    """Presses "Reload UI" in the settings and waits until the page has come back by itself, from a new UI."""
+    old = webui.app_id()
+    open_tab(page, "Settings")
+    page.evaluate("window.isOld = true")
+    page.locator("#settings_restart_gradio").click()
+    page.wait_for_function("!window.isOld && window.gradio_config", timeout=120_000)
+    page.wait_for_selector("#txt2img_generate", state="visible", timeout=60_000)
+    assert webui.app_id() not in (old, None)
+    webui.wait(webui.is_ready)
+
+
+def assert_same(stills: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    """Every still has the pixels of the expected one."""
+    assert stills.keys() == expected.keys()
+    for kind, still in stills.items():
+        np.testing.assert_array_equal(still, expected[kind], err_msg=kind)
+
+
+def test_installing_moves_nothing_that_was_there(start_webui: Callable[[str], Any]) -> None:
+    fresh = start_webui("installing")
+    before = fresh.packages()
+    fresh.add_extension("films 映画")
+    after = fresh.packages()
+    assert {name: after.get(name) for name in before} == before
+    assert {"av", "lark"} <= after.keys()
+
+
+def test_script_stands_in_both_tabs_of_the_api(webui: Any) -> None:
+    status, scripts = webui.request("/sdapi/v1/scripts")
+    assert status == 200
+    assert scripts["txt2img"].count("animatediff") == scripts["img2img"].count("animatediff") == 1
+
+
+def test_stills_equal_those_without_extension(webui: Any, stills_without: dict[str, np.ndarray]) -> None:
+    assert_same(webui.stills(), stills_without)
+
+
+def test_stills_depend_on_what_is_asked(webui: Any) -> None:
+    still = webui.still()
+    assert not np.array_equal(still, webui.still(prompt="snow"))
+    assert not np.array_equal(still, webui.still(seed=8))
+
+
+@pytest.mark.parametrize("request_of_film", [{"enable": True}, {"enable": 1, "video_length": 8}, True, [1]])
+def test_request_for_film_is_refused_and_leaves_nothing(webui: Any, request_of_film: Any) -> None:
+    before = webui.still()
+    body = {
+        "steps": 1,
+        "width": 64,
+        "height": 64,
+        "alwayson_scripts": {"AnimateDiff": {"args": [request_of_film]}},
+    }
+    status, answer = webui.request("/sdapi/v1/txt2img", body)
+    assert status == 422
+    assert answer["detail"].startswith("AnimateDiff: Flipbook cannot make AnimateDiff films yet")
+    np.testing.assert_array_equal(webui.still(), before)
+
+
+@pytest.mark.parametrize("args", [[], [None], [{}], [{"enable": False, "model": "mm_sd_v15_v2.ckpt"}]])
+def test_request_with_animatediff_off_is_a_still(webui: Any, args: list[Any]) -> None:
+    still = webui.still(alwayson_scripts={"AnimateDiff": {"args": args}})
+    np.testing.assert_array_equal(still, webui.still())
+
+
+def test_page_shows_tab_and_accordions(webui: Any, page: Any, tmp_path: Path) -> None:
+    open_page(page, webui.url)
+    assert_drawn_once(page, tmp_path)
+
+
+def test_survives_reload_ui(webui: Any, page: Any, tmp_path: Path) -> None:
+    before = webui.stills()
+    open_page(page, webui.url)
+    for _ in range(2):
+        reload_ui(page, webui)
+    assert_drawn_once(page, tmp_path)
+    _, scripts = webui.request("/sdapi/v1/scripts")
+    assert scripts["txt2img"].count("animatediff") == scripts["img2img"].count("animatediff") == 1
+    assert_same(webui.stills(), before)
+
+
+def test_still_made_in_the_page(webui: Any, page: Any) -> None:
+    open_page(page, webui.url)
+    for field in ("width", "height"):
+        page.locator(f"#txt2img_{field} input[type=number]").fill("64")
+    page.locator("#txt2img_steps input[type=number]").fill("1")
+    page.locator("#txt2img_generate").click()
+    page.locator("#txt2img_gallery img").first.wait_for(state="visible", timeout=60_000)
+    assert "Steps: 1" in page.locator("#html_info_txt2img").first.inner_text()
+
+
+@pytest.fixture
+def webui_with_rival(start_webui: Callable[[str], Any]) -> Iterator[Any]:
+    """A WebUI in which a stand-in for the old extension is enabled as well."""
+    webui = start_webui("with rival")
+    webui.add_extension("flipbook")
+    scripts = webui.data / "extensions" / "sd-webui-animatediff" / "scripts"
+    scripts.mkdir(parents=True)
+    (scripts / "animatediff.py").write_text(STAND_IN, encoding="utf-8")
+    webui.start()
+    yield webui
+    webui.stop()
+
+
+def test_old_extension_acts_and_the_page_says_so(webui_with_rival: Any, page: Any, tmp_path: Path) -> None:
+    _, scripts = webui_with_rival.request("/sdapi/v1/scripts")
+    assert {"animatediff", "animatediff (flipbook)"} <= set(scripts["txt2img"])
+    body = {
+        "steps": 1,
+        "width": 64,
+        "height": 64,
+        "alwayson_scripts": {"AnimateDiff": {"args": [{"enable": True}]}},
+    }
+    status, answer = webui_with_rival.request("/sdapi/v1/txt2img", body)
+    assert status == 200, answer
+    assert "Received by stand-in: {'enable': True}" in answer["info"]
+    open_page(page, webui_with_rival.url)
+    accordion = page.locator("#flipbook_txt2img_animatediff")
+    accordion.locator(".label-wrap").click()
+    accordion.get_by_text("Films are made by the extension sd-webui-animatediff.").wait_for(state="visible")
+    accordion.scroll_into_view_if_needed()
+    page.screenshot(path=str(tmp_path / "rival.png"))
