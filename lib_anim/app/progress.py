@@ -32,7 +32,8 @@ class ProgressBar:
         elif isinstance(event, Progress):
             if self._bar is None:
                 self._bar = tqdm(total=event.total, initial=event.done, unit="frame", file=sys.stderr)
-            self._bar.set_description(event.phase)
+            if self._bar.desc != f"{event.phase}: ":
+                self._bar.set_description(event.phase, refresh=False)
             self._show(event.done)
         elif isinstance(event, FrameDone):
             self._show(event.index + 1)
