@@ -1,9 +1,9 @@
 """Two hosts: a fake one for unit tests, and the real WebUI that WEBUI_ROOT or WEBUI_URL names.
 
 `WEBUI_ROOT` is a checkout of AUTOMATIC1111's WebUI with its packages installed in `venv` (or for the
-interpreter named by `WEBUI_HOST_PYTHON`). It is started from there with a data directory and a checkpoint of its
-own, so nothing in the checkout changes but the packages that install.py adds. `WEBUI_URL` is a running
-WebUI that has the extension; what needs a WebUI without it is skipped then.
+interpreter named by `WEBUI_HOST_PYTHON`). It is started from there with a data directory and a checkpoint
+of its own, so nothing in the checkout changes but the packages that install.py adds. `WEBUI_URL` is a
+running WebUI that has the extension; what needs a WebUI without it is skipped then.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -175,7 +176,8 @@ def test_old_extension_acts_and_the_page_says_so(webui_with_rival: Any, page: An
     }
     status, answer = webui_with_rival.request("/sdapi/v1/txt2img", body)
     assert status == 200, answer
-    assert "Received by stand-in: {'enable': True}" in answer["info"]
+    received = json.loads(answer["info"])["extra_generation_params"]["Received by stand-in"]
+    assert received == "{'enable': True}"
     open_page(page, webui_with_rival.url)
     accordion = page.locator("#flipbook_txt2img_animatediff")
     accordion.locator(".label-wrap").click()
