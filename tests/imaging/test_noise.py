@@ -34,6 +34,13 @@ def test_the_mean_stays(kind: NoiseType, level: float, amount: float) -> None:
     assert abs(float(noisy.mean(dtype=np.float64)) - level) < 0.5 / 255
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_small_pictures_keep_their_mean_too(seed: int) -> None:
+    card = np.full((24, 24, 3), 0.5, np.float32)
+    noisy = add_noise(card, 0.9, seed)
+    assert np.abs(noisy.mean(axis=(0, 1)) - 0.5).max() < 0.5 / 255
+
+
 def test_500_loops_of_noise_do_not_grey_a_picture() -> None:
     # Deforum's blend would leave 0.935^500 of the contrast
     dark = np.full((64, 64, 3), 0.2, np.float32)

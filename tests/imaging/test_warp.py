@@ -52,6 +52,13 @@ def test_zero_motion_is_the_identity(width: int, height: int, cx: float, cy: flo
     assert np.array_equal(flip_matrix(width, height), np.eye(3))
 
 
+def test_the_result_shares_no_memory_with_the_picture() -> None:
+    picture = noise()
+    for matrix in (np.eye(3), affine_matrix(64, 48, **{**STILL, "translation_x": 1.0})):
+        warp(picture, matrix)[:] = 0
+    assert np.array_equal(picture, noise())
+
+
 @pytest.mark.parametrize("border", BORDERS)
 def test_500_loops_of_a_still_camera_change_nothing(border: Border) -> None:
     grey = np.full((64, 64, 3), 0.437, np.float32)
