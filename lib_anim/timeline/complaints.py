@@ -185,19 +185,24 @@ def _unclosed(text: str) -> int | None:
     return opened[-1] if opened else None
 
 
-def _key_at(text: str, offset: int) -> str:
-    """The key, as written, of the item that `offset` lies in."""
-    start, depth, key = 0, 0, ""
+def item_span(text: str, offset: int) -> tuple[int, int]:
+    """Start and end of the item that `offset` lies in: between commas outside parentheses and quotes."""
+    start, depth = 0, 0
     for match in _TOKENS.finditer(text):
-        if match.start() >= offset:
-            break
         token = match.group()
         if token == "(":
             depth += 1
         elif token == ")":
             depth = max(depth - 1, 0)
         elif token == "," and depth == 0:
-            start, key = match.end(), ""
-        elif token == ":" and not key:
-            key = text[start : match.start()].strip()
-    return key[:MAX_QUOTED]
+            if match.start() >= offset:
+                return start, match.start()
+            start = match.end()
+    return start, len(text)
+
+
+def _key_at(text: str, offset: int) -> str:
+    """The key, as written, of the item that `offset` lies in."""
+    start, _ = item_span(text, offset)
+    key, colon, _ = text[start:offset].partition(":")
+    return key.strip(" \t\r\n\"'\ufeff")[:MAX_QUOTED] if colon else ""

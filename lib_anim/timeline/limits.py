@@ -29,9 +29,9 @@ MAX_DEPTH = 150
 Evaluator and printer use at most three Python calls a level, which fits into Python's default
 limit of 1000 below a web server's own calls."""
 
-MAX_TOKENS = 70_000
-"""Numbers, words and signs of one schedule: 10,000 keys take six or seven each. Bounds the time of the
-parser and what one frame costs."""
+MAX_TOKENS = 45_000
+"""Numbers, words and signs of one schedule, `(1.5)` counting as one: 10,000 plain keys take four each.
+Bounds the time of the parser and what one frame costs."""
 
 MAX_MASK_REACH = 1000.0
 """Pixels by which a mask grows, blurs or feathers; more than that covers any canvas."""
