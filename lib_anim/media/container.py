@@ -10,6 +10,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.media.rates import MAX_FRAMES
 
 DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2",
@@ -34,9 +35,6 @@ _COVER_ART = 0x400
 
 MAX_PIXELS = 8192 * 8192
 """Largest picture that is decoded: one frame of it is 192 MiB as RGB."""
-
-MAX_FRAMES = 2_000_000
-"""Longest film that is read: 18 hours at 30 frames per second."""
 
 
 def local_file(path: Path | str, field: str = "file") -> Path:

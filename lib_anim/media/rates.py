@@ -13,6 +13,9 @@ from lib_anim.errors import FlipbookError, Problem
 FASTEST = Fraction(1000)
 """Highest frame rate that is read or written; above it the number is a mistake or a bomb."""
 
+MAX_FRAMES = 2_000_000
+"""Longest film that is read: 18 hours at 30 frames per second."""
+
 COMMON = tuple(
     Fraction(n, d)
     for n, d in (
@@ -111,6 +114,14 @@ def grid(
     rate = fits[0] if fits else Fraction(60)
     slots = _slots(times, rate)
     total = max(int(slots[-1]) + 1, round(end * rate))
+    if total > MAX_FRAMES:
+        raise FlipbookError(
+            Problem(
+                f"its {count} pictures are spread over {length:.0f} seconds, {total} frames at their rate; "
+                f"up to {MAX_FRAMES} are read. The file is damaged or has to be cut up.",
+                "file",
+            )
+        )
     return rate, np.searchsorted(slots, np.arange(total), side="right") - 1
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,9 @@ from av.video.stream import VideoStream
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.media import colour
-from lib_anim.media.container import MAX_FRAMES, check_size, film_stream, open_input, unreadable
+from lib_anim.media.container import check_size, film_stream, open_input, unreadable
 from lib_anim.media.contract import Frame
-from lib_anim.media.rates import grid
+from lib_anim.media.rates import MAX_FRAMES, grid
 
 MOST_DAMAGED = 0.25
 """Share of damaged pictures up to which a film is still read; they show the picture before them."""
@@ -30,6 +32,13 @@ _INDEXED = ("mov", "matroska", "webm")
 to learn how many pictures they hold."""
 
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
+_KEYS_TRIED = 3
+"""Places from which decoding is tried before it begins at the film's start."""
+
+_HELD_BACK = 4
+"""Pictures that are kept until those after them are known to be sound: as many as encoders put
+between two that they refer to."""
 
 _READ_AHEAD = 48
 """Pictures that the cursor decodes forward rather than seek."""
@@ -64,10 +73,8 @@ class Decoder:
                 # FFmpeg's own VP8 and VP9 decoders drop the alpha channel.
                 self._context = av.CodecContext.create(_ALPHA_DECODERS[self._context.codec.name], "r")
                 self._context.extradata = self.stream.codec_context.extradata
-            self._context.thread_type = "AUTO"
-            # Damaged pictures then raise here and are held, instead of being painted from neighbours
-            # that differ with the place where decoding began.
-            self._context.options = {"err_detect": "explode"}
+            # Decoding H.264 by frames in parallel repairs damaged ones differently every time.
+            self._context.thread_type = "SLICE" if stream.codec_context.codec.name == "h264" else "AUTO"
         except BaseException:
             self.container.close()
             raise
@@ -232,28 +239,57 @@ class VideoReader:
             cursor.close()  # type: ignore[attr-defined]
 
     def _decoded_from(self, number: int) -> Iterator[tuple[int, VideoFrame]]:
-        """Numbered pictures; the first is at or before `number` unless the film has none there."""
-        tick = self.index.ticks[number]
-        keys = self.index.keys[: bisect_right(self.index.keys, tick)]
-        for key in reversed(keys):
-            if self._numbers[key] == 0:
-                break
+        """Numbered pictures; the first is at or before `number` unless the film has none there.
+
+        Decoding begins at a key before `number`. Where a picture is lost it goes on from the film's
+        start, so that a damaged film too looks the same from wherever it is read.
+        """
+        at = number
+        for picture in self._undamaged_from(number):
+            yield at, picture
+            at += 1
+        if at < len(self):
+            with Decoder(self.path) as decoder:
+                yield from self._numbered(decoder)
+
+    def _undamaged_from(self, number: int) -> Iterator[VideoFrame]:
+        """Pictures from `number` on, up to shortly before the first that is lost, or none."""
+        keys = self.index.keys[: bisect_right(self.index.keys, self.index.ticks[number])]
+        for key in reversed(keys[-_KEYS_TRIED:]):
+            begin = self._numbers[key]
+            if begin == 0:
+                return
             with Decoder(self.path) as decoder:
                 decoder.seek(key)
-                pictures = self._numbered(decoder)
-                head = next(pictures, None)
-                # A start whose own picture is lost would paint what follows from nothing.
-                if head is not None and head[0] <= self._numbers[key]:
-                    yield head
-                    yield from pictures
-                    return
-        with Decoder(self.path) as decoder:
-            yield from self._numbered(decoder)
+                run = self._run(decoder, begin)
+                head = next(run, None)
+                if head is None:
+                    continue
+                # The last ones are held back: they may be painted from one after them that is lost.
+                held: deque[VideoFrame] = deque()
+                at = begin
+                for at, picture in enumerate(chain([head], run), begin):
+                    if at >= number:
+                        held.append(picture)
+                    if len(held) > _HELD_BACK:
+                        yield held.popleft()
+                if at == len(self) - 1:
+                    yield from held
+                return
+
+    def _run(self, decoder: Decoder, begin: int) -> Iterator[VideoFrame]:
+        """Pictures from `begin` on until one is missing."""
+        for at, picture in self._numbered(decoder):
+            if at > begin:
+                return
+            if at == begin:
+                yield picture
+                begin += 1
 
     def _numbered(self, decoder: Decoder) -> Iterator[tuple[int, VideoFrame]]:
         for frame in decoder.pictures():
             number = self._numbers.get(frame.pts) if frame.pts is not None else None
-            if number is not None:
+            if number is not None and not frame.is_corrupt:
                 yield number, frame
 
     def _repaired(self, pictures: Iterator[tuple[int, VideoFrame]], start: int) -> Iterator[Frame]:
