@@ -63,7 +63,7 @@ def sample(
 def sample_with_torch(picture: Floats, x: Floats, y: Floats, border: Border = "replicate") -> Floats:
     """Do what `sample` does, linearly, by torch's grid_sample: for an OpenCV that rounds positions.
 
-    Slower than OpenCV 4's own rounding call by a factor of about three.
+    Slower than OpenCV 4's own rounding call by a factor of two to three.
     """
     import torch  # costs a second to import, and is needed under OpenCV 4 only
 
@@ -71,8 +71,9 @@ def sample_with_torch(picture: Floats, x: Floats, y: Floats, border: Border = "r
     height, width = planes.shape[:2]
     mode = "reflection" if border == "reflect" else "border"
     if border == "wrap":
-        planes = np.pad(planes, ((0, 1), (0, 1), (0, 0)), mode="wrap")
-        x, y = np.mod(x, np.float32(width)), np.mod(y, np.float32(height))
+        planes = np.concatenate([planes, planes[:1]])
+        planes = np.concatenate([planes, planes[:, :1]], axis=1)
+        x, y = x - width * np.floor(x / width), y - height * np.floor(y / height)
     # align_corners=False: -1 and 1 are the outer edges of the first and last pixel
     grid = np.stack(
         [(2 * x + 1) / np.float32(planes.shape[1]) - 1, (2 * y + 1) / np.float32(planes.shape[0]) - 1],

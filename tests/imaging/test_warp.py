@@ -83,12 +83,15 @@ def test_a_moving_camera_leaves_a_grey_card_grey(border: Border) -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"translation_x": 5.0}, (85.0, 64.0)),  # + moves the picture right
-        ({"translation_y": 5.0}, (80.0, 69.0)),  # + moves it down
-        ({"angle_deg": 90.0}, (64.0, 48.0)),  # + turns counter-clockwise: right goes up
-        ({"zoom": 2.0}, (96.0, 64.0)),  # above 1 magnifies
-        ({"zoom": 2.0, "center_x": 0.75}, (64.0, 64.0)),  # about the centre, a fraction of the width
-        ({"angle_deg": 90.0, "translation_x": 5.0}, (64.0, 43.0)),  # shifted first, turned after
+        pytest.param({"translation_x": 5.0}, (85.0, 64.0), id="translation_x moves the picture right"),
+        pytest.param({"translation_y": 5.0}, (80.0, 69.0), id="translation_y moves it down"),
+        pytest.param({"angle_deg": 90.0}, (64.0, 48.0), id="angle turns counter-clockwise"),
+        pytest.param({"zoom": 2.0}, (96.0, 64.0), id="zoom above 1 magnifies"),
+        pytest.param({"zoom": 2.0, "center_x": 0.75}, (64.0, 64.0), id="center_x is part of the width"),
+        pytest.param({"zoom": 2.0, "center_y": 0.25}, (96.0, 96.0), id="center_y is part of the height"),
+        pytest.param(
+            {"angle_deg": 90.0, "translation_x": 5.0}, (64.0, 43.0), id="shifted first, turned after"
+        ),
     ],
 )
 def test_camera_signs(changes: dict[str, float], expected: tuple[float, float]) -> None:
@@ -96,23 +99,30 @@ def test_camera_signs(changes: dict[str, float], expected: tuple[float, float]) 
     assert moved == pytest.approx(expected, abs=0.02)
 
 
-def test_flip_signs() -> None:
-    above_right = np.array([100.0, 30.0, 1.0])
-    turned = flip_matrix(128, 128, theta=5) @ above_right - flip_matrix(128, 128, theta=1e-9) @ above_right
-    assert turned[0] > 0  # theta + turns clockwise: what is above goes right
-    for angle, axis in (({"phi": 10.0}, 1), ({"gamma": 10.0}, 0)):
-        matrix = flip_matrix(128, 128, **angle)
-        magnification = []
-        for edge in (8.0, 120.0):
-            point = np.full(3, 64.0)
-            point[2], point[axis] = 1.0, edge
-            other = point.copy()
-            other[1 - axis] += 1
-            a, b = matrix @ point, matrix @ other
-            magnification.append(abs(b[1 - axis] / b[2] - a[1 - axis] / a[2]))
-        # phi: the lower edge comes nearer; gamma: the right edge goes away
-        nearer_end = magnification[1] > magnification[0]
-        assert nearer_end == ("phi" in angle)
+def test_theta_turns_clockwise() -> None:
+    above = np.array([100.0, 30.0, 1.0])
+    assert (flip_matrix(128, 128, theta=5) @ above)[0] > (flip_matrix(128, 128, theta=1e-9) @ above)[0]
+
+
+@pytest.mark.parametrize(
+    ("angles", "axis", "nearer"),
+    [
+        pytest.param({"phi": 10.0}, 1, 120.0, id="phi brings the lower edge nearer"),
+        pytest.param({"gamma": 10.0}, 0, 8.0, id="gamma brings the left edge nearer"),
+    ],
+)
+def test_flips_bring_an_edge_nearer(angles: dict[str, float], axis: int, nearer: float) -> None:
+    matrix = flip_matrix(128, 128, **angles)
+
+    def magnification(edge: float) -> float:
+        points = np.array([[64.0, 64.0, 1.0], [64.0, 64.0, 1.0]])
+        points[:, axis] = edge
+        points[1, 1 - axis] += 1
+        landed = points @ matrix.T
+        landed /= landed[:, 2:]
+        return float(np.linalg.norm(landed[1] - landed[0]))
+
+    assert magnification(nearer) > 1.02 * magnification(128.0 - nearer)
 
 
 def test_flip_keeps_the_translation() -> None:
