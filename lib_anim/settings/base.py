@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.settings.fields import DIALECTS, KEY, NATIVE, Spec, problems_of, shown
-from lib_anim.timeline.schedule import Dialect
+from lib_anim.timeline.items import Dialect
 
 VERSION = 1
 """Of the JSON form. A later version reads older ones through named migrations."""

@@ -11,7 +11,7 @@ from lib_anim.settings.base import DEFORUM_KEYS, specs
 from lib_anim.settings.deforum_keys import FLAG, KEYS, key_of
 from lib_anim.settings.deforum_migrations import OldFile, migrate
 from lib_anim.settings.deforum_refusals import Completed, refused
-from lib_anim.settings.deforum_samplers import NO_SPACING, split_samplers
+from lib_anim.settings.deforum_samplers import NO_SPACING, sampler_names, split_samplers
 from lib_anim.settings.fields import DEFORUM, Choice, Flag, problems_of, shown
 from lib_anim.settings.keyframed import Keyframed
 
@@ -38,6 +38,9 @@ DECIDED = frozenset(
 
 INERT = ("reroll_blank_frames", "legacy_colormatch", "delete_imgs", "skip_video_creation")
 """Keys that people switch on and that have no effect here: each is said in a warning."""
+
+NAMED = 12
+"""Unknown keys that a warning names before it counts the rest."""
 
 TELLING = frozenset(KEYS) - frozenset(specs(Keyframed)) | {"animation_prompts"}
 """Keys that only a Deforum file has."""
@@ -110,9 +113,10 @@ class _Reading:
                 self.problems.extend(problems_of(spec, name, value)[1])
 
     def straight(self) -> None:
-        """Keys whose value is the setting's."""
+        """Keys whose value is the setting's, but for those that are refused already."""
+        wrong = {problem.field for problem in self.problems}
         for key in KEYS.values():
-            if key.field and key.name not in DECIDED:
+            if key.field and key.name not in DECIDED and key.name not in wrong:
                 self.take(key.field, key.name)
 
     def switched(self) -> None:
@@ -167,12 +171,16 @@ class _Reading:
 
     def eta(self) -> None:
         """DDIM has an eta of its own; all other samplers share the ancestral one."""
-        names = str(self.settings["sampler"]).lower()
-        ddim = "ddim" in names
-        if ddim and self.values["enable_ddim_eta_scheduling"] is True:
-            self.take("eta", "ddim_eta_schedule")
-        elif not ddim and self.values["enable_ancestral_eta_scheduling"] is True:
-            self.take("eta", "ancestral_eta_schedule")
+        names = sampler_names(str(self.settings["sampler"]))
+        switch = "enable_ddim_eta_scheduling" if "DDIM" in names else "enable_ancestral_eta_scheduling"
+        if self.values[switch] is not True:
+            return
+        if "DDIM" in names and len(names) > 1:
+            sentence = (
+                "the film uses DDIM and other samplers, and it has one eta; set it to false or use one sort"
+            )
+            self.problems.append(Problem(sentence, field=switch))
+        self.take("eta", "ddim_eta_schedule" if "DDIM" in names else "ancestral_eta_schedule")
 
     def colors(self) -> None:
         """A picture as colour reference is matched in LAB, as Deforum does."""
@@ -204,7 +212,8 @@ class _Reading:
             self.warnings.append(f"{self.file.origin(name)}: {shown(value)} has no effect; {key.kept}")
         unknown = [self.file.origin(name) for name in self.file.values if key_of(name) is None]
         if unknown:
-            names = ", ".join(f'"{name}"' for name in unknown)
+            names = ", ".join(f'"{name}"' for name in unknown[:NAMED])
+            names += f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
             self.warnings.append(
                 f"neither Deforum 3.0 nor Flipbook has the keys {names}; they are kept without effect"
             )

@@ -250,6 +250,8 @@ WRITTEN_BY_RUNS = (
     Key("deforum_git_commit_id", "", TEXT, kept="says which Deforum wrote the file"),
 )
 
+FREEU = (("b1", 1.3), ("b2", 1.4), ("s1", 0.9), ("s2", 0.2))
+
 FORGE_ROWS = (
     Key("scheduler", "Automatic", CHOICE, field="scheduler"),
     Key("enable_scheduler_scheduling", False, FLAG, kept="chooses between scheduler and scheduler_schedule"),
@@ -261,6 +263,7 @@ FORGE_ROWS = (
     Key("shake_intensity", 1.0, NUMBER, kept="read with a camera shake only"),
     Key("shake_speed", 1.0, NUMBER, kept="read with a camera shake only"),
     Key("freeu_enabled", False, FLAG),
+    *(Key(f"freeu_{part}", f"0:({value})", SCHEDULE, kept="read with FreeU only") for part, value in FREEU),
     Key("kohya_hrfix_enabled", False, FLAG),
 )
 """What sd-forge-deforum adds."""
@@ -284,6 +287,52 @@ FORMER = (
 )
 """Keys of earlier Deforums that never reached the pictures, or that its page has since taken over."""
 FORMER_ROWS = tuple(Key(name, None, TEXT, kept="Deforum dropped it") for name in FORMER)
+
+SAMPLERS_BY_NUMBER = (
+    "Euler a",
+    "Euler",
+    "LMS",
+    "Heun",
+    "DPM2",
+    "DPM2 a",
+    "DPM++ 2S a",
+    "DPM++ 2M",
+    "DPM++ SDE",
+    "DPM fast",
+    "DPM adaptive",
+    "LMS Karras",
+    "DPM2 Karras",
+    "DPM2 a Karras",
+    "DPM++ 2S a Karras",
+    "DPM++ 2M Karras",
+    "DPM++ SDE Karras",
+    "DDIM",
+    "UniPC",
+)
+"""The WebUI's img2img samplers in the order of early 2023, when files held their numbers."""
+
+NOTEBOOK_SAMPLERS = {
+    "euler_ancestral": "Euler a",
+    "euler": "Euler",
+    "klms": "LMS",
+    "heun": "Heun",
+    "dpm2": "DPM2",
+    "dpm2_ancestral": "DPM2 a",
+    "dpmpp_2s_a": "DPM++ 2S a",
+    "dpmpp_2m": "DPM++ 2M",
+    "dpmpp_sde": "DPM++ SDE",
+    "dpmpp_2m_sde": "DPM++ 2M SDE",
+    "dpmpp_2m_sde_gpu": "DPM++ 2M SDE",
+    "dpmpp_3m_sde": "DPM++ 3M SDE",
+    "dpmpp_3m_sde_gpu": "DPM++ 3M SDE",
+    "uni_pc": "UniPC",
+    "dpm_fast": "DPM fast",
+    "dpm_adaptive": "DPM adaptive",
+    "ddim": "DDIM",
+    "plms": "PLMS",
+}
+
+FILLS = ("fill", "original", "latent noise", "latent nothing")
 
 KEYS = {key.name: key for key in (*ROWS, *WRITTEN_BY_RUNS, *FORGE_ROWS, *FORMER_ROWS)}
 UNIT_KEYS = {key.name: key for key in UNIT_ROWS}

@@ -12,48 +12,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lib_anim.settings.deforum_keys import CHOICE, FLAG, NUMBER, SCHEDULE, WHOLE, key_of
-
-SAMPLERS_BY_NUMBER = (
-    "Euler a",
-    "Euler",
-    "LMS",
-    "Heun",
-    "DPM2",
-    "DPM2 a",
-    "DPM++ 2S a",
-    "DPM++ 2M",
-    "DPM++ SDE",
-    "DPM fast",
-    "DPM adaptive",
-    "LMS Karras",
-    "DPM2 Karras",
-    "DPM2 a Karras",
-    "DPM++ 2S a Karras",
-    "DPM++ 2M Karras",
-    "DPM++ SDE Karras",
-    "DDIM",
-    "UniPC",
+from lib_anim.settings.deforum_keys import (
+    CHOICE,
+    FILLS,
+    FLAG,
+    NOTEBOOK_SAMPLERS,
+    NUMBER,
+    SAMPLERS_BY_NUMBER,
+    SCHEDULE,
+    WHOLE,
+    key_of,
 )
-"""The WebUI's img2img samplers in the order of early 2023, when files held their numbers."""
-
-NOTEBOOK_SAMPLERS = {
-    "euler_ancestral": "Euler a",
-    "euler": "Euler",
-    "klms": "LMS",
-    "heun": "Heun",
-    "dpm2": "DPM2",
-    "dpm2_ancestral": "DPM2 a",
-    "dpmpp_2s_a": "DPM++ 2S a",
-    "dpmpp_2m": "DPM++ 2M",
-    "dpmpp_sde": "DPM++ SDE",
-    "dpm_fast": "DPM fast",
-    "dpm_adaptive": "DPM adaptive",
-    "ddim": "DDIM",
-    "plms": "PLMS",
-}
-
-FILLS = ("fill", "original", "latent noise", "latent nothing")
 
 
 @dataclass
@@ -212,6 +181,12 @@ def notebook_sampler_switch(file: OldFile) -> None:
 
 
 @migration
+def sampler_name(file: OldFile) -> None:
+    """deforum-studio's `sampler_name` is `sampler`; a file that has both keeps `sampler`."""
+    file.rename("sampler_name", "sampler")
+
+
+@migration
 def sampler_by_number(file: OldFile) -> None:
     """A sampler written as its number in the WebUI's list of early 2023 gets its name."""
     number = file.values.get("sampler")
@@ -223,7 +198,7 @@ def sampler_by_number(file: OldFile) -> None:
 
 @migration
 def notebook_samplers(file: OldFile) -> None:
-    """The notebook's sampler names (`euler_ancestral`, `klms`, `dpmpp_2m` …) are the WebUI's."""
+    """Sampler names of the notebook and deforum-studio (`klms`, `dpmpp_2m` …) are the WebUI's."""
     file.swap("sampler", NOTEBOOK_SAMPLERS)
     schedule = file.values.get("sampler_schedule")
     if isinstance(schedule, str):

@@ -30,6 +30,17 @@ def split_sampler(name: str) -> tuple[str, str]:
     return _NAMES.get(words.lower(), words), NO_SPACING
 
 
+def sampler_names(text: str) -> frozenset[str]:
+    """The samplers of a name or a schedule, without their spacings. None of a broken schedule."""
+    if ":" not in text:
+        return frozenset({split_sampler(text)[0]})
+    try:
+        items = parse_schedule(text, strings=True, dialect=DEFORUM).items
+    except FlipbookError:
+        return frozenset()
+    return frozenset(split_sampler(str(item.value))[0] for item in items)
+
+
 def split_samplers(text: str) -> tuple[str, str]:
     """`split_sampler` for a name, or for every word of a schedule. A broken schedule comes back as it is."""
     if ":" not in text:

@@ -16,8 +16,9 @@ from fractions import Fraction
 from typing import Any
 
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.timeline.items import Dialect
 from lib_anim.timeline.prompts import parse_prompts
-from lib_anim.timeline.schedule import Dialect, parse_schedule
+from lib_anim.timeline.schedule import parse_schedule
 
 KEY = "flipbook"
 """Where a dataclass field's metadata holds its spec."""

@@ -61,7 +61,7 @@ def test_a_setting_added_in_one_line_is_found_everywhere() -> None:
 
 def test_every_problem_of_a_file_comes_at_once() -> None:
     data = {
-        "frames": 0,
+        "frames": -1,
         "fps": "fast",
         "zoom": "0:(1",
         "border": "mirror",

@@ -39,6 +39,10 @@ CASES = {
         {"enable_schedule_samplers": True},
         {"enable_sampler_scheduling": True},
     ),
+    "sampler_name": (
+        {"sampler_name": "dpmpp_2m_sde_gpu", "scheduler": "karras"},
+        {"sampler": "DPM++ 2M SDE", "scheduler": "karras"},
+    ),
     "sampler_by_number": ({"sampler": 16}, {"sampler": "DPM++ SDE Karras"}),
     "notebook_samplers": (
         {"sampler": "euler_ancestral", "sampler_schedule": "0:('euler'),10:('dpm2_ancestral')"},

@@ -1,0 +1,286 @@
+"""What a Deforum file becomes, key by key."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from lib_anim.errors import FlipbookError
+from lib_anim.settings.base import from_json, to_json
+from lib_anim.settings.deforum import from_deforum, is_deforum
+from lib_anim.settings.deforum_keys import KEYS, ROWS
+from lib_anim.settings.keyframed import Keyframed
+
+SMALL: dict[str, Any] = {"animation_mode": "2D", "prompts": {"0": "a pier"}, "legacy_colormatch": False}
+
+
+def read(**changes: Any) -> Keyframed:
+    settings, warnings = from_deforum({**SMALL, **changes})
+    assert warnings == ()
+    return settings
+
+
+def warned(**changes: Any) -> tuple[Keyframed, str]:
+    settings, warnings = from_deforum({**SMALL, **changes})
+    assert len(warnings) == 1, warnings
+    return settings, warnings[0]
+
+
+def refused(**changes: Any) -> dict[str, str]:
+    with pytest.raises(FlipbookError) as caught:
+        from_deforum({**SMALL, **changes})
+    return {problem.field: problem.message for problem in caught.value.problems}
+
+
+def kept(settings: Keyframed) -> dict[str, Any]:
+    return dict(settings.extra["deforum"])
+
+
+def test_missing_keys_have_deforums_defaults_not_ours() -> None:
+    settings = read()
+    assert settings.dialect == "deforum"
+    assert (settings.frames, settings.fps, settings.width, settings.height) == (120, 15, 512, 512)
+    assert settings.zoom == "0: (1.0025+0.002*sin(1.25*3.14*t/30))"
+    assert settings.strength == "0: (0.65)"
+    assert settings.cadence == 2
+    assert settings.noise_multiplier == "0: (1.05)"
+    assert settings.clip_skip == Keyframed().clip_skip
+    assert settings.init_image == settings.soundtrack == settings.eta == ""
+
+
+PLAIN = {
+    "max_frames": ("frames", 33, 33),
+    "W": ("width", 640, 640),
+    "H": ("height", 384, 384),
+    "seed": ("seed", 99, 99),
+    "seed_behavior": ("seed_behavior", "ladder", "ladder"),
+    "seed_iter_N": ("seed_iter_n", 4, 4),
+    "seed_schedule": ("seed_schedule", "0:(s+1)", "0:(s+1)"),
+    "fps": ("fps", 23.976, Fraction(24000, 1001)),
+    "border": ("border", "wrap", "wrap"),
+    "zoom": ("zoom", "0:(1.5)", "0:(1.5)"),
+    "angle": ("angle", "0:(5)", "0:(5)"),
+    "translation_x": ("translation_x", "0:(5)", "0:(5)"),
+    "translation_y": ("translation_y", "0:(5)", "0:(5)"),
+    "transform_center_x": ("center_x", "0:(0.25)", "0:(0.25)"),
+    "transform_center_y": ("center_y", "0:(0.25)", "0:(0.25)"),
+    "enable_perspective_flip": ("perspective_flip", True, True),
+    "perspective_flip_theta": ("flip_theta", "0:(5)", "0:(5)"),
+    "perspective_flip_phi": ("flip_phi", "0:(5)", "0:(5)"),
+    "perspective_flip_gamma": ("flip_gamma", "0:(5)", "0:(5)"),
+    "perspective_flip_fv": ("flip_fov", "0:(60)", "0:(60)"),
+    "noise_schedule": ("noise", "0:(0.1)", "0:(0.1)"),
+    "noise_type": ("noise_type", "uniform", "uniform"),
+    "perlin_octaves": ("perlin_octaves", 5, 5),
+    "perlin_persistence": ("perlin_persistence", 0.25, 0.25),
+    "strength_schedule": ("strength", "0:(0.3)", "0:(0.3)"),
+    "contrast_schedule": ("contrast", "0:(0.9)", "0:(0.9)"),
+    "cfg_scale_schedule": ("cfg_scale", "0:(9)", "0:(9)"),
+    "amount_schedule": ("sharpen_amount", "0:(0.4)", "0:(0.4)"),
+    "kernel_schedule": ("sharpen_kernel", "0:(7)", "0:(7)"),
+    "sigma_schedule": ("sharpen_sigma", "0:(2)", "0:(2)"),
+    "threshold_schedule": ("sharpen_threshold", "0:(3)", "0:(3)"),
+    "diffusion_cadence": ("cadence", 5, 5),
+    "color_coherence": ("color_coherence", "HSV", "HSV"),
+    "color_force_grayscale": ("grayscale", True, True),
+    "steps": ("steps", 40, "0:(40)"),
+    "sampler": ("sampler", "Heun", "Heun"),
+    "scheduler": ("scheduler", "Karras", "Karras"),
+    "prompts": ("prompts", {"0": "x", "9": "y"}, {"0": "x", "9": "y"}),
+    "animation_prompts_positive": ("positive", "oil", "oil"),
+    "animation_prompts_negative": ("negative", "blur", "blur"),
+}
+
+
+@pytest.mark.parametrize("key", PLAIN)
+def test_a_key_reaches_its_setting_and_no_other(key: str) -> None:
+    setting, given, expected = PLAIN[key]
+    settings, before = read(**{key: given}), read()
+    assert getattr(settings, setting) == expected != getattr(before, setting)
+    others = {name for name, value in settings.values().items() if value != before.values()[name]}
+    assert others == {setting}
+
+
+SWITCHED = {
+    "steps_schedule": ("enable_steps_scheduling", "steps", "0:(9)"),
+    "sampler_schedule": ("enable_sampler_scheduling", "sampler", '0:("Heun")'),
+    "clipskip_schedule": ("enable_clipskip_scheduling", "clip_skip", "0:(2), 9:(3)"),
+    "subseed_schedule": ("enable_subseed_scheduling", "subseed", "0:(77)"),
+    "subseed_strength_schedule": ("enable_subseed_scheduling", "subseed_strength", "0:(0.5)"),
+    "ancestral_eta_schedule": ("enable_ancestral_eta_scheduling", "eta", "0:(0.7)"),
+    "noise_multiplier_schedule": ("enable_noise_multiplier_scheduling", "noise_multiplier", "0:(1.1)"),
+}
+
+
+@pytest.mark.parametrize("key", SWITCHED)
+def test_a_scheduled_key_counts_only_with_its_switch(key: str) -> None:
+    switch, setting, text = SWITCHED[key]
+    on, off = read(**{switch: True, key: text}), read(**{switch: False, key: text})
+    assert getattr(on, setting) == text
+    assert getattr(off, setting) != text
+    assert kept(off)[key] == text
+    assert key not in kept(on)
+
+
+def test_the_keys_of_the_table_that_reach_a_setting_are_all_tried() -> None:
+    tried = {*PLAIN, *SWITCHED, "animation_mode", "ddim_eta_schedule", "color_coherence_image_path"}
+    tried |= {"init_image", "strength", "soundtrack_path"}
+    assert {row.name for row in ROWS if row.field} <= tried
+
+
+def test_ddim_has_an_eta_of_its_own() -> None:
+    both = {"enable_ddim_eta_scheduling": True, "enable_ancestral_eta_scheduling": True}
+    etas = {**both, "ddim_eta_schedule": "0:(0.1)", "ancestral_eta_schedule": "0:(0.2)"}
+    assert read(**etas, sampler="DDIM").eta == "0:(0.1)"
+    assert read(**etas, sampler="Euler a").eta == "0:(0.2)"
+    assert read(enable_ddim_eta_scheduling=True, sampler="Euler a").eta == ""
+
+
+def test_one_film_has_one_sort_of_eta() -> None:
+    mixed = {"enable_sampler_scheduling": True, "sampler_schedule": '0:("DDIM"), 9:("Euler a")'}
+    both = {"enable_ddim_eta_scheduling": True, "enable_ancestral_eta_scheduling": True}
+    assert set(refused(**mixed, **both)) == {"enable_ddim_eta_scheduling"}
+
+
+def test_sizes_are_cut_to_multiples_of_eight_with_a_warning() -> None:
+    settings, warning = warned(W=515)
+    assert settings.width == 512
+    assert warning == "W: 515 is no multiple of 8; 512 is used"
+    assert warned(height=449)[1].startswith("height: 449")
+    assert "it takes" in refused(H=32)["H"]
+
+
+def test_prompts_keep_their_affixes_apart() -> None:
+    settings = read(animation_prompts_positive="oil of", animation_prompts_negative="--neg blur, --neg text")
+    assert (settings.positive, settings.negative) == ("oil of", " blur,  text")
+
+
+def test_a_file_without_prompts_is_said() -> None:
+    settings, warning = warned(prompts={})
+    assert settings.prompts == {"0": ""}
+    assert "without a prompt" in warning
+    assert from_deforum({**SMALL, "prompts": {}, "animation_prompts_positive": "oil"})[1] == ()
+
+
+def test_an_init_image_counts_only_when_it_is_used() -> None:
+    off = read(use_init=False, init_image="start.png", strength=0.4)
+    assert (off.init_image, off.init_strength) == ("", Keyframed().init_strength)
+    assert kept(off)["init_image"] == "start.png"
+    on = read(use_init=True, init_image=' "C:\\a b\\start.png"', strength=0.4)
+    assert (on.init_image, on.init_strength, on.init_fit) == ("C:\\a b\\start.png", 0.4, "stretch")
+
+
+def test_init_strength_is_held_with_a_warning_as_in_deforum() -> None:
+    settings, warning = warned(use_init=True, init_image="a.png", strength=1.4)
+    assert settings.init_strength == 1
+    assert warning.startswith("strength: 1.4")
+
+
+def test_a_picture_as_colour_reference() -> None:
+    settings = read(color_coherence="Image", color_coherence_image_path="look.png")
+    assert (settings.color_coherence, settings.color_reference) == ("LAB", "look.png")
+    assert set(refused(color_coherence="Image")) == {"color_coherence_image_path"}
+    assert read(color_coherence_image_path="look.png").color_reference == ""
+
+
+def test_a_soundtrack_counts_only_when_it_is_asked_for() -> None:
+    assert read(add_soundtrack="File", soundtrack_path="a.mp3").soundtrack == "a.mp3"
+    assert read(add_soundtrack="None", soundtrack_path="a.mp3").soundtrack == ""
+    assert 'one of "None", "File", "Init Video"' in refused(add_soundtrack="Radio")["add_soundtrack"]
+
+
+def test_a_sampler_that_held_its_spacing() -> None:
+    settings = read(sampler="DPM++ 2M Karras")
+    assert (settings.sampler, settings.scheduler) == ("DPM++ 2M", "Karras")
+    scheduled = read(enable_sampler_scheduling=True, sampler_schedule='0:("DPM2 Karras"), 9:("Euler a")')
+    assert scheduled.sampler == '0:("DPM2"), 9:("Euler a")'
+    assert scheduled.scheduler == '0:("Karras"), 9:("Automatic")'
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("reroll_blank_frames", "reroll"),
+        ("legacy_colormatch", True),
+        ("delete_imgs", True),
+        ("skip_video_creation", True),
+    ],
+)
+def test_what_is_on_without_effect_is_said(key: str, value: object) -> None:
+    _, warning = warned(**{key: value})
+    assert warning == f"{key}: {json.dumps(value)} has no effect; {KEYS[key].kept}"
+
+
+def test_legacy_colours_matter_only_where_colours_are_matched() -> None:
+    assert from_deforum({**SMALL, "legacy_colormatch": True, "color_coherence": "None"})[1] == ()
+
+
+def test_unknown_keys_are_kept_and_named_once() -> None:
+    more = {f"wan_{number}": number for number in range(20)}
+    settings, warning = warned(my_note="kept", **more)
+    assert kept(settings)["my_note"] == "kept"
+    assert kept(settings)["wan_19"] == 19
+    assert '"my_note", "wan_0"' in warning
+    assert "and 9 more" in warning
+
+
+def test_saved_and_loaded_again_nothing_is_lost() -> None:
+    data = {
+        **SMALL,
+        "fov_schedule": "0:(40)",
+        "cn_3_model": "canny",
+        "enable_steps_scheduling": False,
+        "note": 1,
+    }
+    settings, _ = from_deforum(data)
+    again, warnings = from_json(Keyframed, json.loads(json.dumps(to_json(settings))))
+    assert again == settings
+    assert warnings == ()
+    assert again.dialect == "deforum"
+    assert {key: kept(again)[key] for key in ("fov_schedule", "cn_3_model", "note")} == {
+        "fov_schedule": "0:(40)",
+        "cn_3_model": "canny",
+        "note": 1,
+    }
+
+
+def test_problems_stand_under_the_files_own_keys_and_come_at_once() -> None:
+    problems = refused(
+        max_frames=-5,
+        steps="many",
+        strength_schedule="0:(0.5",
+        scale="x",
+        tiling="maybe",
+        animation_mode="3D",
+    )
+    expected = {"max_frames", "steps", "strength_schedule", "scale", "tiling", "animation_mode"}
+    assert set(problems) == expected
+    assert problems["tiling"] == '"maybe" is not allowed; it takes true or false'
+
+
+def test_the_users_object_is_left_alone() -> None:
+    data = {**SMALL, "histogram_matching": False, "W": 515}
+    before = json.dumps(data)
+    from_deforum(data)
+    assert json.dumps(data) == before
+
+
+@pytest.mark.parametrize(
+    ("data", "answer"),
+    [
+        ({"animation_mode": "2D"}, True),
+        ({"max_frames": 10, "zoom": "0:(1)"}, True),
+        ({"animation_prompts": {"0": "x"}}, True),
+        ({"cn_1_enabled": True}, True),
+        ({"kind": "keyframed", "max_frames": 3}, False),
+        ({"zoom": "0:(1)", "prompts": {"0": "x"}}, False),
+        ({"prompts": {"0": "x"}, "positive": "a", "negative": "b"}, False),
+        ({"0": "a prompt", "30": "another"}, False),
+        ({}, False),
+    ],
+)
+def test_a_deforum_file_is_told_by_its_keys(data: dict[str, Any], answer: bool) -> None:
+    assert is_deforum(data) is answer
