@@ -125,6 +125,11 @@ def test_flips_bring_an_edge_nearer(angles: dict[str, float], axis: int, nearer:
     assert magnification(nearer) > 1.02 * magnification(128.0 - nearer)
 
 
+def test_a_wider_field_of_view_is_steeper() -> None:
+    narrow, wide = (flip_matrix(128, 128, phi=10, fov=fov)[2, 1] for fov in (30, 90))
+    assert wide < narrow < 0
+
+
 def test_flip_keeps_the_translation() -> None:
     flip, shift = flip_matrix(128, 96, phi=8), affine_matrix(128, 96, **{**STILL, "translation_x": 20.0})
     landed = flip @ shift @ np.array([40.0, 40.0, 1.0])
