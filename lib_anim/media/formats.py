@@ -65,6 +65,7 @@ _FRAGMENTS = {
     "flush_packets": "1",
 }
 _FLUSHED = {"flush_packets": "1"}
+_CLUSTERS = {"cluster_time_limit": "1000", **_FLUSHED}
 _MP4_SOUND = ("aac", "mp3", "ac3", "eac3", "alac")
 _WEBM_SOUND = ("opus", "vorbis")
 
@@ -116,7 +117,7 @@ FORMATS: dict[str, Format] = {
             quality=Quality("crf", 0, 63, 20),
             sound="libopus",
             sound_copied=_WEBM_SOUND,
-            growing=_FLUSHED,
+            growing=_CLUSTERS,
             finished={"cues_to_front": "1"},
         ),
         Format(
@@ -132,7 +133,7 @@ FORMATS: dict[str, Format] = {
             even=True,
             sound="libopus",
             sound_copied=_WEBM_SOUND,
-            growing=_FLUSHED,
+            growing=_CLUSTERS,
             finished={"cues_to_front": "1"},
         ),
         Format(

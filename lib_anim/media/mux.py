@@ -123,17 +123,24 @@ def _copied_sound(heard: InputContainer, target: Any, length: Fraction) -> Track
 
 def _sound_packets(heard: InputContainer, stream: Any, copy: Any, length: Fraction) -> Track:
     origin = film_start(heard)
+    over: tuple[Fraction, Any] | None = None
     for packet in heard.demux(stream):
         if not packet.size or packet.pts is None:
             continue
-        base = Fraction(packet.time_base)
-        shift = round(origin / base)
-        packet.pts -= shift
-        packet.dts = packet.pts
-        if packet.pts * base >= length:
+        if over is not None:
+            # The sound goes on after the film: what was heard past its end is dropped.
             return
+        base = Fraction(packet.time_base)
+        packet.pts -= round(origin / base)
+        packet.dts = packet.pts
         packet.stream = copy
-        yield packet.pts * base, packet
+        begins = packet.pts * base
+        if begins + (packet.duration or 0) * base > length:
+            over = begins, packet
+        else:
+            yield begins, packet
+    if over is not None and over[0] < length:
+        yield over
 
 
 def _pictures(source: Any, stream: Any, film: Any) -> Track:

@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.media import colour
-from lib_anim.media.container import check_size, film_stream, open_input, unreadable
+from lib_anim.media.container import MAX_PIXELS, check_size, film_stream, open_input, unreadable
 from lib_anim.media.contract import Frame
 from lib_anim.media.rates import MAX_FRAMES, grid
 
@@ -74,6 +74,7 @@ class Decoder:
                 self._context = av.CodecContext.create(_ALPHA_DECODERS[self._context.codec.name], "r")
                 self._context.extradata = self.stream.codec_context.extradata
             # Decoding H.264 by frames in parallel repairs damaged ones differently every time.
+            self._context.options = {"max_pixels": str(MAX_PIXELS)}
             self._context.thread_type = "SLICE" if stream.codec_context.codec.name == "h264" else "AUTO"
         except BaseException:
             self.container.close()
@@ -168,11 +169,11 @@ class VideoReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        first = self._first_picture()
         self.index = index_film(path)
         self._numbers = {tick: number for number, tick in enumerate(self.index.ticks)}
         self._missing: set[int] = set()
         self._cursor: tuple[int, Iterator[Frame]] | None = None
-        first = self._first_picture()
         self._look = colour.Look.of(first)
         self.alpha = self._look.alpha
         self.rotation = int(getattr(first, "rotation", 0)) % 360

@@ -154,12 +154,12 @@ def test_a_film_of_huge_pictures_is_refused_before_decoding(tmp_path: Path) -> N
     path = tmp_path / "bomb.mkv"
     with av.open(str(path), "w") as out:
         stream = out.add_stream("ffv1", rate=24)
-        stream.width, stream.height, stream.pix_fmt = 16000, 9000, "gray"
-        out.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((9000, 16000), np.uint8), format="gray")))
+        stream.width, stream.height, stream.pix_fmt = 16384, 4200, "gray"
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((4200, 16384), np.uint8), format="gray")))
         out.mux(stream.encode(None))
     with pytest.raises(FlipbookError) as error:
         open_source(path)
-    assert "16000 x 9000" in str(error.value)
+    assert "16384 x 4200" in str(error.value)
 
 
 def test_a_film_of_too_many_pictures_is_refused(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
