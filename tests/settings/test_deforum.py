@@ -251,7 +251,7 @@ def test_problems_stand_under_the_files_own_keys_and_come_at_once() -> None:
     problems = refused(
         max_frames=-5,
         steps="many",
-        strength_schedule="0:(0.5",
+        strength_schedule=["0:(1)"],
         scale="x",
         tiling="maybe",
         animation_mode="3D",
