@@ -7,6 +7,7 @@ from pathlib import Path
 from lib_anim.actions.settings_files import Loaded
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.jobs.job import Listener, to_uint8
+from lib_anim.jobs.needs import look
 from lib_anim.media.write import open_sink
 from lib_anim.pipelines.events import Progress, Warned
 from lib_anim.pipelines.keyframed.plan import KeyframedPlan, plan
@@ -25,7 +26,10 @@ def preview(loaded: Loaded, film: Path, listen: Listener) -> KeyframedPlan:
     settings = loaded.settings
     if not isinstance(settings, Keyframed):
         raise FlipbookError(Problem(f"a {settings.kind} film has no camera to preview", field="kind"))
-    resolved = plan(settings, None, 0)
+    if settings.mode != "2D":
+        raise FlipbookError(Problem(f"{settings.mode} has no camera to preview", field="mode"))
+    # Pictures and masks do not move the camera, and may not be there yet.
+    resolved = plan(settings.changed({"mask_video": ""}), None, 0, look)
     for sentence in (*loaded.warnings, *resolved.warnings):
         listen(Warned(sentence))
     scale = LONGER_SIDE / max(settings.width, settings.height)

@@ -22,12 +22,25 @@ Fill = Literal["fill", "original", "latent noise", "latent nothing"]
 """What a masked area starts from in inpainting, in the WebUI's words."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class PromptTravel:
+    """A second prompt whose conditioning is mixed into the first's."""
+
+    prompt: str
+    negative: str
+    weight: float
+    """0 … 1: the second prompt's share."""
+    how: Literal["lerp", "slerp"]
+    """Along a line, or along the arc between the two (token by token, lengths mixed linearly)."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StillRequest:
     """One picture to paint: txt2img without `init`, img2img with it, inpainting with `mask` too."""
 
     prompt: str
     negative: str = ""
+    travel: PromptTravel | None = None
     width: int
     """Pixels; a multiple of `Capabilities.multiple_of`."""
     height: int
@@ -72,11 +85,15 @@ class Capabilities:
     schedulers: tuple[str, ...]
     multiple_of: int = 8
     inpaint: bool = False
+    travel: bool = False
+    """Whether `StillRequest.travel` is understood."""
     restore_faces: bool = False
     tiling: bool = False
     subseed: bool = False
     checkpoints: tuple[str, ...] = ()
     """Names that `StillRequest.checkpoint` may take."""
+    vaes: tuple[str, ...] = ()
+    """Names that `StillRequest.vae` may take."""
     native_size: int = 512
     """Side in pixels at which the loaded checkpoint paints best."""
 

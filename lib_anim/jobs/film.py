@@ -15,7 +15,7 @@ from lib_anim.media.write import open_sink
 
 
 def make_film(
-    folder: RunFolder, rate: Fraction, soundtrack: str, settings: Mapping[str, Any]
+    folder: RunFolder, rate: Fraction, soundtrack: str, settings: Mapping[str, Any], backwards: bool
 ) -> tuple[Path | None, Path | None, tuple[str, ...]]:
     """(film, contact sheet, warnings) of the frames that are there; None without a frame.
 
@@ -36,7 +36,7 @@ def make_film(
         audio=Path(soundtrack) if soundtrack else None,
         comment=json.dumps(settings, ensure_ascii=False),
     ) as sink:
-        for index in range(count):
+        for index in reversed(range(count)) if backwards else range(count):
             sink.write(read_picture(folder.frame_path(index)))
     shown = sheet_frames(count)
     frames = [read_picture(folder.frame_path(index)) for index in shown]

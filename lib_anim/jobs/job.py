@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,14 +17,13 @@ import numpy as np
 
 from lib_anim import __version__
 from lib_anim.engines.contract import Engine, Interrupted, OnStep, Picture
-from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
-from lib_anim.imaging.fit import fit
+from lib_anim.errors import Conflict, Problem
 from lib_anim.jobs.film import make_film
 from lib_anim.jobs.folder import RunFolder
-from lib_anim.media.pictures import read_picture, write_picture
-from lib_anim.pipelines.events import Event, FrameDone, Progress, Warned
+from lib_anim.jobs.needs import check_needs, look, opened
+from lib_anim.media.pictures import write_picture
+from lib_anim.pipelines.events import Event, Finished, FrameDone, Progress, Warned
 from lib_anim.pipelines.kinds import Kind, Plan
-from lib_anim.pipelines.needs import PictureNeed
 from lib_anim.settings.base import Settings, from_json, to_json
 
 Listener = Callable[[Event], None]
@@ -61,8 +60,8 @@ def start(
     `engine_as` is what the composition root opens this engine by, for resuming; `warnings` are those
     known already. Raises FlipbookError before anything is written.
     """
-    plan = kind.plan(settings, engine.capabilities, draw_seed)
-    check_needs(kind.needs(plan))
+    check_needs(kind.needs(settings))
+    plan = kind.plan(settings, engine.capabilities, draw_seed, look)
     folder = RunFolder.create(parent, time.strftime(f"%Y%m%d-%H%M%S-{kind.name}"))
     folder.write_manifest(
         {
@@ -87,7 +86,8 @@ def reopen(kind: Kind, folder: RunFolder, engine: Engine) -> Plan:
     """The plan of an interrupted run. Raises Conflict when its frames would no longer come out the same."""
     manifest = folder.manifest()
     settings, _ = from_json(kind.settings, manifest["settings"])
-    plan = kind.plan(settings, engine.capabilities, 0)
+    check_needs(kind.needs(settings))
+    plan = kind.plan(settings, engine.capabilities, 0, look)
     if manifest["fingerprint"] != plan.fingerprint(engine.fingerprint):
         was, now = manifest["engine"]["fingerprint"], engine.fingerprint
         sentence = f"this film began with another engine ({was}; now {now}), so its frames would change"
@@ -126,16 +126,16 @@ def render(
         for sentence in (*manifest["warnings"], *engine.warnings):
             hear(Warned(sentence))
         try:
-            opened = open_needs(kind.needs(plan))
             done, state = _start_state(kind, folder, hear)
             folder.log("start", frame=done, engine=engine.fingerprint)
-            if done < plan.frames:
-                events = kind.run(plan, engine, opened, state, on_step)
-                finished = _frames(events, folder, hear, done, stop)
-            else:
-                finished = True
+            finished = done == plan.frames
+            if not finished:
+                with opened(kind.needs(plan.settings)) as inputs:
+                    finished = _frames(kind.run(plan, engine, inputs, state, on_step), folder, hear, stop)
             hear(Progress(folder.frames_present(), plan.frames, "film"))
-            film, sheet, sentences = make_film(folder, plan.rate, kind.soundtrack(plan), manifest["settings"])
+            film, sheet, sentences = make_film(
+                folder, plan.rate, kind.soundtrack(plan), manifest["settings"], kind.backwards(plan)
+            )
         except BaseException as error:
             folder.write_manifest(
                 {**manifest, "status": "failed", "error": str(error) or type(error).__name__}
@@ -172,11 +172,10 @@ def _start_state(kind: Kind, folder: RunFolder, hear: Listener) -> tuple[int, An
     return done, state
 
 
-def _frames(
-    events: Iterator[Event], folder: RunFolder, hear: Listener, done: int, stop: Callable[[], bool]
-) -> bool:
+def _frames(events: Iterator[Event], folder: RunFolder, hear: Listener, stop: Callable[[], bool]) -> bool:
     """Take frames to the disk, in order and beside the painting. True when the pipeline came to its end."""
     waiting: deque[Future[None]] = deque()
+    finished = False
     with ThreadPoolExecutor(1, thread_name_prefix="flipbook-write") as writer:
         try:
             # Typed as any iterator; pipelines are generators, and closing is how they are stopped.
@@ -187,16 +186,17 @@ def _frames(
                         while len(waiting) > WRITES_AHEAD or (waiting and waiting[0].done()):
                             waiting.popleft().result()
                         hear(event)
-                        if stop() and event.painted:
+                        if event.painted and stop():
                             return False
                     else:
                         hear(event)
+                        finished = finished or isinstance(event, Finished)
         except Interrupted:
             return False
         finally:
             for write in waiting:
                 write.result()
-    return True
+    return finished
 
 
 def _write_frame(folder: RunFolder, event: FrameDone) -> None:
@@ -209,28 +209,6 @@ def _write_frame(folder: RunFolder, event: FrameDone) -> None:
 def to_uint8(picture: Picture) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """A pipeline's picture as a file's frame: rounded, not truncated, so that nothing darkens."""
     return np.asarray(np.rint(np.clip(picture, 0, 1) * 255), np.uint8)
-
-
-def check_needs(needs: Mapping[str, PictureNeed]) -> None:
-    """Raise NotFound for all files that are not there, before a run folder is made."""
-    missing = [n for n in needs.values() if not n.path.is_file()]
-    if missing:
-        raise NotFound(*(Problem(f'there is no file "{n.path}"', field=n.field) for n in missing))
-
-
-def open_needs(needs: Mapping[str, PictureNeed]) -> dict[str, Picture]:
-    """Read a plan's pictures, as float32 RGB of their sizes. Alpha lies over black."""
-    opened: dict[str, Picture] = {}
-    for name, need in needs.items():
-        try:
-            frame = read_picture(need.path)
-        except FlipbookError as error:
-            raise FlipbookError(*(Problem(p.message, field=need.field) for p in error.problems)) from error
-        picture: Picture = frame.astype(np.float32) / np.float32(255)
-        if picture.shape[2] == 4:
-            picture = picture[..., :3] * picture[..., 3:]
-        opened[name] = fit(picture, need.width, need.height, need.fit)
-    return opened
 
 
 def versions() -> dict[str, str]:

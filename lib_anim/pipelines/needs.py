@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lib_anim.imaging.fit import Fit
+from lib_anim.media.contract import SourceInfo
 
 
 @dataclass(frozen=True, kw_only=True)
 class PictureNeed:
-    """A picture file, as float32 RGB in [0, 1] of a given size."""
+    """A picture file, opened as its frame: uint8 RGB, or RGBA where it has alpha."""
 
     path: Path
     field: str
     """The setting that named it, for error sentences."""
-    width: int
-    height: int
-    fit: Fit = "crop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoNeed:
+    """A film or a folder of pictures, opened as a source of the frames start, start + every, … < stop."""
+
+    path: Path
+    field: str
+    start: int = 0
+    stop: int | None = None
+    every: int = 1
+
+
+Need = PictureNeed | VideoNeed
+
+Look = Callable[[VideoNeed], SourceInfo]
+"""Tells a plan what a video is, without giving it the frames. Raises FlipbookError."""

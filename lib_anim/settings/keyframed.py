@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar, Literal, get_args
 
+from lib_anim.errors import Problem
 from lib_anim.settings.base import Settings
 from lib_anim.settings.fields import (
     Choice,
@@ -22,16 +24,21 @@ from lib_anim.settings.fields import (
 )
 from lib_anim.timeline.prompts import PromptTrack, parse_prompts
 
+Mode = Literal["2D", "Interpolation", "Video Input"]
+PromptBlend = Literal["AND", "lerp", "slerp"]
+Fill = Literal["fill", "original", "latent noise", "latent nothing"]
+BlankFrames = Literal["keep", "repaint", "stop"]
 InitFit = Literal["crop", "stretch"]
 Border = Literal["replicate", "wrap", "reflect"]
 NoiseType = Literal["uniform", "perlin"]
 ColorCoherence = Literal["None", "HSV", "LAB", "RGB"]
 SeedBehavior = Literal["iter", "fixed", "random", "ladder", "alternate", "schedule"]
 
-FILM, PROMPTS, INIT, PAINT, MOTION, COHERENCE, SOUND = (
+FILM, PROMPTS, INIT, MASK, PAINT, MOTION, COHERENCE, SOUND = (
     "Film",
     "Prompts",
     "Init",
+    "Mask",
     "Painting",
     "Motion",
     "Coherence",
@@ -46,8 +53,8 @@ class Keyframed(Settings):
     kind: ClassVar[str] = "keyframed"
 
     # fmt: off
-    mode: str = setting("2D", Choice(label="Animation mode", help="2D moves the last picture and repaints it.", group=FILM, options=("2D",)))
-    frames: int = setting(120, Number(label="Frames", help="Length of the film.", group=FILM, whole=True, low=1, high=1_000_000, unit="frames"))
+    mode: Mode = setting("2D", Choice(label="Animation mode", help="2D moves the last picture and repaints it; Interpolation paints each frame anew between the prompts; Video Input repaints each frame of a video.", group=FILM, options=get_args(Mode)))
+    frames: int = setting(120, Number(label="Frames", help="Length of the film; 0 takes all frames of the video in Video Input.", group=FILM, whole=True, low=0, high=1_000_000, unit="frames"))
     fps: Fraction = setting(Fraction(15), Rate(label="FPS", help="Frames per second of the film.", group=FILM, unit="frames/s"))
     width: int = setting(512, Number(label="Width", help="Width of the film.", group=FILM, whole=True, low=64, high=8192, multiple=8, unit="px"))
     height: int = setting(512, Number(label="Height", help="Height of the film.", group=FILM, whole=True, low=64, high=8192, multiple=8, unit="px"))
@@ -55,20 +62,43 @@ class Keyframed(Settings):
     bpm: float = setting(120.0, Number(label="BPM", help="Beats per minute, for `beat` and keys in beats.", group=FILM, low=1, high=1000))
 
     prompts: str | dict[str, str] = setting({"0": ""}, Prompts(label="Prompts", help="What is painted, by frame; `--neg` starts the negative part.", group=PROMPTS))
+    prompt_blend: PromptBlend = setting("AND", Choice(label="Prompt blend", help="Interpolation: both prompts side by side with weights, or their conditioning mixed along a line or an arc.", group=PROMPTS, options=get_args(PromptBlend)))
     positive: str = setting("", Text(label="Positive prefix", help="Stands before every prompt.", group=PROMPTS))
     negative: str = setting("", Text(label="Negative suffix", help="Stands after every negative prompt.", group=PROMPTS))
 
     init_image: str = setting("", PathText(label="Init image", help="The picture that the film starts from.", group=INIT))
     init_fit: InitFit = setting("crop", Choice(label="Init fit", help="How an init image of another shape fills the frame: cut at the edges, or stretched.", group=INIT, options=get_args(InitFit)))
     init_strength: float = setting(0.8, Number(label="Init strength", help="How much of the init image survives in frame 0: 1 keeps it, 0 paints anew.", group=INIT, low=0, high=1))
+    init_last: bool = setting(False, Flag(label="Init image last", help="The film runs backwards and ends with the init image.", group=INIT))
+    video: str = setting("", PathText(label="Video", help="A film, or a folder of pictures, whose frames are repainted.", group=INIT))
+    video_start: int = setting(0, Number(label="Video start", help="First frame of the video that is used.", group=INIT, whole=True, low=0, unit="frame"))
+    video_stop: int = setting(-1, Number(label="Video stop", help="The frame before which it ends; -1 uses all.", group=INIT, whole=True, low=-1, unit="frame"))
+    video_every: int = setting(1, Number(label="Video every", help="Use every n-th frame.", group=INIT, whole=True, low=1))
+
+    mask_image: str = setting("", PathText(label="Mask", help="A picture: white is repainted, black stays.", group=MASK))
+    mask_alpha: bool = setting(False, Flag(label="Mask from alpha", help="The init image's alpha is the mask: what is opaque is repainted.", group=MASK))
+    mask_video: str = setting("", PathText(label="Mask video", help="A film or folder with a mask for every frame.", group=MASK))
+    mask_invert: bool = setting(False, Flag(label="Invert mask", help="Repaints what would stay.", group=MASK))
+    mask_contrast: float = setting(1.0, Number(label="Mask contrast", help="Factor on the mask's contrast.", group=MASK, low=0, high=100))
+    mask_brightness: float = setting(1.0, Number(label="Mask brightness", help="Factor on the mask's values.", group=MASK, low=0, high=100))
+    mask_blur: float = setting(4.0, Number(label="Mask blur", help="Softens the mask's edge.", group=MASK, low=0, high=256, unit="px"))
+    mask_fill: Fill = setting("original", Choice(label="Mask fill", help="What the masked area starts from.", group=MASK, options=get_args(Fill)))
+    mask_only: bool = setting(False, Flag(label="Only masked", help="Paints the masked area at full size by itself.", group=MASK))
+    mask_padding: int = setting(32, Number(label="Only masked padding", help="What is painted around it.", group=MASK, whole=True, low=0, high=1024, unit="px"))
+    mask_overlay: bool = setting(True, Flag(label="Overlay", help="Lays the init image or the video frame over what the mask keeps.", group=MASK))
+    mask_noise: bool = setting(False, Flag(label="Mask the noise", help="Noise is added in the masked area only.", group=MASK))
 
     strength: str = setting("0:(0.65)", Schedule(label="Strength", help="How much of the moved last picture survives; denoising is 1 − strength.", group=PAINT, low=0, high=1))
     steps: str = setting("0:(25)", Schedule(label="Steps", help="Sampling steps of a picture painted from nothing; img2img runs its part of them.", group=PAINT, whole=True, low=1, high=1000))
     cfg_scale: str = setting("0:(7)", Schedule(label="CFG scale", help="How strictly the prompt is followed.", group=PAINT, low=0, high=100))
+    checkpoint: str = setting("", Words(label="Checkpoint", help="By frame; empty keeps the engine's.", group=PAINT, optional=True))
+    vae: str = setting("", Words(label="VAE", help="By frame; empty keeps the checkpoint's own.", group=PAINT, optional=True))
     sampler: str = setting("Euler a", Words(label="Sampler", help="Sampling method, by frame.", group=PAINT))
     scheduler: str = setting("Automatic", Words(label="Scheduler", help="Spacing of the noise levels, by frame.", group=PAINT))
     clip_skip: str = setting("0:(1)", Schedule(label="Clip skip", help="Layers of the text encoder, counted from its end, at which reading stops.", group=PAINT, whole=True, low=1, high=12))
     eta: str = setting("", Schedule(label="Eta", help="Fresh noise per sampling step; empty leaves it to the sampler.", group=PAINT, low=0, high=1, optional=True))
+    blank_frames: BlankFrames = setting("keep", Choice(label="Blank frames", help="What happens to a frame that comes out black or empty: it stays, it is painted again with the next seed, or the film stops there.", group=PAINT, options=get_args(BlankFrames)))
+    blank_patience: int = setting(10, Number(label="Blank patience", help="With repaint: tries before the film stops.", group=PAINT, whole=True, low=1, high=1000))
     noise_multiplier: str = setting("0:(1)", Schedule(label="Noise multiplier", help="Factor on the initial noise of img2img.", group=PAINT, low=0, high=2))
     seed_behavior: SeedBehavior = setting("iter", Choice(label="Seed behavior", help="How the seed goes on after a painted frame.", group=PAINT, options=get_args(SeedBehavior)))
     seed_iter_n: int = setting(1, Number(label="Seed iter N", help="With iter: painted frames that share a seed.", group=PAINT, whole=True, low=1, high=100_000))
@@ -93,6 +123,8 @@ class Keyframed(Settings):
     color_coherence: ColorCoherence = setting("LAB", Choice(label="Color coherence", help="Colour space in which each picture's colours are matched to the reference.", group=COHERENCE, options=get_args(ColorCoherence)))
     color_strength: str = setting("0:(1)", Schedule(label="Color strength", help="How far colours go to the reference's: 0 leaves them alone.", group=COHERENCE, low=0, high=1))
     color_reference: str = setting("", PathText(label="Color reference", help="A picture whose colours all frames take; empty takes those of frame 0.", group=COHERENCE))
+    color_video: str = setting("", PathText(label="Color video", help="A film or folder whose frames give the colours.", group=COHERENCE))
+    color_video_every: int = setting(1, Number(label="Color video every", help="Frames after which its next colours are taken.", group=COHERENCE, whole=True, low=1, unit="frames"))
     grayscale: bool = setting(False, Flag(label="Grayscale", help="Paints in black and white.", group=COHERENCE))
     contrast: str = setting("0:(1)", Schedule(label="Contrast", help="Factor on the moved picture's values before it is repainted.", group=COHERENCE, low=0, high=10))
     sharpen_amount: str = setting("0:(0.1)", Schedule(label="Sharpen amount", help="Unsharp mask against the blur that moving brings; 0 is off.", group=COHERENCE, low=0, high=10))
@@ -106,6 +138,16 @@ class Keyframed(Settings):
 
     soundtrack: str = setting("", PathText(label="Soundtrack", help="A file whose sound the film gets.", group=SOUND))
     # fmt: on
+
+    def contradictions(self) -> Iterator[Problem]:
+        if self.mode == "Video Input" and not self.video:
+            yield Problem(
+                "is empty; Video Input needs the path of a film or a folder of pictures", field="video"
+            )
+        if self.mode != "Video Input" and self.frames == 0:
+            yield Problem(f"0 is for Video Input; in {self.mode} it takes 1 or more", field="frames")
+        if self.mask_alpha and not self.init_image:
+            yield Problem("needs an init image with alpha in init_image", field="mask_alpha")
 
     def prompt_track(self) -> PromptTrack:
         """The prompts with the prefix and suffix that every frame gets."""

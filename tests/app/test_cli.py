@@ -169,7 +169,7 @@ def test_wrong_settings_name_their_field_and_write_nothing(capsys, settings, tmp
 
 
 def test_all_problems_of_a_file_come_at_once(capsys, settings, tmp_path):
-    file = settings(frames=0, zoom="0:(1", cfg_scale=[1])
+    file = settings(frames=-1, zoom="0:(1", cfg_scale=[1])
     _, facts, _ = run(capsys, "render", file, "--engine", "checker", "--out", str(tmp_path / "o"))
     assert {error["field"] for error in facts["errors"]} == {"frames", "zoom", "cfg_scale"}
 

@@ -208,3 +208,85 @@ def test_killed_at_a_random_moment_and_resumed_gives_the_same_pixels(tmp_path, c
         run, engine = RunFolder.open(folder), CheckerEngine()
         render(KEYFRAMED, reopen(KEYFRAMED, run, engine), engine, run)
         assert pixels(folder) == whole
+
+
+def _video(path: Path, frames: int) -> Path:
+    from lib_anim.media.write import open_sink
+
+    with open_sink(path, width=64, height=64, rate=12) as sink:
+        for index in range(frames):
+            sink.write(np.full((64, 64, 3), 40 + 20 * index, np.uint8))
+    return path
+
+
+def test_video_input_through_files_and_going_on_with_it(tmp_path):
+    video = _video(tmp_path / "v.mp4", 8)
+    changes = {"mode": "Video Input", "video": str(video), "video_start": 2, "frames": 0, "strength": 1}
+    result = go(tmp_path / "runs", **changes)
+    assert result.frames == 6
+    levels = [read_picture(result.run / "frames" / f"{i:06d}.png").mean() for i in range(6)]
+    assert levels == pytest.approx([80, 100, 120, 140, 160, 180], abs=3)
+    before = pixels(result.run)
+    (result.run / "frames" / "000003.png").unlink()
+    run, engine = RunFolder.open(result.run), CheckerEngine()
+    render(KEYFRAMED, reopen(KEYFRAMED, run, engine), engine, run)
+    assert pixels(result.run) == before
+
+
+def test_the_init_image_can_come_last(tmp_path):
+    from lib_anim.media.read import open_source
+
+    result = go(tmp_path, init_last=True, frames=4)
+    with open_source(result.film) as source:
+        last = source[3].astype(int)
+    first = read_picture(result.run / "frames" / "000000.png")
+    assert np.abs(last - first).mean() < 6
+
+
+def test_a_video_that_is_none_is_a_sentence_with_the_settings_name(tmp_path):
+    (tmp_path / "v.mp4").write_bytes(b"nothing")
+    with pytest.raises(FlipbookError) as caught:
+        begin(tmp_path / "runs", mode="Video Input", video=str(tmp_path / "v.mp4"))
+    assert caught.value.problems[0].field == "video"
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+def test_a_hundred_kills(tmp_path):
+    """In every mode and three cadences, killed at random moments again and again until the film is done."""
+    video = _video(tmp_path / "v.mp4", 8)
+    modes = [
+        {"cadence": 1},
+        {"cadence": 2},
+        {"cadence": 5},
+        {"mode": "Interpolation"},
+        {"mode": "Video Input", "video": str(video), "frames": 8},
+    ]
+    dice, kills = random.Random(0), 0
+    for number, changes in enumerate(modes):
+        changes = {"frames": 30, **changes}
+        whole = pixels(go(tmp_path / f"whole{number}", **changes).run)
+        run, _, _ = begin(tmp_path / f"killed{number}", **changes)
+        for _ in range(20):
+            child = _worker(run.path)
+            child.stdout.read(len("ready\n") + dice.randrange(0, 8))
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+            kills += 1
+        engine = CheckerEngine()
+        render(KEYFRAMED, reopen(KEYFRAMED, run, engine), engine, run)
+        assert pixels(run.path) == whole
+    assert kills == 100
+
+
+def _worker(run: Path) -> subprocess.Popen:
+    code = (
+        "from pathlib import Path; from tests.jobs.test_job import *\n"
+        f"run, engine = RunFolder.open(Path({str(run)!r})), CheckerEngine()\n"
+        "plan = reopen(KEYFRAMED, run, engine)\n"
+        "print('ready', flush=True)\n"
+        "render(KEYFRAMED, plan, engine, run, lambda e: print('.', end='', flush=True))\n"
+    )
+    root = Path(__file__).resolve().parents[2]
+    return subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE)

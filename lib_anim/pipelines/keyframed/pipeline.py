@@ -1,4 +1,8 @@
-"""The loop of keyframed animation in 2D: move the last picture, steady it, add noise, repaint it."""
+"""The loops of keyframed animation in the flat modes.
+
+2D moves the last picture, steadies it, adds noise and repaints it. Interpolation paints every frame from
+nothing, between the prompts. Video Input repaints every frame of a video by itself.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib_anim.engines.contract import Engine, OnStep, Picture, StillRequest
-from lib_anim.imaging.color import contrast, grayscale, match_colors
-from lib_anim.imaging.noise import add_noise
-from lib_anim.imaging.sharpen import unsharp
+from lib_anim.engines.contract import Engine, OnStep, Picture
 from lib_anim.imaging.tween import blend
 from lib_anim.imaging.warp import Matrix, warp
 from lib_anim.pipelines.events import Event, Finished, FrameDone, Progress, Warned
+from lib_anim.pipelines.keyframed.inputs import Inputs
+from lib_anim.pipelines.keyframed.paint import Painted, Painter
 from lib_anim.pipelines.keyframed.plan import KeyframedPlan
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Inputs:
-    """Pictures that the plan names, opened by the job and of the film's size."""
-
-    init: Picture | None = None
-    color_reference: Picture | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,8 +27,10 @@ class LoopState:
     frame: int
     """The painted frame that `picture` is."""
     picture: Picture
-    reference: Picture | None
-    """Whose colours later frames take."""
+    first: Picture
+    """Frame 0, whose colours later frames take where no reference is given."""
+    seed_shift: int = 0
+    """How far blank frames that were painted again have moved the seeds on."""
 
 
 def run(
@@ -45,25 +42,33 @@ def run(
 ) -> Iterator[Event]:
     """Paint the film, from its start or from a state of an earlier run of the same plan.
 
-    Yields FrameDone for every frame in order; painted ones carry the LoopState after them. Stops
-    when closed. Between painted frames a < b, frame f shows a moved on to f and b moved back to f,
-    blended, so that the motion on screen is the schedule's at every frame.
+    Yields FrameDone for every frame in order; painted ones carry the LoopState after them. Ends with
+    Finished, or without it where a blank frame stops the film. Stops when closed. Between painted
+    frames a < b, frame f shows a moved on to f and b moved back to f, blended, so that the motion on
+    screen is the schedule's at every frame.
     """
     for sentence in plan.warnings:
         yield Warned(sentence)
+    painter = Painter(plan, engine, on_step)
     for frame in plan.painted:
         if state is not None and frame <= state.frame:
             continue
         yield Progress(frame, plan.frames, "painting")
-        if state is None:
-            picture = _paint_first(plan, engine, inputs, on_step)
-            reference: Picture | None = picture if inputs.color_reference is None else inputs.color_reference
-        else:
-            picture = _paint_next(plan, engine, frame, state, on_step)
-            reference = state.reference
-            yield from _in_between(plan, state, frame, picture)
-        state = LoopState(frame=frame, picture=picture, reference=reference)
-        yield FrameDone(frame, picture, painted=True, values=_values(plan, frame), state=state)
+        painted = _paint(painter, inputs, frame, state)
+        for sentence in painted.warnings:
+            yield Warned(sentence)
+        if painted.picture is None:
+            return
+        if state is not None:
+            yield from _in_between(painter, state, frame, painted.picture)
+        state = LoopState(
+            frame=frame,
+            picture=painted.picture,
+            first=painted.picture if state is None else state.first,
+            seed_shift=painted.seed_shift,
+        )
+        values = painter.values(frame, state.seed_shift)
+        yield FrameDone(frame, state.picture, painted=True, values=values, state=state)
     yield Finished(plan.frames)
 
 
@@ -75,95 +80,47 @@ def travel(plan: KeyframedPlan, start: int, end: int) -> Matrix:
     return matrix
 
 
-def _in_between(plan: KeyframedPlan, state: LoopState, end: int, picture: Picture) -> Iterator[Event]:
-    border = plan.settings.border
+def _paint(painter: Painter, inputs: Inputs, frame: int, state: LoopState | None) -> Painted:
+    plan, settings = painter.plan, painter.plan.settings
+    shift = 0 if state is None else state.seed_shift
+    mask = inputs.mask(settings, frame)
+    given = inputs.reference(settings, frame)
+    if settings.mode == "Interpolation":
+        return painter.paint(frame, None, 1.0, reference=given, seed_shift=shift)
+    if settings.mode == "Video Input":
+        source = inputs.video_picture(settings, frame)
+        return painter.paint(
+            frame,
+            source,
+            1.0 - plan.at("strength", frame),
+            mask=mask,
+            original=source,
+            reference=given,
+            seed_shift=shift,
+        )
+    original = inputs.init_picture(settings)
+    if state is None:
+        denoising = 1.0 - settings.init_strength
+        return painter.paint(frame, original, denoising, mask=mask, original=original, reference=given)
+    reference = state.first if given is None else given
+    moved = warp(state.picture, travel(plan, state.frame, frame), settings.border)
+    init = painter.prepare(frame, moved, reference, mask)
+    return painter.paint(
+        frame,
+        init,
+        1.0 - plan.at("strength", frame),
+        mask=mask,
+        original=original,
+        reference=reference,
+        seed_shift=shift,
+    )
+
+
+def _in_between(painter: Painter, state: LoopState, end: int, picture: Picture) -> Iterator[Event]:
+    plan, border = painter.plan, painter.plan.settings.border
     for frame in range(state.frame + 1, end):
         before = warp(state.picture, travel(plan, state.frame, frame), border)
         back = np.asarray(np.linalg.inv(travel(plan, frame, end)), np.float64)
         after = warp(picture, back, border)
         weight = (frame - state.frame) / (end - state.frame)
-        yield FrameDone(frame, blend(before, after, weight), painted=False, values=_values(plan, frame))
-
-
-def _paint_first(plan: KeyframedPlan, engine: Engine, inputs: Inputs, on_step: OnStep | None) -> Picture:
-    denoising = 1.0 if inputs.init is None else 1.0 - plan.settings.init_strength
-    picture = engine.still(request(plan, 0, inputs.init, denoising), on_step)
-    if inputs.color_reference is not None:
-        picture = _steady(plan, 0, picture, inputs.color_reference)
-    return grayscale(picture) if plan.settings.grayscale else picture
-
-
-def _paint_next(
-    plan: KeyframedPlan, engine: Engine, frame: int, state: LoopState, on_step: OnStep | None
-) -> Picture:
-    moved = warp(state.picture, travel(plan, state.frame, frame), plan.settings.border)
-    init = prepare(plan, frame, moved, state.reference)
-    picture = engine.still(request(plan, frame, init, 1.0 - plan.at("strength", frame)), on_step)
-    picture = _steady(plan, frame, picture, state.reference)
-    return grayscale(picture) if plan.settings.grayscale else picture
-
-
-def prepare(plan: KeyframedPlan, frame: int, moved: Picture, reference: Picture | None) -> Picture:
-    """What is done to the moved picture before it is repainted, in Deforum's order."""
-    settings = plan.settings
-    picture = _steady(plan, frame, moved, reference)
-    if settings.grayscale:
-        picture = grayscale(picture)
-    picture = contrast(picture, plan.at("contrast", frame))
-    picture = unsharp(
-        picture,
-        amount=plan.at("sharpen_amount", frame),
-        kernel=int(plan.at("sharpen_kernel", frame)),
-        sigma=plan.at("sharpen_sigma", frame),
-        threshold=plan.at("sharpen_threshold", frame) / 255,
-    )
-    return add_noise(
-        picture,
-        plan.at("noise", frame),
-        seed=plan.seeds[frame],
-        kind=settings.noise_type,
-        octaves=settings.perlin_octaves,
-        persistence=settings.perlin_persistence,
-    )
-
-
-def _steady(plan: KeyframedPlan, frame: int, picture: Picture, reference: Picture | None) -> Picture:
-    amount, space = plan.at("color_strength", frame), plan.settings.color_coherence
-    if space == "None" or reference is None or amount == 0:
-        return picture
-    matched = match_colors(picture, reference, space)
-    return matched if amount == 1 else blend(picture, matched, amount)
-
-
-def request(plan: KeyframedPlan, frame: int, init: Picture | None, denoising: float) -> StillRequest:
-    """What the engine is asked to paint at a frame."""
-    settings = plan.settings
-    return StillRequest(
-        prompt=plan.prompts[frame].positive,
-        negative=plan.prompts[frame].negative,
-        width=settings.width,
-        height=settings.height,
-        seed=plan.seeds[frame],
-        subseed=int(plan.at("subseed", frame)),
-        subseed_strength=plan.at("subseed_strength", frame),
-        steps=int(plan.at("steps", frame)),
-        cfg_scale=plan.at("cfg_scale", frame),
-        sampler=plan.words["sampler"][frame],
-        scheduler=plan.words["scheduler"][frame],
-        eta=plan.at("eta", frame) if "eta" in plan.numbers else None,
-        clip_skip=int(plan.at("clip_skip", frame)),
-        init=init,
-        denoising=denoising,
-        noise_multiplier=plan.at("noise_multiplier", frame),
-    )
-
-
-def _values(plan: KeyframedPlan, frame: int) -> dict[str, str | int | float]:
-    values: dict[str, str | int | float] = {
-        "frame": frame,
-        "prompt": plan.prompts[frame].positive,
-        "negative": plan.prompts[frame].negative,
-    }
-    if frame in plan.seeds:
-        values["seed"] = plan.seeds[frame]
-    return values | {name: plan.at(name, frame) for name in plan.numbers}
+        yield FrameDone(frame, blend(before, after, weight), painted=False, values=painter.values(frame))

@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 from lib_anim.engines.contract import Capabilities
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.imaging.warp import Matrix, affine_matrix, flip_matrix
+from lib_anim.pipelines.keyframed.inputs import needs_of
 from lib_anim.pipelines.keyframed.seeds import painted_seeds
+from lib_anim.pipelines.needs import Look, VideoNeed
 from lib_anim.settings.base import specs, to_json
 from lib_anim.settings.fields import NATIVE, Schedule, Words
 from lib_anim.settings.keyframed import Keyframed
 from lib_anim.timeline.context import Context
-from lib_anim.timeline.prompts import FramePrompt
-from lib_anim.timeline.schedule import Dialect, parse_schedule
+from lib_anim.timeline.items import Dialect
+from lib_anim.timeline.prompts import Travel
+from lib_anim.timeline.schedule import parse_schedule
 
 Numbers = NDArray[np.float64]
 
@@ -34,8 +37,9 @@ class KeyframedPlan:
     """What will happen, frame by frame."""
 
     settings: Keyframed
-    """As the user gave them, but with the seed drawn."""
-    prompts: tuple[FramePrompt, ...]
+    """As the user gave them, but with the seed drawn and the frames counted."""
+    travel: tuple[Travel, ...]
+    """Every frame's place between its prompts."""
     numbers: Mapping[str, Numbers]
     """Every schedule of numbers: name → a value per frame."""
     words: Mapping[str, tuple[str, ...]]
@@ -102,41 +106,66 @@ def context_of(settings: Keyframed) -> Context:
     )
 
 
-def plan(settings: Keyframed, capabilities: Capabilities | None, draw_seed: int) -> KeyframedPlan:
+def plan(settings: Keyframed, capabilities: Capabilities | None, draw_seed: int, look: Look) -> KeyframedPlan:
     """Resolve settings against what an engine can do; None where no engine will paint.
 
-    `draw_seed` (0 … 2³² − 1) becomes the seed where the settings leave it to be drawn. Raises
-    FlipbookError with every problem: schedules out of range, sizes and samplers the engine lacks.
+    `draw_seed` (0 … 2³² − 1) becomes the seed where the settings leave it to be drawn; `look` tells
+    what videos are. Raises FlipbookError with every problem: schedules out of range, sizes and
+    samplers the engine lacks, videos that are too short.
     """
     if settings.seed == -1:
         settings = settings.changed({"seed": draw_seed})
+    settings = _counted(settings, look)
     context = context_of(settings)
     numbers, words, warnings, problems = _evaluate(settings, context)
-    prompts: tuple[FramePrompt, ...] = ()
+    travel: tuple[Travel, ...] = ()
     try:
         track = settings.prompt_track()
-        prompts = tuple(track.frames(context))
+        travel = tuple(track.travel(context))
         warnings.extend(track.warnings(context))
     except FlipbookError as error:
         problems.extend(error.problems)
     if not problems and capabilities is not None:
+        words = _spelled(words, capabilities)
         problems.extend(_lacking(settings, numbers, words, capabilities))
     if problems:
         raise FlipbookError(*problems)
-    painted = painted_frames(settings.frames, settings.cadence)
+    cadence = settings.cadence if settings.mode == "2D" else 1
+    if cadence != settings.cadence:
+        warnings.append(f"cadence: {settings.mode} paints every frame; {settings.cadence} is not used")
+    painted = painted_frames(settings.frames, cadence)
     scheduled = [int(numbers["seed_schedule"][frame]) for frame in painted]
     seeds = painted_seeds(
         settings.seed_behavior, settings.seed, len(painted), settings.seed_iter_n, scheduled
     )
     return KeyframedPlan(
         settings=settings,
-        prompts=prompts,
+        travel=travel,
         numbers=numbers,
         words=words,
         painted=painted,
         seeds=dict(zip(painted, seeds, strict=True)),
         warnings=tuple(warnings),
     )
+
+
+def _counted(settings: Keyframed, look: Look) -> Keyframed:
+    """Settings with as many frames as the film will have; videos that are too short are refused."""
+    problems = []
+    for name, need in needs_of(settings).items():
+        if not isinstance(need, VideoNeed) or name == "color_video":
+            continue
+        have = look(need).frames
+        if name == "video" and settings.frames == 0:
+            settings = settings.changed({"frames": have}) if have else settings
+        if have < max(settings.frames, 1):
+            way = "; 0 takes all of them" if name == "video" else "; every frame needs its own"
+            problems.append(
+                Problem(f'"{need.path}" gives {have} frames for {settings.frames}{way}', field=need.field)
+            )
+    if problems:
+        raise FlipbookError(*problems)
+    return settings
 
 
 def painted_frames(frames: int, cadence: int) -> tuple[int, ...]:
@@ -157,6 +186,8 @@ def _evaluate(
         text = getattr(settings, name)
         try:
             if isinstance(spec, Words):
+                if not text:
+                    continue
                 words[name] = _words(text, name, settings.dialect, context)
             elif text:
                 values, sentences = _numbers(text, name, spec, settings.dialect, context)
@@ -194,6 +225,15 @@ def _numbers(
     return values, warnings
 
 
+def _spelled(words: dict[str, tuple[str, ...]], capabilities: Capabilities) -> dict[str, tuple[str, ...]]:
+    """Samplers and schedulers as the engine spells them: people write "euler a" too."""
+    spelled = dict(words)
+    for name, have in (("sampler", capabilities.samplers), ("scheduler", capabilities.schedulers)):
+        own = {word.lower(): word for word in have}
+        spelled[name] = tuple(own.get(word.lower(), word) for word in words[name])
+    return spelled
+
+
 def _lacking(
     settings: Keyframed,
     numbers: Mapping[str, Numbers],
@@ -205,10 +245,21 @@ def _lacking(
         if value % unit:
             yield Problem(f"{value} does not fit this engine; it takes multiples of {unit}", field=name)
     for name, have in (("sampler", capabilities.samplers), ("scheduler", capabilities.schedulers)):
-        known = {word.lower() for word in have}
-        for word in sorted({w for w in words[name] if w.lower() not in known}):
+        for word in sorted(set(words[name]) - set(have)):
             choices = ", ".join(have)
             yield Problem(f'"{word}" is not a {name} of this engine; it has {choices}', field=name)
+    for name, names in (("checkpoint", capabilities.checkpoints), ("vae", capabilities.vaes)):
+        for word in sorted({w for w in words.get(name, ()) if w not in names}):
+            choice = f"it has {', '.join(names)}" if names else "it has none to change to"
+            yield Problem(f'"{word}" is not a {name} of this engine; {choice}', field=name)
+    masked = settings.mask_image or settings.mask_alpha or settings.mask_video
+    if masked and not capabilities.inpaint:
+        field = next(n for n in ("mask_image", "mask_alpha", "mask_video") if getattr(settings, n))
+        yield Problem("this engine cannot paint a masked part; leave the mask away", field=field)
+    if settings.mode == "Interpolation" and settings.prompt_blend != "AND" and not capabilities.travel:
+        yield Problem(
+            f"this engine cannot mix conditioning ({settings.prompt_blend}); AND works", field="prompt_blend"
+        )
     if not capabilities.subseed and np.any(numbers["subseed_strength"] > 0):
         yield Problem("this engine has no subseeds; 0 leaves them off", field="subseed_strength")
     sharpening = numbers["sharpen_amount"] > 0

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
 
 from lib_anim.engines.contract import Capabilities, OnStep, Picture, StillRequest
+from lib_anim.media.contract import SourceInfo
 from lib_anim.pipelines.keyframed.plan import KeyframedPlan, plan
+from lib_anim.pipelines.needs import VideoNeed
 from lib_anim.settings.keyframed import Keyframed
 
 QUIET: dict[str, Any] = {
@@ -33,7 +36,13 @@ class Recorder:
     fingerprint = "recorder 1"
     warnings = ()
     capabilities = Capabilities(
-        samplers=("Euler a", "Euler"), schedulers=("Automatic", "Karras"), subseed=True, inpaint=True
+        samplers=("Euler a", "Euler"),
+        schedulers=("Automatic", "Karras"),
+        subseed=True,
+        inpaint=True,
+        travel=True,
+        checkpoints=("one", "two"),
+        vaes=("soft", "hard"),
     )
 
     def __init__(self, first: Picture | None = None) -> None:
@@ -52,6 +61,25 @@ class Recorder:
         return None
 
 
+class Video:
+    """A source of frames that holds them."""
+
+    def __init__(self, frames: np.ndarray) -> None:
+        self.frames = frames
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.frames[index]
+
+
+def look(need: VideoNeed) -> SourceInfo:
+    """Every video of these tests has eight frames."""
+    frames = len(range(8)[need.start : need.stop : need.every])
+    return SourceInfo(width=64, height=64, rate=Fraction(12), frames=frames)
+
+
 @pytest.fixture
 def recorder() -> Recorder:
     return Recorder()
@@ -62,6 +90,6 @@ def quiet() -> Callable[..., KeyframedPlan]:
     """A plan of the quiet film with some settings changed."""
 
     def make(**changes: Any) -> KeyframedPlan:
-        return plan(Keyframed(**{**QUIET, **changes}), Recorder.capabilities, 0)
+        return plan(Keyframed(**{**QUIET, **changes}), Recorder.capabilities, 0, look)
 
     return make

@@ -9,11 +9,17 @@ from skimage import data
 
 from lib_anim.imaging.metrics import mean_motion
 from lib_anim.pipelines.events import Finished, FrameDone, Warned
-from lib_anim.pipelines.keyframed.pipeline import Inputs, run, travel
+from lib_anim.pipelines.keyframed.inputs import Inputs
+from lib_anim.pipelines.keyframed.pipeline import run, travel
+from tests.pipelines.keyframed.conftest import Recorder, Video
 
 
 def frames_of(events):
     return [event for event in events if isinstance(event, FrameDone)]
+
+
+def frame_of(picture):
+    return np.rint(picture * 255).astype(np.uint8)
 
 
 def photograph(size=64):
@@ -46,8 +52,8 @@ def test_frame_0_without_init_is_txt2img_and_the_rest_img2img(quiet, recorder):
 
 
 def test_frame_0_with_init_uses_the_init_strength(quiet, recorder):
-    list(run(quiet(init_strength=0.4), recorder, Inputs(init=photograph())))
-    np.testing.assert_array_equal(recorder.requests[0].init, photograph())
+    list(run(quiet(init_strength=0.4), recorder, Inputs(init=frame_of(photograph()))))
+    np.testing.assert_allclose(recorder.requests[0].init, photograph(), atol=1e-6)
     assert recorder.requests[0].denoising == pytest.approx(0.6)
 
 
@@ -104,6 +110,8 @@ REQUEST = {
     "subseed_strength": ("0:(0) step, 3:(0.5)", "subseed_strength", 0.5),
     "sampler": ('0:("Euler a"), 3:("Euler")', "sampler", "Euler"),
     "scheduler": ('0:("Automatic"), 3:("Karras")', "scheduler", "Karras"),
+    "checkpoint": ('0:("one"), 3:("two")', "checkpoint", "two"),
+    "vae": ('0:("soft"), 3:("hard")', "vae", "hard"),
 }
 
 
@@ -194,7 +202,7 @@ def test_a_reference_picture_gives_all_frames_its_colours(quiet, recorder):
     recorder.first = photograph()
     red = np.zeros((64, 64, 3), np.float32)
     red[..., 0] = np.linspace(0.5, 0.9, 64)
-    done = frames_of(run(quiet(color_coherence="RGB"), recorder, Inputs(color_reference=red)))
+    done = frames_of(run(quiet(color_coherence="RGB"), recorder, Inputs(color_reference=frame_of(red))))
     for event in done:
         assert event.picture[..., 0].mean() == pytest.approx(0.7, abs=0.02)
         assert event.picture[..., 1:].max() < 0.02
@@ -206,3 +214,162 @@ def test_frames_carry_what_made_them(quiet, recorder):
     assert event.values["negative"] == "three"
     assert event.values["seed"] == 9
     assert event.values["zoom"] == 1
+
+
+def test_interpolation_paints_every_frame_from_nothing_between_the_prompts(quiet, recorder):
+    prompts = {"0": "a --neg x", "4": "b --neg y"}
+    list(run(quiet(mode="Interpolation", prompts=prompts, frames=6), recorder, Inputs()))
+    assert all(request.init is None for request in recorder.requests)
+    assert [request.prompt for request in recorder.requests] == [
+        "a",
+        "a :0.7500 AND b :0.2500",
+        "a :0.5000 AND b :0.5000",
+        "a :0.2500 AND b :0.7500",
+        "b",
+        "b",
+    ]
+    assert recorder.requests[1].negative == "(x:0.7500), (y:0.2500)"
+
+
+@pytest.mark.parametrize("how", ["lerp", "slerp"])
+def test_interpolation_can_mix_conditioning(quiet, recorder, how):
+    plan = quiet(mode="Interpolation", prompt_blend=how, prompts={"0": "a", "4": "b --neg y"}, frames=6)
+    list(run(plan, recorder, Inputs()))
+    travels = [request.travel for request in recorder.requests]
+    assert [travel and travel.weight for travel in travels] == [None, 0.25, 0.5, 0.75, None, None]
+    assert (travels[1].prompt, travels[1].negative, travels[1].how) == ("b", "y", how)
+    assert {request.prompt for request in recorder.requests} == {"a", "b"}
+
+
+def test_video_input_repaints_every_frame_by_itself(quiet, recorder):
+    rng = np.random.default_rng(0)
+    video = Video(rng.integers(0, 256, (8, 64, 64, 3), dtype=np.uint8))
+    plan = quiet(mode="Video Input", video="v.mp4", frames=0, strength="0:(0.25)", zoom=1.5, noise=0.5)
+    done = frames_of(run(plan, recorder, Inputs(video=video)))
+    assert len(done) == 8
+    for index, request in enumerate(recorder.requests):
+        np.testing.assert_array_equal(frame_of(request.init), video[index])
+        assert request.denoising == 0.75
+
+
+HALF = np.zeros((64, 64, 3), np.uint8)
+HALF[:, 32:] = 255
+
+
+def test_what_a_mask_keeps_stays_the_init_image_bit_for_bit(quiet, recorder):
+    plan = quiet(mask_image="m.png", init_image="i.png", mask_blur=0, translation_x=5, noise=0.3)
+    picture = frame_of(photograph())
+    done = frames_of(run(plan, recorder, Inputs(init=picture, mask_image=HALF)))
+    for event in done:
+        np.testing.assert_array_equal(frame_of(event.picture)[:, :32], picture[:, :32])
+    assert not np.array_equal(frame_of(done[-1].picture)[:, 32:], picture[:, 32:])
+    np.testing.assert_array_equal(recorder.requests[2].mask, (HALF[..., 0] > 0).astype(np.float32))
+
+
+def test_masked_noise_leaves_the_rest_bit_for_bit(quiet, recorder):
+    recorder.first = photograph()
+    settings = {
+        "mask_image": "m.png",
+        "init_image": "i.png",
+        "mask_overlay": False,
+        "frames": 2,
+        "noise": 0.5,
+    }
+    inputs = Inputs(init=frame_of(photograph()), mask_image=HALF)
+    list(run(quiet(**settings, mask_noise=True), recorder, inputs))
+    np.testing.assert_array_equal(recorder.requests[1].init[:, :32], recorder.requests[0].init[:, :32])
+    assert not np.array_equal(recorder.requests[1].init[:, 32:], recorder.requests[0].init[:, 32:])
+
+
+MASKS = {
+    "mask_invert": True,
+    "mask_contrast": 0.5,
+    "mask_brightness": 0.5,
+    "mask_blur": 9.0,
+    "mask_fill": "latent noise",
+    "mask_only": True,
+    "mask_padding": 8,
+}
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_a_mask_setting_reaches_the_request(quiet, recorder, name):
+    inputs = Inputs(init=frame_of(photograph()), mask_image=HALF)
+    around = {"mask_image": "m.png", "init_image": "i.png", "frames": 1}
+    list(run(quiet(**around), recorder, inputs))
+    list(run(quiet(**around, **{name: MASKS[name]}), recorder, inputs))
+    fields = ("mask_blur", "fill", "only_masked", "only_masked_padding")
+    before, after = recorder.requests
+    same = all(getattr(before, field) == getattr(after, field) for field in fields)
+    assert not (same and np.array_equal(before.mask, after.mask))
+
+
+def test_masks_come_from_alpha_and_from_a_video_frame_by_frame(quiet, recorder):
+    transparent = np.dstack([frame_of(photograph()), HALF[..., 0]])
+    list(run(quiet(mask_alpha=True, init_image="i.png", frames=1), recorder, Inputs(init=transparent)))
+    np.testing.assert_array_equal(recorder.requests[0].mask, (HALF[..., 0] > 0).astype(np.float32))
+    levels = np.repeat(np.arange(8, dtype=np.uint8)[:, None, None, None] * 30 + 30, 64 * 64 * 3, axis=1)
+    video = Video(levels.reshape(8, 64, 64, 3))
+    recorder.requests.clear()
+    plan = quiet(mask_video="m.mp4", init_image="i.png", frames=8)
+    list(run(plan, recorder, Inputs(init=frame_of(photograph()), mask_video=video)))
+    shown = [round(float(request.mask.mean()) * 255) for request in recorder.requests]
+    assert shown == [30, 60, 90, 120, 150, 180, 210, 240]
+
+
+def test_an_empty_mask_paints_nothing_and_says_so(quiet, recorder):
+    plan = quiet(mask_image="m.png", init_image="i.png", frames=1)
+    inputs = Inputs(init=frame_of(photograph()), mask_image=HALF * 0)
+    events = list(run(plan, recorder, inputs))
+    assert recorder.requests == []
+    assert any(isinstance(event, Warned) and "mask is empty" in event.sentence for event in events)
+    np.testing.assert_array_equal(frame_of(frames_of(events)[0].picture), frame_of(photograph()))
+
+
+def test_a_colour_video_is_followed_every_n_frames(quiet, recorder):
+    recorder.first = photograph()
+    colours = np.zeros((8, 64, 64, 3), np.uint8)
+    for index in range(8):
+        colours[index, ..., 0] = 20 + 25 * index
+    plan = quiet(color_video="c.mp4", color_video_every=3, color_coherence="RGB", frames=8)
+    done = frames_of(run(plan, recorder, Inputs(color_video=Video(colours))))
+    reds = [round(float(event.picture[..., 0].mean()) * 255) for event in done]
+    assert reds == pytest.approx([20, 20, 20, 95, 95, 95, 170, 170], abs=2)
+
+
+class Blank(Recorder):
+    """Gives black where the seed is in a list."""
+
+    def __init__(self, black):
+        super().__init__()
+        self.black = black
+
+    def still(self, request, on_step=None):
+        picture = super().still(request, on_step)
+        return picture * 0 if request.seed in self.black else picture
+
+
+def test_a_blank_frame_is_kept_painted_again_or_stops_the_film(quiet):
+    kept = frames_of(run(quiet(mode="Interpolation"), Blank([7]), Inputs()))
+    assert kept[2].picture.max() == 0
+    engine = Blank([7, 8])
+    again = list(run(quiet(mode="Interpolation", blank_frames="repaint"), engine, Inputs()))
+    assert [request.seed for request in engine.requests] == [5, 6, 7, 8, 9, 10, 11, 12]
+    assert sum(isinstance(event, Warned) for event in again) == 2
+    stopped = list(run(quiet(mode="Interpolation", blank_frames="stop"), Blank([7]), Inputs()))
+    assert len(frames_of(stopped)) == 2
+    assert not any(isinstance(event, Finished) for event in stopped)
+
+
+def test_patience_ends(quiet):
+    plan = quiet(mode="Interpolation", blank_frames="repaint", blank_patience=3)
+    events = list(run(plan, Blank(range(1000)), Inputs()))
+    assert frames_of(events) == []
+    assert "stops before it" in events[-1].sentence
+
+
+def test_going_on_after_a_repainted_frame_keeps_its_seeds(quiet):
+    plan = quiet(blank_frames="repaint", strength="0:(0)", mode="Interpolation")
+    whole = frames_of(run(plan, Blank([7]), Inputs()))
+    rest = frames_of(run(plan, Blank([7]), Inputs(), whole[3].state))
+    np.testing.assert_array_equal(rest[-1].picture, whole[-1].picture)

@@ -1,0 +1,58 @@
+"""Opening the files that a plan needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.media.contract import SourceInfo
+from lib_anim.media.pictures import read_picture
+from lib_anim.media.read import Source, open_source
+from lib_anim.pipelines.needs import Need, PictureNeed, VideoNeed
+
+
+def check_needs(needs: Mapping[str, Need]) -> None:
+    """Raise NotFound for all files that are not there, before anything else is done."""
+    missing = [
+        need
+        for need in needs.values()
+        if not (need.path.is_file() if isinstance(need, PictureNeed) else need.path.exists())
+    ]
+    if missing:
+        raise NotFound(*(Problem(f'there is no file "{need.path}"', field=need.field) for need in missing))
+
+
+def look(need: VideoNeed) -> SourceInfo:
+    """What a video is. Raises FlipbookError under the setting's name."""
+    with _open_video(need) as source:
+        return source.info
+
+
+@contextmanager
+def opened(needs: Mapping[str, Need]) -> Iterator[dict[str, Any]]:
+    """Pictures as frames and videos as sources, by name; closed at the end. Raises FlipbookError."""
+    with ExitStack() as stack:
+        found: dict[str, Any] = {}
+        for name, need in needs.items():
+            if isinstance(need, VideoNeed):
+                found[name] = stack.enter_context(_open_video(need))
+            else:
+                with _naming(need.field):
+                    found[name] = read_picture(need.path)
+        yield found
+
+
+def _open_video(need: VideoNeed) -> Source:
+    with _naming(need.field):
+        return open_source(need.path, start=need.start, stop=need.stop, every=need.every)
+
+
+@contextmanager
+def _naming(field: str) -> Iterator[None]:
+    """Errors of a file under the name of the setting that names it."""
+    try:
+        yield
+    except FlipbookError as error:
+        raise type(error)(*(Problem(p.message, field=field) for p in error.problems)) from error

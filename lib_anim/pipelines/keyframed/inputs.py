@@ -1,0 +1,74 @@
+"""The files that a keyframed film takes in, and what the loop sees of them at a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lib_anim.engines.contract import Mask, Picture
+from lib_anim.imaging import mask as masks
+from lib_anim.imaging.fit import alpha_of, picture_of
+from lib_anim.media.contract import Frame, FrameSource
+from lib_anim.pipelines.needs import Need, PictureNeed, VideoNeed
+from lib_anim.settings.keyframed import Keyframed
+
+
+def needs_of(settings: Keyframed) -> Mapping[str, Need]:
+    """The files that settings name, under the names of `Inputs`' fields."""
+    s = settings
+    pictures = {"init": "init_image", "color_reference": "color_reference", "mask_image": "mask_image"}
+    found: dict[str, Need] = {
+        name: PictureNeed(path=Path(getattr(s, field)), field=field)
+        for name, field in pictures.items()
+        if getattr(s, field)
+    }
+    if s.video and s.mode == "Video Input":
+        stop = None if s.video_stop == -1 else s.video_stop
+        found["video"] = VideoNeed(
+            path=Path(s.video), field="video", start=s.video_start, stop=stop, every=s.video_every
+        )
+    for name in ("mask_video", "color_video"):
+        if getattr(s, name):
+            found[name] = VideoNeed(path=Path(getattr(s, name)), field=name)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Inputs:
+    """Opened files. Frames are as the files have them; the methods bring them to the film's size."""
+
+    init: Frame | None = None
+    color_reference: Frame | None = None
+    mask_image: Frame | None = None
+    video: FrameSource | None = None
+    mask_video: FrameSource | None = None
+    color_video: FrameSource | None = None
+
+    def init_picture(self, s: Keyframed) -> Picture | None:
+        """The init image, cut or stretched to the film's size."""
+        return None if self.init is None else picture_of(self.init, s.width, s.height, s.init_fit)
+
+    def video_picture(self, s: Keyframed, frame: int) -> Picture | None:
+        """The video's frame that belongs to a frame of the film."""
+        return None if self.video is None else picture_of(self.video[frame], s.width, s.height, s.init_fit)
+
+    def reference(self, s: Keyframed, frame: int) -> Picture | None:
+        """The picture or the video's frame whose colours a frame takes; None: those of frame 0."""
+        if self.color_video is not None:
+            index = min(frame - frame % s.color_video_every, len(self.color_video) - 1)
+            return picture_of(self.color_video[index], s.width, s.height)
+        return None if self.color_reference is None else picture_of(self.color_reference, s.width, s.height)
+
+    def mask(self, s: Keyframed, frame: int) -> Mask | None:
+        """The mask of a frame, not blurred: 1 is repainted. A video goes before alpha, before a picture."""
+        if self.mask_video is not None:
+            mask = masks.from_luminance(picture_of(self.mask_video[frame], s.width, s.height, s.init_fit))
+        elif s.mask_alpha and self.init is not None:
+            mask = alpha_of(self.init, s.width, s.height, s.init_fit)
+        elif self.mask_image is not None:
+            mask = masks.from_luminance(picture_of(self.mask_image, s.width, s.height, s.init_fit))
+        else:
+            return None
+        mask = masks.adjust(mask, contrast=s.mask_contrast, brightness=s.mask_brightness)
+        return masks.invert(mask) if s.mask_invert else mask
