@@ -1,6 +1,6 @@
 """Milliseconds per picture stage at 512×512 beside OpenCV's or scikit-image's call for the same thing.
 
-    python benchmarks/imaging.py [--size 512] [--rounds 15]
+    python -m benchmarks.imaging [--size 512] [--rounds 15]
 
 Same float32 picture for both, one thread, best of the rounds, the two calls taking turns; no arguments are
 prepared for ours that the other has not too. Prints a table and exits with 1 when a ratio is above 1.5.
