@@ -13,11 +13,11 @@ TITLE_BESIDE_RIVAL = "AnimateDiff (Flipbook)"
 """Its name while another extension answers to `TITLE`."""
 
 COMING = """\
-**There is nothing to switch on here yet.** Flipbook is installed, and pictures are made exactly as
+**There is nothing to switch on here yet.** Flipbook is installed, and pictures are made exactly as \
 without it.
 
-Coming in this place: short films from the prompt and settings above, painted with an AnimateDiff motion
-module.
+Coming in this place: short films from the prompt and settings above, painted with an AnimateDiff \
+motion module.
 
 - motion modules and motion LoRAs, from the folders in which you keep them already
 - prompts that change along the film
@@ -26,11 +26,11 @@ module.
 """
 
 RIVAL_ACTS = """\
-**Films are made by the extension {rival}.** It is installed and enabled, so it acts, in its own accordion
-and for requests of the HTTP API; Flipbook does nothing here and leaves it alone.
+**Films are made by the extension {rival}.** It is installed and enabled, so it acts, in its own \
+accordion and for requests of the HTTP API; Flipbook does nothing here and leaves it alone.
 
-Flipbook cannot make AnimateDiff films yet. When it can, disable {rival} under Extensions and restart the
-WebUI to have Flipbook act instead.
+Flipbook cannot make AnimateDiff films yet. When it can, disable {rival} under Extensions and restart \
+the WebUI to have Flipbook act instead.
 """
 
 

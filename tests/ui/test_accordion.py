@@ -34,3 +34,10 @@ def test_names_the_rival_that_acts() -> None:
     drawn = draw("sd-webui-animatediff")
     assert drawn["accordion"]["label"] == title("sd-webui-animatediff") == "AnimateDiff (Flipbook)"
     assert "made by the extension sd-webui-animatediff" in drawn["markdown"]["value"]
+
+
+@pytest.mark.parametrize("rival", [None, "sd-webui-animatediff"])
+def test_paragraphs_are_single_lines(rival: str | None) -> None:
+    """Gradio breaks the line wherever the text does."""
+    for paragraph in draw(rival)["markdown"]["value"].strip().split("\n\n"):
+        assert all(line.startswith("- ") for line in paragraph.split("\n")) or "\n" not in paragraph

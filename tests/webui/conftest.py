@@ -108,27 +108,6 @@ class WebUI:
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
 
-    def app_id(self) -> int | None:
-        """A number that every drawing of the UI draws anew; None while nothing listens."""
-        try:
-            return int(self.request("/app_id")[1]["app_id"])
-        except (OSError, ValueError):
-            return None
-
-    def is_ready(self) -> bool:
-        """Whether pictures can be asked for: the host adds its routes before it can answer them."""
-        try:
-            return self.request("/sdapi/v1/txt2img", {"steps": 1, "width": 64, "height": 64})[0] == 200
-        except (OSError, ValueError):
-            return False
-
-    def wait(self, condition: Callable[[], bool]) -> None:
-        """Asks for `condition` until it holds; fails after `START_SECONDS`."""
-        deadline = time.monotonic() + START_SECONDS
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.3)
-
     def still(self, mode: str = "txt2img", **changes: Any) -> np.ndarray:
         """Pixels of one still, uint8 RGB (H, W, 3): a fixed prompt and seed unless `changes` has others."""
         body = {
@@ -227,13 +206,23 @@ class OwnWebUI(WebUI):
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        self.wait(self.is_ready)
+        self.wait_for("Startup time:", 1)
 
-    def is_ready(self) -> bool:
-        """Whether the process says that it has started, as often as it was told to."""
-        assert self.process.poll() is None, self.log
-        log = self.log
-        return log.count("Startup time:") == log.count("Restarting UI...") + 1
+    def wait_for(self, line: str, times: int) -> None:
+        """Waits until the process has printed `line` so often.
+
+        Reading along is the only harmless way: the host ends with an error when a request arrives while it
+        still adds its routes, and answers others with 500.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while self.log.count(line) < times:
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.2)
+
+    def starts(self) -> int:
+        """How often the UI has been started."""
+        return self.log.count("Startup time:")
 
     def stop(self) -> None:
         """Ends the process."""

@@ -35,9 +35,10 @@ pytestmark = pytest.mark.webui
 
 
 def open_page(page: Any, url: str) -> None:
-    """Opens the WebUI and waits until its page is drawn."""
+    """Opens the WebUI and waits until its page is drawn and has asked for everything it asks for at first."""
     page.goto(url)
     page.wait_for_selector("#txt2img_generate", state="visible", timeout=60_000)
+    page.wait_for_load_state("networkidle")
 
 
 def open_tab(page: Any, name: str) -> None:
@@ -62,15 +63,18 @@ def assert_drawn_once(page: Any, folder: Path) -> None:
 
 
 def reload_ui(page: Any, webui: Any) -> None:
-    """Presses "Reload UI" in the settings and waits until the page has come back by itself, from a new UI."""
-    old = webui.app_id()
+    """Presses "Reload UI" in the settings of the open page and opens the page of the new UI.
+
+    The page is left in between: the host may end with an error when its page asks whether it is back while
+    it adds its routes, with and without extensions.
+    """
+    starts = webui.starts()
     open_tab(page, "Settings")
-    page.evaluate("window.isOld = true")
     page.locator("#settings_restart_gradio").click()
-    page.wait_for_function("!window.isOld && window.gradio_config", timeout=120_000)
-    page.wait_for_selector("#txt2img_generate", state="visible", timeout=60_000)
-    assert webui.app_id() not in (old, None)
-    webui.wait(webui.is_ready)
+    webui.wait_for("Restarting UI...", starts)
+    page.goto("about:blank")
+    webui.wait_for("Startup time:", starts + 1)
+    open_page(page, webui.url)
 
 
 def assert_same(stills: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
@@ -132,6 +136,8 @@ def test_page_shows_tab_and_accordions(webui: Any, page: Any, tmp_path: Path) ->
 
 
 def test_survives_reload_ui(webui: Any, page: Any, tmp_path: Path) -> None:
+    if not hasattr(webui, "log"):
+        pytest.skip("needs a WebUI whose output can be read: WEBUI_ROOT")
     before = webui.stills()
     open_page(page, webui.url)
     for _ in range(2):
