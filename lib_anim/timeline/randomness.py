@@ -52,11 +52,12 @@ def smooth_noise(seed: int, x: Float, stream: Float) -> Float:
     The join is Perlin's ("Improving noise", SIGGRAPH 2002): first and second derivative are
     continuous. Not-a-number where x is not finite.
     """
-    x = np.atleast_1d(x)
+    finite = np.isfinite(np.atleast_1d(x))
+    x = np.where(finite, x, 0.0)
     left = np.floor(x)
     u = x - left
     weight = u * u * u * (u * (u * 6.0 - 15.0) + 10.0)
     a = uniform(seed, stream, left)
     b = uniform(seed, stream, left + 1.0)
     values = 2.0 * (a + (b - a) * weight) - 1.0
-    return np.where(np.isfinite(x), values, np.nan)
+    return np.where(finite, values, np.nan)

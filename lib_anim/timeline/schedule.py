@@ -169,10 +169,15 @@ class Schedule:
         return Problem(problem.message, self.field, item.written, column, text)
 
     def _not_finite(self, values: Float, bad: NDArray[np.intp], placed: list[tuple[int, Item]]) -> Problem:
-        frame = int(bad[0])
-        item = next((item for start, item in reversed(placed) if start <= frame), placed[0][1])
+        """The problem of the first formula that fails, not of the numbers that lead up to it."""
+        starts = [start for start, _ in placed]
+        owners = np.maximum(np.searchsorted(starts, bad, side="right") - 1, 0)
+        formulas = np.array([plain_number(item.value) is None for _, item in placed])  # type: ignore[arg-type]
+        own = bad[formulas[owners]]
+        frame, more_frames = int(own[0]), len(own) - 1
+        item = placed[int(owners[formulas[owners]][0])][1]
         kind = "not a number" if np.isnan(values[frame]) else "infinite"
-        more = f", and at {len(bad) - 1} more" if len(bad) > 1 else ""
+        more = f", and at {more_frames} more" if more_frames else ""
         message = f"the value at frame {frame} is {kind}{more}; keep it finite with clamp, max or where"
         return at_column(message, self.text, item.column, field=self.field, key=item.written)
 
