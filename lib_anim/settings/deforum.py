@@ -22,21 +22,39 @@ SWITCHED = (
     ("scheduler", "enable_scheduler_scheduling", "scheduler_schedule", "scheduler"),
     ("clip_skip", "enable_clipskip_scheduling", "clipskip_schedule", None),
     ("noise_multiplier", "enable_noise_multiplier_scheduling", "noise_multiplier_schedule", None),
+    ("checkpoint", "enable_checkpoint_scheduling", "checkpoint_schedule", None),
     ("subseed", "enable_subseed_scheduling", "subseed_schedule", None),
     ("subseed_strength", "enable_subseed_scheduling", "subseed_strength_schedule", None),
 )
 """Numbers that Deforum keeps in two keys and a switch, and Flipbook in one schedule. Without a key for
 off, Flipbook's default is what the WebUI does then."""
 
+MASK_SETTINGS = (
+    ("mask_invert", "invert_mask"),
+    ("mask_contrast", "mask_contrast_adjust"),
+    ("mask_brightness", "mask_brightness_adjust"),
+    ("mask_blur", "mask_overlay_blur"),
+    ("mask_fill", "fill"),
+    ("mask_only", "full_res_mask"),
+    ("mask_padding", "full_res_mask_padding"),
+    ("mask_overlay", "overlay_mask"),
+)
+"""Settings of a mask and their keys; they count only where there is one."""
+
+BLANK_FRAMES = {"ignore": "keep", "reroll": "repaint", "interrupt": "stop"}
+
 DECIDED = frozenset(
     {"W", "H", "prompts", "animation_prompts_positive", "animation_prompts_negative"}
     | {"init_image", "strength", "color_coherence", "color_coherence_image_path", "soundtrack_path"}
-    | {"ddim_eta_schedule", "ancestral_eta_schedule"}
+    | {"ddim_eta_schedule", "ancestral_eta_schedule", "reroll_blank_frames"}
+    | {"video_init_path", "extract_from_frame", "extract_to_frame", "extract_nth_frame"}
+    | {"color_coherence_video_every_N_frames", "mask_file", "use_alpha_as_mask", "video_mask_path"}
+    | {key for _, key in MASK_SETTINGS}
     | {key for _, _, *keys in SWITCHED for key in keys if key}
 )
 """Keys that reach their setting through one of `_Reading`'s decisions, not straight from the table."""
 
-INERT = ("reroll_blank_frames", "legacy_colormatch", "delete_imgs", "skip_video_creation")
+INERT = ("legacy_colormatch", "delete_imgs", "skip_video_creation")
 """Keys that people switch on and that have no effect here: each is said in a warning."""
 
 NAMED = 12
@@ -82,6 +100,9 @@ class _Reading:
             self.sizes,
             self.prompts,
             self.init,
+            self.video,
+            self.masks,
+            self.blanks,
             self.spacing,
             self.eta,
             self.colors,
@@ -149,17 +170,59 @@ class _Reading:
             self.warnings.append("prompts: the file has none; the film is painted without a prompt")
 
     def init(self) -> None:
-        """An init image is stretched to the frame; Deforum holds its strength within 0 and 1."""
+        """Pictures are stretched to the frame; Deforum holds the init image's strength within 0 and 1."""
+        self.settings["init_fit"] = "stretch"
         if self.values["use_init"] is not True:
             return
         self.take("init_image", "init_image")
-        self.settings["init_fit"] = "stretch"
         strength = self.values["strength"]
         if isinstance(strength, int | float) and not 0 <= strength <= 1:
             held = min(max(strength, 0.0), 1.0)
             self.warnings.append(f"strength: {strength} is outside 0 to 1; {held:g} is used, as in Deforum")
             strength = held
         self.take("init_strength", "strength", strength)
+
+    def video(self) -> None:
+        """Video Input takes every frame of the video whose number Deforum's n divides, and paints each."""
+        if str(self.settings.get("mode")).strip().lower() != "video input":
+            return
+        self.take("video", "video_init_path")
+        first, last, every = (self.values[f"extract_{name}_frame"] for name in ("from", "to", "nth"))
+        every = max(1, every) if isinstance(every, int) else every
+        if isinstance(first, int) and isinstance(every, int):
+            first += -first % every
+        self.take("video_start", "extract_from_frame", first)
+        self.take(
+            "video_stop", "extract_to_frame", last + 1 if isinstance(last, int) and last != -1 else last
+        )
+        self.take("video_every", "extract_nth_frame", every)
+        # Its length is the video's, and nothing lies between painted frames: both keys count for nothing.
+        self.settings |= {"frames": 0, "cadence": 1}
+        del self.keys["frames"], self.keys["cadence"]
+
+    def masks(self) -> None:
+        """A mask from a video, the init image's alpha or a file; it also holds for the noise."""
+        with_video = self.values["use_mask_video"] is True
+        if self.values["use_mask"] is not True and not with_video:
+            return
+        if with_video:
+            self.take("mask_video", "video_mask_path")
+        elif self.values["use_alpha_as_mask"] is True and self.values["use_init"] is True:
+            self.take("mask_alpha", "use_alpha_as_mask")
+        else:
+            self.take("mask_image", "mask_file")
+        for setting, key in MASK_SETTINGS:
+            self.take(setting, key)
+        self.settings["mask_noise"] = True
+        if with_video and self.settings.get("video") is None:
+            self.warnings.append(
+                "use_mask_video: the film has max_frames frames, not as many as the mask video"
+            )
+
+    def blanks(self) -> None:
+        """What becomes of black frames has other words here."""
+        word = self.values["reroll_blank_frames"]
+        self.take("blank_frames", "reroll_blank_frames", BLANK_FRAMES.get(str(word).strip().lower(), word))
 
     def spacing(self) -> None:
         """A sampler "DPM++ 2M Karras" is the sampler "DPM++ 2M" with the scheduler "Karras"."""
@@ -183,23 +246,30 @@ class _Reading:
         self.take("eta", "ddim_eta_schedule" if "DDIM" in names else "ancestral_eta_schedule")
 
     def colors(self) -> None:
-        """A picture as colour reference is matched in LAB, as Deforum does."""
-        if str(self.values["color_coherence"]).lower() != "image":
+        """A picture or video as colour reference is matched in LAB, as Deforum does."""
+        source = str(self.values["color_coherence"]).strip().lower()
+        if source not in ("image", "video input"):
             self.take("color_coherence", "color_coherence")
             return
         self.take("color_coherence", "color_coherence", "LAB")
+        if source == "video input":
+            self.take("color_video", "video_init_path")
+            self.take("color_video_every", "color_coherence_video_every_N_frames")
+            return
         self.take("color_reference", "color_coherence_image_path")
         if not str(self.settings["color_reference"]).strip():
             sentence = 'it is empty, but color_coherence is "Image"; give the path of a picture'
             self.problems.append(Problem(sentence, field="color_coherence_image_path"))
 
     def sound(self) -> None:
-        """A sound file counts only where `add_soundtrack` asks for one."""
+        """A sound file, or the video's sound, counts only where `add_soundtrack` asks for it."""
         spec = Choice(label="", help="", options=("None", "File", "Init Video"))
         chosen, problems = problems_of(spec, "add_soundtrack", self.values["add_soundtrack"])
         self.problems.extend(problems)
         if chosen == "File":
             self.take("soundtrack", "soundtrack_path")
+        elif chosen == "Init Video":
+            self.take("soundtrack", "video_init_path")
 
     def remarks(self) -> None:
         """Warnings about keys that are on, or not known, and have no effect."""

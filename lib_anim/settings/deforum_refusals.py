@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from lib_anim.errors import Problem
+from lib_anim.errors import FlipbookError, Problem
 from lib_anim.settings.deforum_keys import default_of
-from lib_anim.settings.fields import shown
+from lib_anim.settings.fields import DEFORUM, shown
+from lib_anim.timeline.schedule import parse_schedule
 
 Values = Mapping[str, Any]
 """A migrated file: key → value, Deforum's default where the file lacks the key."""
@@ -53,8 +54,12 @@ def is_address(value: object) -> bool:
     return bool(re.match(r"\s*\"?\s*https?://", str(value), re.IGNORECASE))
 
 
-def _not_flat(values: Values, key: str) -> bool:
-    return str(values[key]).strip().lower() != "2d"
+def _mode(values: Values, key: str) -> bool:
+    return _word(values, key) not in ("2d", "video input", "interpolation")
+
+
+def _word(values: Values, key: str) -> str:
+    return str(values[key]).strip().lower()
 
 
 def _init_address(values: Values, key: str) -> bool:
@@ -62,19 +67,74 @@ def _init_address(values: Values, key: str) -> bool:
 
 
 def _sound_address(values: Values, key: str) -> bool:
-    return str(values["add_soundtrack"]).lower() == "file" and is_address(values[key])
+    return _word(values, "add_soundtrack") == "file" and is_address(values[key])
 
 
-def _sound_of_video(values: Values, key: str) -> bool:
-    return str(values[key]).lower() == "init video"
+def _video_address(values: Values, key: str) -> bool:
+    used = (
+        _word(values, "animation_mode") == "video input"
+        or _word(values, "color_coherence") == "video input"
+        or _word(values, "add_soundtrack") == "init video"
+    )
+    return used and is_address(values[key])
 
 
-def _colors_of_video(values: Values, key: str) -> bool:
-    return str(values[key]).lower() == "video input"
+def _masked(values: Values) -> bool:
+    return values["use_mask"] is True or values["use_mask_video"] is True
+
+
+def _mask_address(values: Values, key: str) -> bool:
+    alpha = values["use_alpha_as_mask"] is True and values["use_init"] is True
+    return (
+        values["use_mask"] is True
+        and values["use_mask_video"] is not True
+        and not alpha
+        and is_address(values[key])
+    )
+
+
+def _mask_video_address(values: Values, key: str) -> bool:
+    return values["use_mask_video"] is True and is_address(values[key])
+
+
+def _mask_expression(values: Values, key: str) -> bool:
+    return _masked(values) and not _plain_mask(values[key])
+
+
+def _noise_mask_expression(values: Values, key: str) -> bool:
+    return _masked(values) and values["use_noise_mask"] is True and not _plain_mask(values[key])
+
+
+def _noise_mask_alone(values: Values, key: str) -> bool:
+    return values[key] is True and not _masked(values)
+
+
+def _plain_mask(text: object) -> bool:
+    try:
+        items = parse_schedule(str(text), strings=True, dialect=DEFORUM).items
+    except FlipbookError:
+        return False
+    return {str(item.value).strip() for item in items} == {"{video_mask}"}
+
+
+def _part(values: Values) -> bool:
+    return values["use_mask_video"] is True or _word(values, "color_coherence") == "video input"
+
+
+def _part_nth(values: Values, key: str) -> bool:
+    return _part(values) and values[key] not in (0, 1)
+
+
+def _part_from(values: Values, key: str) -> bool:
+    return _part(values) and values[key] != 0
+
+
+def _part_to(values: Values, key: str) -> bool:
+    return _part(values) and values[key] != -1
 
 
 def _color_address(values: Values, key: str) -> bool:
-    return str(values["color_coherence"]).lower() == "image" and is_address(values[key])
+    return _word(values, "color_coherence") == "image" and is_address(values[key])
 
 
 def _with_cadence(values: Values, key: str) -> bool:
@@ -91,14 +151,19 @@ ADDRESS = "nothing is downloaded: save the file and give its path"
 
 # fmt: off
 REFUSALS = (
-    Refusal("animation_mode", "an animation mode other than 2D", 'set it to "2D"', _not_flat),
-    Refusal("motion_preview_mode", "a motion preview in place of a film", "set it to false", on),
+    Refusal("animation_mode", "a mode that is none of 2D, Video Input and Interpolation", 'set it to "2D"', _mode),
+    Refusal("motion_preview_mode", "a motion preview in place of a film", "set it to false and see the motion with `preview`", on),
     Refusal("resume_from_timestring", "resuming a run of Deforum's", "set it to false to start anew", on),
     Refusal("init_image", "an init image at a web address", ADDRESS, _init_address),
-    Refusal("use_mask", "an init mask", OFF, on),
-    Refusal("use_alpha_as_mask", "a mask from the init image's alpha", OFF, on),
-    Refusal("use_mask_video", "a mask video", OFF, on),
-    Refusal("use_noise_mask", "a mask on the noise", OFF, on),
+    Refusal("video_init_path", "a video at a web address", ADDRESS, _video_address),
+    Refusal("mask_file", "a mask at a web address", ADDRESS, _mask_address),
+    Refusal("video_mask_path", "a mask video at a web address", ADDRESS, _mask_video_address),
+    Refusal("mask_schedule", "a mask made of an expression", 'write 0:("{video_mask}") to use the mask as it is', _mask_expression),
+    Refusal("noise_mask_schedule", "a noise mask made of an expression", 'write 0:("{video_mask}") to use the mask as it is', _noise_mask_expression),
+    Refusal("use_noise_mask", "a noise mask where there is no mask", OFF, _noise_mask_alone),
+    Refusal("extract_nth_frame", "a part of a video for masks or colours", "set it to 1 and cut the video before", _part_nth),
+    Refusal("extract_from_frame", "a part of a video for masks or colours", "set it to 0 and cut the video before", _part_from),
+    Refusal("extract_to_frame", "a part of a video for masks or colours", "set it to -1 and cut the video before", _part_to),
     Refusal("use_looper", "guided images", OFF, on),
     Refusal("parseq_manifest", "a Parseq manifest", "empty it to use the schedules of the file", filled),
     Refusal("cn_{i}_enabled", "a ControlNet unit", OFF, on),
@@ -110,16 +175,13 @@ REFUSALS = (
     Refusal("optical_flow_cadence", "optical flow between painted frames", 'set it to "None", or diffusion_cadence to 1', _with_cadence),
     Refusal("optical_flow_redo_generation", "painting twice with optical flow", NONE, chosen),
     Refusal("diffusion_redo", "painting a frame repeatedly", "set it to 0 to go without", above_zero),
-    Refusal("color_coherence", "colours of a video", 'choose "LAB", "RGB", "HSV" or "Image"', _colors_of_video),
     Refusal("color_coherence_image_path", "a colour reference at a web address", ADDRESS, _color_address),
-    Refusal("enable_checkpoint_scheduling", "changing the checkpoint within a film", OFF, on),
     Refusal("restore_faces", "face restoration", OFF, on),
     Refusal("tiling", "tiling", OFF, on),
     Refusal("seed_resize_from_w", "seed resizing", "set it to 0 to go without", _resized_seed),
     Refusal("save_depth_maps", "saving depth maps", OFF, on),
-    Refusal("add_soundtrack", "the sound of the init video", 'choose "File" and give the video as soundtrack_path', _sound_of_video),
     Refusal("soundtrack_path", "a soundtrack at a web address", ADDRESS, _sound_address),
-    Refusal("make_gif", "a GIF beside the film", OFF, on),
+    Refusal("make_gif", "a GIF beside the film", "set it to false and make one of the film with `assemble`", on),
     Refusal("r_upscale_video", "upscaling the film", OFF, on),
     Refusal("frame_interpolation_engine", "interpolating frames after the run", NONE, chosen),
     Refusal("keyframe_distribution", "distributing painted frames over keyframes", 'set it to "Off"', chosen),

@@ -86,6 +86,7 @@ PLAIN = {
     "diffusion_cadence": ("cadence", 5, 5),
     "color_coherence": ("color_coherence", "HSV", "HSV"),
     "color_force_grayscale": ("grayscale", True, True),
+    "reroll_patience": ("blank_patience", 4, 4),
     "steps": ("steps", 40, "0:(40)"),
     "sampler": ("sampler", "Heun", "Heun"),
     "scheduler": ("scheduler", "Karras", "Karras"),
@@ -107,6 +108,7 @@ def test_a_key_reaches_its_setting_and_no_other(key: str) -> None:
 SWITCHED = {
     "steps_schedule": ("enable_steps_scheduling", "steps", "0:(9)"),
     "sampler_schedule": ("enable_sampler_scheduling", "sampler", '0:("Heun")'),
+    "checkpoint_schedule": ("enable_checkpoint_scheduling", "checkpoint", '0:("a.ckpt"), 9:("b (v2).ckpt")'),
     "clipskip_schedule": ("enable_clipskip_scheduling", "clip_skip", "0:(2), 9:(3)"),
     "subseed_schedule": ("enable_subseed_scheduling", "subseed", "0:(77)"),
     "subseed_strength_schedule": ("enable_subseed_scheduling", "subseed_strength", "0:(0.5)"),
@@ -127,7 +129,16 @@ def test_a_scheduled_key_counts_only_with_its_switch(key: str) -> None:
 
 def test_the_keys_of_the_table_that_reach_a_setting_are_all_tried() -> None:
     tried = {*PLAIN, *SWITCHED, "animation_mode", "ddim_eta_schedule", "color_coherence_image_path"}
-    tried |= {"init_image", "strength", "soundtrack_path"}
+    tried |= {"init_image", "strength", "soundtrack_path", "reroll_blank_frames", "use_alpha_as_mask"}
+    tried |= {
+        "video_init_path",
+        "video_mask_path",
+        "mask_file",
+        *MASKS,
+        "color_coherence_video_every_N_frames",
+    }
+    tried |= {"extract_from_frame", "extract_to_frame", "extract_nth_frame", "full_res_mask_padding"}
+    tried |= {"mask_contrast_adjust", "mask_brightness_adjust"}
     assert {row.name for row in ROWS if row.field} <= tried
 
 
@@ -186,9 +197,87 @@ def test_a_picture_as_colour_reference() -> None:
     assert read(color_coherence_image_path="look.png").color_reference == ""
 
 
+def test_a_video_for_colours() -> None:
+    settings = read(
+        color_coherence="Video Input", video_init_path="look.mp4", color_coherence_video_every_N_frames=4
+    )
+    assert (settings.color_coherence, settings.color_video) == ("LAB", "look.mp4")
+    assert settings.color_video_every == 4
+    assert read(video_init_path="look.mp4").color_video == ""
+
+
+def test_video_input_takes_the_videos_frames() -> None:
+    on = {"animation_mode": "Video Input", "video_init_path": "in.mp4", "max_frames": 50}
+    settings = read(**on)
+    assert (settings.mode, settings.video, settings.frames, settings.cadence) == (
+        "Video Input",
+        "in.mp4",
+        0,
+        1,
+    )
+    assert (settings.video_start, settings.video_stop, settings.video_every) == (0, -1, 1)
+    assert kept(settings)["max_frames"] == 50
+    cut = read(**on, extract_from_frame=5, extract_to_frame=20, extract_nth_frame=4)
+    # Deforum keeps frames whose own number is a multiple of 4: 8, 12, 16 and, the last being inclusive, 20.
+    assert list(range(cut.video_start, cut.video_stop, cut.video_every)) == [8, 12, 16, 20]
+    assert read(**on, extract_nth_frame=0).video_every == 1
+    assert read(video_init_path="in.mp4").video == ""
+
+
+MASKS = {
+    "invert_mask": True,
+    "mask_overlay_blur": 9,
+    "fill": 2,
+    "full_res_mask": False,
+    "overlay_mask": False,
+}
+
+
+def test_a_mask_from_a_file() -> None:
+    settings = read(use_mask=True, mask_file="mask.png", **MASKS)
+    assert (settings.mask_image, settings.mask_video, settings.mask_alpha) == ("mask.png", "", False)
+    assert (settings.mask_invert, settings.mask_blur, settings.mask_fill) == (True, 9, "latent noise")
+    assert (settings.mask_only, settings.mask_overlay, settings.mask_noise) == (False, False, True)
+    assert settings.mask_padding == 4
+    adjusted = read(use_mask=True, mask_file="m.png", mask_contrast_adjust=2, mask_brightness_adjust=0.5)
+    assert (adjusted.mask_contrast, adjusted.mask_brightness) == (2, 0.5)
+    off = read(mask_file="mask.png", **MASKS)
+    assert {name: value for name, value in off.values().items() if name.startswith("mask")} == {
+        name: value for name, value in Keyframed().values().items() if name.startswith("mask")
+    }
+
+
+def test_a_mask_from_the_init_images_alpha_or_a_video() -> None:
+    alpha = read(
+        use_mask=True, use_alpha_as_mask=True, use_init=True, init_image="a.png", mask_file="mask.png"
+    )
+    assert (alpha.mask_alpha, alpha.mask_image) == (True, "")
+    no_init = read(use_mask=True, use_alpha_as_mask=True, mask_file="mask.png")
+    assert (no_init.mask_alpha, no_init.mask_image) == (False, "mask.png")
+    film, warning = warned(use_mask_video=True, video_mask_path="mask.mp4")
+    assert (film.mask_video, film.mask_image) == ("mask.mp4", "")
+    assert warning.startswith("use_mask_video: ")
+    both = {"animation_mode": "Video Input", "video_init_path": "in.mp4"}
+    assert read(**both, use_mask_video=True, video_mask_path="mask.mp4").mask_video == "mask.mp4"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [("ignore", "keep"), ("reroll", "repaint"), ("interrupt", "stop")]
+)
+def test_blank_frames(theirs: str, ours: str) -> None:
+    settings = read(reroll_blank_frames=theirs, reroll_patience=3.0)
+    assert (settings.blank_frames, settings.blank_patience) == (ours, 3)
+
+
+def test_a_word_for_blank_frames_that_deforum_lacks_is_refused() -> None:
+    assert "it takes" in refused(reroll_blank_frames="pray")["reroll_blank_frames"]
+
+
 def test_a_soundtrack_counts_only_when_it_is_asked_for() -> None:
     assert read(add_soundtrack="File", soundtrack_path="a.mp3").soundtrack == "a.mp3"
     assert read(add_soundtrack="None", soundtrack_path="a.mp3").soundtrack == ""
+    video = read(add_soundtrack="Init Video", video_init_path="in.mp4", soundtrack_path="a.mp3")
+    assert video.soundtrack == "in.mp4"
     assert 'one of "None", "File", "Init Video"' in refused(add_soundtrack="Radio")["add_soundtrack"]
 
 
@@ -203,7 +292,6 @@ def test_a_sampler_that_held_its_spacing() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("reroll_blank_frames", "reroll"),
         ("legacy_colormatch", True),
         ("delete_imgs", True),
         ("skip_video_creation", True),

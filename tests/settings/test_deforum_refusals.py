@@ -10,15 +10,28 @@ from lib_anim.settings.deforum_refusals import REFUSALS
 
 SMALL = {"animation_mode": "2D", "max_frames": 8, "prompts": {"0": "a pier"}}
 
+MASKED = {"use_mask": True, "mask_file": "mask.png"}
+COLOR_VIDEO = {"color_coherence": "Video Input", "video_init_path": "a.mp4"}
+MASK_VIDEO = {"use_mask_video": True, "video_mask_path": "mask.mp4"}
+
 SWITCHED_ON = {
     "animation_mode": {"animation_mode": "3D"},
     "motion_preview_mode": {"motion_preview_mode": True},
     "resume_from_timestring": {"resume_from_timestring": True},
     "init_image": {"use_init": True, "init_image": "https://example.org/a.png"},
-    "use_mask": {"use_mask": True},
-    "use_alpha_as_mask": {"use_alpha_as_mask": True},
-    "use_mask_video": {"use_mask_video": True},
+    "video_init_path": {"animation_mode": "Video Input", "video_init_path": "https://example.org/a.mp4"},
+    "mask_file": {"use_mask": True, "mask_file": "https://deforum.github.io/a1/M1.jpg"},
+    "video_mask_path": {"use_mask_video": True, "video_mask_path": "http://example.org/a.mp4"},
+    "mask_schedule": {**MASKED, "mask_schedule": '0:("{video_mask}"), 4:("!{video_mask}")'},
+    "noise_mask_schedule": {**MASKED, "use_noise_mask": True, "noise_mask_schedule": '0:("<hair>")'},
     "use_noise_mask": {"use_noise_mask": True},
+    "extract_nth_frame": {**MASK_VIDEO, "extract_nth_frame": 2},
+    "extract_from_frame": {
+        "color_coherence": "Video Input",
+        "video_init_path": "a.mp4",
+        "extract_from_frame": 5,
+    },
+    "extract_to_frame": {**MASK_VIDEO, "extract_to_frame": 90},
     "use_looper": {"use_looper": True},
     "parseq_manifest": {"parseq_manifest": '{"rendered_frames": []}'},
     "cn_{i}_enabled": {"cn_4_enabled": True},
@@ -30,17 +43,14 @@ SWITCHED_ON = {
     "optical_flow_cadence": {"optical_flow_cadence": "RAFT", "diffusion_cadence": 3},
     "optical_flow_redo_generation": {"optical_flow_redo_generation": "DIS Fine"},
     "diffusion_redo": {"diffusion_redo": "2"},
-    "color_coherence": {"color_coherence": "Video Input"},
     "color_coherence_image_path": {
         "color_coherence": "Image",
         "color_coherence_image_path": "http://example.org/a.png",
     },
-    "enable_checkpoint_scheduling": {"enable_checkpoint_scheduling": True},
     "restore_faces": {"restore_faces": True},
     "tiling": {"tiling": True},
     "seed_resize_from_w": {"seed_resize_from_w": 512, "seed_resize_from_h": 512},
     "save_depth_maps": {"save_depth_maps": True},
-    "add_soundtrack": {"add_soundtrack": "Init Video"},
     "soundtrack_path": {"add_soundtrack": "File", "soundtrack_path": "https://example.org/a.mp3"},
     "make_gif": {"make_gif": True},
     "r_upscale_video": {"r_upscale_video": True},
@@ -52,6 +62,10 @@ SWITCHED_ON = {
 }
 
 NOT_ON = {
+    "video_init_path": {"video_init_path": "https://deforum.github.io/a1/V1.mp4"},
+    "mask_file": {"mask_file": "https://deforum.github.io/a1/M1.jpg"},
+    "mask_schedule": {"mask_schedule": '0:("!{video_mask}")'},
+    "extract_nth_frame": {"extract_nth_frame": 3},
     "optical_flow_cadence": {"optical_flow_cadence": "RAFT", "diffusion_cadence": 1},
     "init_image": {"use_init": False, "init_image": "https://deforum.github.io/a1/I1.png"},
     "soundtrack_path": {"soundtrack_path": "https://deforum.github.io/a1/A1.mp3"},
@@ -88,10 +102,12 @@ def test_a_plain_file_is_not_refused() -> None:
     assert settings.frames == 8
 
 
-@pytest.mark.parametrize("mode", ["3D", "Video Input", "Interpolation", "None", "Wan Video", "2D "])
+@pytest.mark.parametrize("mode", ["3D", "None", "Wan Video", "2D ", "interpolation"])
 def test_modes(mode: str) -> None:
-    if mode.strip() == "2D":
-        assert from_deforum({**SMALL, "animation_mode": mode})[0].mode == "2D"
+    if mode in ("2D ", "interpolation"):
+        assert from_deforum({**SMALL, "animation_mode": mode})[0].mode == {"2D ": "2D"}.get(
+            mode, "Interpolation"
+        )
         return
     with pytest.raises(FlipbookError) as caught:
         from_deforum({**SMALL, "animation_mode": mode})
