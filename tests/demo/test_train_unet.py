@@ -1,0 +1,76 @@
+"""The UNet's training: schedule, captions, resuming to the same weights, and a loss that falls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+from transformers import CLIPTokenizer
+
+from demo import pictures
+from demo.networks import TOKENS, Widths, build_unet, build_vae
+from demo.speed import MatrixAttention
+from demo.tokenizer import build_tokenizer
+from demo.train_unet import Course, alphas_cumprod, draw_captions, tokens, train_unet
+from demo.training import Plan
+
+TINY = Widths(unet=(32, 32, 32, 32), vae=(32, 32, 32, 32), heads=4, context=32, text_layers=1, text_heads=2)
+COURSES = (Course(64, 4, 1, 2, 1), Course(128, 3, 2, 2, 2))
+PLAN = Plan(steps=3, batch=2, peak=1e-3, seed=5, warmup=1, save_every=1)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> CLIPTokenizer:
+    folder = tmp_path_factory.mktemp("tokenizer")
+    build_tokenizer(folder, TINY)
+    return CLIPTokenizer.from_pretrained(folder)
+
+
+def test_the_noise_schedule_is_sd1s() -> None:
+    values = alphas_cumprod()
+    assert values[0] == pytest.approx(1 - 0.00085, abs=1e-7)
+    assert values[-1] == pytest.approx(0.0046600, abs=1e-6)
+
+
+def test_tokens_are_padded_with_the_end(tokenizer: CLIPTokenizer) -> None:
+    ids = tokens(tokenizer, ["winter", "word " * 200])
+    assert ids.shape == (2, TOKENS)
+    assert set(ids[0, 2:].tolist()) == {tokenizer.eos_token_id}
+    assert ids[1, -1] == tokenizer.eos_token_id
+
+
+def test_a_tenth_of_the_captions_is_empty() -> None:
+    texts = draw_captions(pictures.scenes(2000, 3), np.random.default_rng(0))
+    assert 0.08 < sum(not t for t in texts) / len(texts) < 0.12
+
+
+def test_a_stopped_training_ends_with_the_weights_of_an_unbroken_one(
+    tmp_path: Path, tokenizer: CLIPTokenizer
+) -> None:
+    torch.manual_seed(0)
+    vae = build_vae(TINY)
+    whole = train_unet(tmp_path / "whole", PLAN, COURSES, TINY, vae, tokenizer, "cpu")
+    for stop in (1, 2):
+        train_unet(tmp_path / "parts", PLAN, COURSES, TINY, vae, tokenizer, "cpu", stop=stop)
+    parts = train_unet(tmp_path / "parts", PLAN, COURSES, TINY, vae, tokenizer, "cpu")
+    start = train_unet(tmp_path / "none", PLAN, COURSES, TINY, vae, tokenizer, "cpu", stop=0)
+    for name, module in whole.items():
+        moved = False
+        for key, value in module.state_dict().items():
+            assert torch.equal(value, parts[name].state_dict()[key]), (name, key)
+            moved |= not torch.equal(value, start[name].state_dict()[key])
+        assert moved, name
+
+
+def test_matrix_attention_computes_what_diffusers_does() -> None:
+    torch.manual_seed(4)
+    unet: UNet2DConditionModel = build_unet(TINY).eval()
+    x, t, context = torch.randn(1, 4, 16, 16), torch.tensor([300]), torch.randn(1, TOKENS, 32)
+    with torch.no_grad():
+        wanted = unet(x, t, context).sample
+        unet.set_attn_processor(MatrixAttention())
+        got = unet(x, t, context).sample
+    assert (wanted - got).abs().max() < 0.02 * wanted.abs().max()
