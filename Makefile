@@ -45,7 +45,7 @@ docs: setup
 	$(BIN)/python -m lib_anim reference docs/reference
 
 bench: setup
-	for bench in benchmarks/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+	for bench in benchmarks/*.py; do echo "== $$bench"; PYTHONPATH=. $(BIN)/python $$bench || exit 1; done
 
 clean:
 	rm -rf .venv .venv-webui out

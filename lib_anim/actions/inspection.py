@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lib_anim.actions.settings_files import load_settings
 from lib_anim.errors import NotFound, Problem
 from lib_anim.media.probe import probe
+from lib_anim.models.inspect import inspect as inspect_weights
 
 SETTINGS = frozenset({".json", ".txt"})
 WEIGHTS = frozenset({".safetensors", ".ckpt", ".pt", ".pth", ".bin"})
@@ -33,10 +35,7 @@ def inspect(path: Path) -> dict[str, Any]:
             "warnings": list(loaded.warnings),
         }
     if suffix in WEIGHTS:
-        # torch takes seconds to import and only weights need it.
-        from lib_anim.models.inspect import inspect as inspect_weights
-
-        return inspect_weights(path).as_json()
+        return asdict(inspect_weights(path))
     facts = probe(path).as_json()
     return {**facts, "settings": _carried(facts.get("comment", ""))}
 

@@ -62,7 +62,7 @@ def _run_keyframed(
     state: LoopState | None,
     on_step: OnStep | None,
 ) -> Iterator[Event]:
-    return run_keyframed(plan, engine, Inputs(**opened), state, on_step)
+    return run_keyframed(plan, engine, Inputs.of(opened), state, on_step)
 
 
 KEYFRAMED = Kind(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lib_anim.engines.contract import Mask, Picture
 from lib_anim.imaging import mask as masks
@@ -12,6 +13,8 @@ from lib_anim.imaging.fit import alpha_of, picture_of
 from lib_anim.media.contract import Frame, FrameSource
 from lib_anim.pipelines.needs import Need, PictureNeed, VideoNeed
 from lib_anim.settings.keyframed import Keyframed
+from lib_anim.timeline.masks import MaskTerm, parse_mask
+from lib_anim.timeline.schedule import parse_schedule
 
 
 def needs_of(settings: Keyframed) -> Mapping[str, Need]:
@@ -31,7 +34,29 @@ def needs_of(settings: Keyframed) -> Mapping[str, Need]:
     for name in ("mask_video", "color_video"):
         if getattr(s, name):
             found[name] = VideoNeed(path=Path(getattr(s, name)), field=name)
+    for name in EXPRESSIONS:
+        for term in terms_of(s, name):
+            if term.kind == "file":
+                found[MASK_FILE + term.value] = PictureNeed(path=Path(term.value), field=name)
     return found
+
+
+def terms_of(settings: Keyframed, field: str) -> tuple[MaskTerm, ...]:
+    """The masks that a schedule of mask expressions names, at any frame. Raises FlipbookError."""
+    text = getattr(settings, field)
+    if not text:
+        return ()
+    if ":" not in text:
+        return parse_mask(text, field=field).terms()
+    items = parse_schedule(text, field=field, strings=True, dialect=settings.dialect).items
+    return tuple(term for item in items for term in parse_mask(str(item.value), field=field).terms())
+
+
+MASK_NAMES = ("init", "video")
+"""Names of expressions that mean the film's mask; plans refuse them where there is none."""
+EXPRESSIONS = ("mask_expression", "noise_mask_expression")
+MASK_FILE = "mask file "
+"""In front of the path, the name under which a mask expression's file is opened."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,6 +69,14 @@ class Inputs:
     video: FrameSource | None = None
     mask_video: FrameSource | None = None
     color_video: FrameSource | None = None
+    mask_files: Mapping[str, Frame] = field(default_factory=dict)
+    """The files of mask expressions, by path."""
+
+    @classmethod
+    def of(cls, opened: Mapping[str, Any]) -> Inputs:
+        """What `needs_of` asked for, opened."""
+        files = {n.removeprefix(MASK_FILE): f for n, f in opened.items() if n.startswith(MASK_FILE)}
+        return cls(**{n: f for n, f in opened.items() if not n.startswith(MASK_FILE)}, mask_files=files)
 
     def init_picture(self, s: Keyframed) -> Picture | None:
         """The init image, cut or stretched to the film's size."""
@@ -60,8 +93,14 @@ class Inputs:
             return picture_of(self.color_video[index], s.width, s.height)
         return None if self.color_reference is None else picture_of(self.color_reference, s.width, s.height)
 
-    def mask(self, s: Keyframed, frame: int) -> Mask | None:
-        """The mask of a frame, not blurred: 1 is repainted. A video goes before alpha, before a picture."""
+    def mask(self, s: Keyframed, frame: int, expression: str) -> Mask | None:
+        """The mask of a frame, not blurred: 1 is repainted. Without an expression the film's own, if any."""
+        if expression:
+            return parse_mask(expression).evaluate(lambda term: self._term(s, frame, term))
+        return self._plain(s, frame)
+
+    def _plain(self, s: Keyframed, frame: int) -> Mask | None:
+        """The mask without expressions. A video goes before alpha, before a picture."""
         if self.mask_video is not None:
             mask = masks.from_luminance(picture_of(self.mask_video[frame], s.width, s.height, s.init_fit))
         elif s.mask_alpha and self.init is not None:
@@ -72,3 +111,11 @@ class Inputs:
             return None
         mask = masks.adjust(mask, contrast=s.mask_contrast, brightness=s.mask_brightness)
         return masks.invert(mask) if s.mask_invert else mask
+
+    def _term(self, s: Keyframed, frame: int, term: MaskTerm) -> Mask:
+        if term.kind == "file":
+            return masks.from_luminance(
+                picture_of(self.mask_files[term.value], s.width, s.height, s.init_fit)
+            )
+        plain = self._plain(s, frame) if term.value in MASK_NAMES else None
+        return masks.everywhere(s.height, s.width) if plain is None else plain

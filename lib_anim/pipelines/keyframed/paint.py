@@ -75,7 +75,9 @@ class Painter:
             picture = masks.overlay(picture, original, masks.blur(mask, settings.mask_blur))
         return Painted(picture=picture, seed_shift=seed_shift, warnings=tuple(warnings))
 
-    def prepare(self, frame: int, moved: Picture, reference: Picture | None, mask: Mask | None) -> Picture:
+    def prepare(
+        self, frame: int, moved: Picture, reference: Picture | None, noise_mask: Mask | None
+    ) -> Picture:
         """What is done to the moved picture before it is repainted, in Deforum's order."""
         plan, settings = self.plan, self.plan.settings
         picture = self.steady(frame, moved, reference)
@@ -94,7 +96,7 @@ class Painter:
             plan.at("noise", frame),
             seed=plan.seeds[frame],
             kind=settings.noise_type,
-            mask=mask if settings.mask_noise else None,
+            mask=noise_mask,
             octaves=settings.perlin_octaves,
             persistence=settings.perlin_persistence,
         )
@@ -136,8 +138,8 @@ class Painter:
             fill=settings.mask_fill,
             only_masked=settings.mask_only,
             only_masked_padding=settings.mask_padding,
-            checkpoint=plan.words["checkpoint"][frame] if "checkpoint" in plan.words else None,
-            vae=plan.words["vae"][frame] if "vae" in plan.words else None,
+            checkpoint=plan.word("checkpoint", frame) or None,
+            vae=plan.word("vae", frame) or None,
         )
 
     def values(self, frame: int, seed_shift: int = 0) -> dict[str, str | int | float]:

@@ -83,7 +83,7 @@ def travel(plan: KeyframedPlan, start: int, end: int) -> Matrix:
 def _paint(painter: Painter, inputs: Inputs, frame: int, state: LoopState | None) -> Painted:
     plan, settings = painter.plan, painter.plan.settings
     shift = 0 if state is None else state.seed_shift
-    mask = inputs.mask(settings, frame)
+    mask = inputs.mask(settings, frame, plan.word("mask_expression", frame))
     given = inputs.reference(settings, frame)
     if settings.mode == "Interpolation":
         return painter.paint(frame, None, 1.0, reference=given, seed_shift=shift)
@@ -104,7 +104,9 @@ def _paint(painter: Painter, inputs: Inputs, frame: int, state: LoopState | None
         return painter.paint(frame, original, denoising, mask=mask, original=original, reference=given)
     reference = state.first if given is None else given
     moved = warp(state.picture, travel(plan, state.frame, frame), settings.border)
-    init = painter.prepare(frame, moved, reference, mask)
+    where = plan.word("noise_mask_expression", frame)
+    noise_mask = inputs.mask(settings, frame, where) if where else mask if settings.mask_noise else None
+    init = painter.prepare(frame, moved, reference, noise_mask)
     return painter.paint(
         frame,
         init,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lib_anim.engines.contract import Capabilities
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.imaging.warp import Matrix, affine_matrix, flip_matrix
-from lib_anim.pipelines.keyframed.inputs import needs_of
+from lib_anim.pipelines.keyframed.inputs import EXPRESSIONS, MASK_NAMES, needs_of, terms_of
 from lib_anim.pipelines.keyframed.seeds import painted_seeds
 from lib_anim.pipelines.needs import Look, VideoNeed
 from lib_anim.settings.base import specs, to_json
@@ -61,6 +61,10 @@ class KeyframedPlan:
     def at(self, name: str, frame: int) -> float:
         """A schedule's value at a frame; whole-number schedules are truncated here already."""
         return float(self.numbers[name][frame])
+
+    def word(self, name: str, frame: int) -> str:
+        """A schedule of words at a frame; empty where the setting is."""
+        return self.words[name][frame] if name in self.words else ""
 
     def motion(self, frame: int) -> Matrix:
         """The step from frame − 1 to `frame`, source → destination pixels. Frame 0 has none."""
@@ -163,9 +167,26 @@ def _counted(settings: Keyframed, look: Look) -> Keyframed:
             problems.append(
                 Problem(f'"{need.path}" gives {have} frames for {settings.frames}{way}', field=need.field)
             )
+    problems.extend(_unknown_masks(settings))
     if problems:
         raise FlipbookError(*problems)
     return settings
+
+
+MASKS = ("mask_image", "mask_alpha", "mask_video")
+"""Settings that give a film its mask."""
+
+
+def _unknown_masks(settings: Keyframed) -> Iterable[Problem]:
+    for name in EXPRESSIONS:
+        for term in terms_of(settings, name):
+            if term.kind == "word" or (term.kind == "name" and term.value in ("human", "depth")):
+                what = f"<{term.value}>" if term.kind == "word" else f"{{{term.value}}}"
+                yield Problem(f"{what} needs a network that is not built in yet; use a mask file", field=name)
+            elif term.value in MASK_NAMES and not any(getattr(settings, mask) for mask in MASKS):
+                yield Problem(
+                    f"{{{term.value}}} is the film's mask, and none of {', '.join(MASKS)} is set", field=name
+                )
 
 
 def painted_frames(frames: int, cadence: int) -> tuple[int, ...]:
@@ -252,10 +273,9 @@ def _lacking(
         for word in sorted({w for w in words.get(name, ()) if w not in names}):
             choice = f"it has {', '.join(names)}" if names else "it has none to change to"
             yield Problem(f'"{word}" is not a {name} of this engine; {choice}', field=name)
-    masked = settings.mask_image or settings.mask_alpha or settings.mask_video
-    if masked and not capabilities.inpaint:
-        field = next(n for n in ("mask_image", "mask_alpha", "mask_video") if getattr(settings, n))
-        yield Problem("this engine cannot paint a masked part; leave the mask away", field=field)
+    masks = [n for n in (*MASKS, "mask_expression") if getattr(settings, n)]
+    if masks and not capabilities.inpaint:
+        yield Problem("this engine cannot paint a masked part; leave the mask away", field=masks[0])
     if settings.mode == "Interpolation" and settings.prompt_blend != "AND" and not capabilities.travel:
         yield Problem(
             f"this engine cannot mix conditioning ({settings.prompt_blend}); AND works", field="prompt_blend"

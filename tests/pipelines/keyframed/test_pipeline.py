@@ -168,7 +168,7 @@ def test_every_schedule_is_tested_for_its_effect():
     from lib_anim.settings.keyframed import Keyframed
 
     scheduled = {name for name, spec in specs(Keyframed).items() if isinstance(spec, Schedule)}
-    assert scheduled == {*REQUEST, *PIXELS, "seed_schedule"}
+    assert scheduled == {*REQUEST, *PIXELS, "seed_schedule", "mask_expression", "noise_mask_expression"}
 
 
 PLAIN = {
@@ -373,3 +373,38 @@ def test_going_on_after_a_repainted_frame_keeps_its_seeds(quiet):
     whole = frames_of(run(plan, Blank([7]), Inputs()))
     rest = frames_of(run(plan, Blank([7]), Inputs(), whole[3].state))
     np.testing.assert_array_equal(rest[-1].picture, whole[-1].picture)
+
+
+EXPRESSIONS = {
+    "{init}": 0.5,
+    "!{init}": 0.5,
+    "{everywhere}": 1.0,
+    "{init} | !{init}": 1.0,
+    "[box.png]": 0.25,
+    "{init} & [box.png]": 0.25,
+    "{init} \\ [box.png]": 0.25,
+}
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_mask_expressions(quiet, recorder, expression):
+    box = np.zeros((64, 64, 3), np.uint8)
+    box[:32, 32:] = 255
+    plan = quiet(mask_image="m.png", init_image="i.png", mask_expression=expression, frames=1)
+    inputs = Inputs(init=frame_of(photograph()), mask_image=HALF, mask_files={"box.png": box})
+    list(run(plan, recorder, inputs))
+    assert recorder.requests[0].mask.mean() == EXPRESSIONS[expression]
+
+
+def test_a_mask_expression_changes_at_its_frame(quiet, recorder):
+    plan = quiet(mask_image="m.png", init_image="i.png", mask_expression='0:("{init}"), 3:("{everywhere}")')
+    list(run(plan, recorder, Inputs(init=frame_of(photograph()), mask_image=HALF)))
+    assert [float(request.mask.mean()) for request in recorder.requests] == [0.5, 0.5, 0.5, 1, 1, 1]
+
+
+def test_a_noise_mask_expression_limits_the_noise(quiet, recorder):
+    recorder.first = photograph()
+    plan = quiet(mask_image="m.png", noise_mask_expression="!{init}", noise=0.5, frames=2)
+    list(run(plan, recorder, Inputs(mask_image=HALF)))
+    np.testing.assert_array_equal(recorder.requests[1].init[:, 32:], recorder.first[:, 32:])
+    assert not np.array_equal(recorder.requests[1].init[:, :32], recorder.first[:, :32])

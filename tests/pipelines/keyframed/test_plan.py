@@ -119,6 +119,9 @@ def test_a_video_that_is_too_short_is_a_sentence(settings, field):
         ({"mask_image": "m.png"}, "mask_image"),
         ({"checkpoint": "other"}, "checkpoint"),
         ({"vae": "other"}, "vae"),
+        ({"mask_expression": "{init}"}, "mask_expression"),
+        ({"mask_expression": "<sky>"}, "mask_expression"),
+        ({"noise_mask_expression": "{human}"}, "noise_mask_expression"),
         ({"mode": "Interpolation", "prompt_blend": "slerp"}, "prompt_blend"),
     ],
 )
