@@ -14,7 +14,8 @@ from PIL import Image
 from lib_anim.media import hdr
 from lib_anim.media.contract import Frame
 
-# Bit-exact, accurately rounded, chroma at full width: plain conversion is off by up to three steps.
+# Accurately rounded, chroma at full width: plain conversion there and back darkens 8-bit colours by
+# 1.3 steps on average; this one by less than 0.05 (largest error 2 instead of 3).
 _BILINEAR, _FULL_CHROMA_OUT, _FULL_CHROMA_IN, _ACCURATE = 2, 0x2000, 0x4000, 0x40000
 _QUALITY = _BILINEAR | _FULL_CHROMA_OUT | _FULL_CHROMA_IN | _ACCURATE
 
@@ -61,10 +62,10 @@ class Look:
             kind = "PQ" if self.transfer == hdr.PQ else "HLG"
             yield f"{name} is HDR ({kind}); it is tone-mapped to standard range: highlights are compressed."
 
-    def array(self, picture: VideoFrame) -> Frame:
+    def array(self, picture: VideoFrame, converter: VideoReformatter) -> Frame:
         """The picture as uint8 RGB (H, W, 3), or RGBA (H, W, 4) for a film with alpha."""
         deep = "rgb48le" if self.is_hdr else "rgb24"
-        made = VideoReformatter().reformat(
+        made = converter.reformat(
             picture,
             format="rgba" if self.alpha else deep,
             src_colorspace=_MATRICES[self.matrix],
@@ -79,7 +80,8 @@ class Look:
 
 def picture_from(frame: Frame, converter: VideoReformatter, pixel_format: str) -> VideoFrame:
     """A frame in a codec's pixel format, BT.709 and limited range where that format is YUV."""
-    source = VideoFrame.from_ndarray(frame, format="rgba" if frame.shape[2] == 4 else "rgb24")
+    # The frame's own memory, not a copy; it is read before this returns.
+    source = VideoFrame.from_numpy_buffer(frame, format="rgba" if frame.shape[2] == 4 else "rgb24")
     if pixel_format.startswith("yuv"):
         made = converter.reformat(
             source,

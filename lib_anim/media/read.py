@@ -73,11 +73,12 @@ class Source:
         at = int(self._picks[0])
         frame = next(frames)
         try:
-            for pick in self._picks:
+            for number, pick in enumerate(self._picks):
                 while at < pick:
                     frame = next(frames)
                     at += 1
-                yield frame.copy()
+                repeated = pick in self._picks[number + 1 : number + 2]
+                yield frame.copy() if repeated else frame
         finally:
             frames.close()  # type: ignore[attr-defined]
 

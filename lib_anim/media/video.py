@@ -16,6 +16,7 @@ import av.error
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from lib_anim.errors import FlipbookError, Problem
@@ -295,23 +296,24 @@ class VideoReader:
 
     def _repaired(self, pictures: Iterator[tuple[int, VideoFrame]], start: int) -> Iterator[Frame]:
         expected = start
+        converter = VideoReformatter()
         before: VideoFrame | None = None
         for number, picture in pictures:
             if number < expected:
                 before = picture
                 continue
             if number > expected:
-                held = self._array(before if before is not None else picture)
+                held = self._array(before if before is not None else picture, converter)
                 for lost in range(expected, number):
                     self._lose(lost)
                     yield held.copy()
-            yield self._array(picture)
+            yield self._array(picture, converter)
             before, expected = picture, number + 1
         for lost in range(expected, len(self)):
             self._lose(lost)
             if before is None:
                 raise unreadable(self.path, ValueError("no picture could be decoded"))
-            yield self._array(before)
+            yield self._array(before, converter)
 
     def _lose(self, number: int) -> None:
         self._missing.add(number)
@@ -324,8 +326,8 @@ class VideoReader:
                 )
             )
 
-    def _array(self, picture: VideoFrame) -> Frame:
-        array = self._look.array(picture)
+    def _array(self, picture: VideoFrame, converter: VideoReformatter) -> Frame:
+        array = self._look.array(picture, converter)
         if self.rotation:
             array = np.ascontiguousarray(np.rot90(array, self.rotation // 90))
         if array.shape[:2] != (self.height, self.width):
