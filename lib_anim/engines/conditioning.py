@@ -1,21 +1,22 @@
-"""From a prompt's text to what the UNet's attention reads: chunks of 75 tokens, weights, a bounded cache."""
+"""From texts to what the UNet's attention reads: CLIP's layers, emphasis, a bounded memory."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lib_anim.engines.chunks import Chunk, chunked
+from lib_anim.models.inversion import Inversion
 from lib_anim.models.tokenizer import Tokenizer
 
-CHUNK = 75
-"""Tokens per chunk, without the marks at its start and end (CLIP's 77 positions)."""
-
 REMEMBERED = 256
-"""Prompts whose embeddings are kept."""
+"""Groups of texts whose embeddings are kept."""
 
 
 @dataclass(frozen=True)
@@ -29,49 +30,129 @@ class Embedding:
 
 
 class TextEncoder:
-    """Encodes prompts with a checkpoint's CLIP models, each distinct prompt once."""
+    """Encodes texts with a checkpoint's CLIP models, each group of texts once."""
 
     def __init__(
-        self, models: tuple[nn.Module, ...], tokenizers: tuple[Tokenizer, ...], device: torch.device
+        self,
+        models: tuple[nn.Module, ...],
+        tokenizer: Tokenizer,
+        device: torch.device,
+        inversions: Sequence[Inversion] = (),
     ) -> None:
         self._models = models
-        self._tokenizers = tokenizers
+        self._tokenizer = tokenizer
         self._device = device
-        self._cache: OrderedDict[tuple[str, int], Embedding] = OrderedDict()
+        self._inversions = tuple(i for i in inversions if self._fits(i))
+        self._memory: OrderedDict[tuple[Any, ...], tuple[Embedding, ...]] = OrderedDict()
+        self.variant: Hashable = None
+        """What else the models' weights depend on (LoRAs in force): a part of what the memory goes by."""
         self.encoded = 0
-        """How many texts went through the models; the cache answers the others."""
+        """How many groups went through the models; the memory answers the others."""
 
-    def forget(self) -> None:
-        """Empties the cache: the models' weights have changed."""
-        self._cache.clear()
+    def encode(
+        self, texts: tuple[str, ...], clip_skip: int = 1, *, zero_when_empty: bool = False
+    ) -> tuple[Embedding, ...]:
+        """The embeddings of `texts`, the texts of one prompt over its steps, filled up to equal length.
 
-    def encode(self, text: str, clip_skip: int = 1) -> Embedding:
-        """The embedding of `text`. `clip_skip` 1 reads CLIP's last layer, 2 the last but one, and so on."""
-        key = (text, clip_skip)
-        if key in self._cache:
-            self._cache.move_to_end(key)
-            return self._cache[key]
-        self.encoded += 1
-        embedding = Embedding(self._read(self._models[0], self._tokenizers[0], text, clip_skip))
-        self._cache[key] = embedding
-        if len(self._cache) > REMEMBERED:
-            self._cache.popitem(last=False)
-        return embedding
+        `clip_skip` 1 reads CLIP's last layer, 2 the last but one, and so on; SDXL always reads the last but
+        one of both models. `zero_when_empty` gives SDXL's zeros for an empty negative prompt.
+        """
+        key = (texts, clip_skip, zero_when_empty, self.variant)
+        if key not in self._memory:
+            self.encoded += 1
+            self._memory[key] = self._encode(texts, clip_skip, zero_when_empty)
+            if len(self._memory) > REMEMBERED:
+                self._memory.popitem(last=False)
+        self._memory.move_to_end(key)
+        return self._memory[key]
 
-    def _read(self, model: nn.Module, tokenizer: Tokenizer, text: str, clip_skip: int) -> Tensor:
-        """(chunks · 77, width): every chunk through CLIP by itself, side by side."""
-        ids = torch.tensor(chunked(tokenizer, text), device=self._device)
-        output = model(input_ids=ids, output_hidden_states=clip_skip > 1)
-        if clip_skip > 1:
-            inner: Any = getattr(model, "text_model", model)
-            hidden: Tensor = inner.final_layer_norm(output.hidden_states[-clip_skip])
-        else:
-            hidden = output.last_hidden_state
-        return hidden.flatten(0, 1)
+    @property
+    def _two(self) -> bool:
+        return len(self._models) == 2
+
+    def _fits(self, inversion: Inversion) -> bool:
+        """Whether its vectors have the widths of this checkpoint's token embeddings."""
+        widths = [_text_model(m).embeddings.token_embedding.weight.shape[1] for m in self._models]
+        return [v.shape[1] for v in inversion.vectors] == widths
+
+    def _encode(self, texts: tuple[str, ...], clip_skip: int, zero_when_empty: bool) -> tuple[Embedding, ...]:
+        rows = [chunked(text, self._tokenizer, self._inversions) for text in texts]
+        empty = chunked("", self._tokenizer)[0]
+        length = max(len(row) for row in rows)
+        read = [
+            self._read([row[i] if i < len(row) else empty for row in rows], clip_skip) for i in range(length)
+        ]
+        tokens = torch.cat([part for part, _ in read], dim=1)
+        pooled = read[0][1]
+        if zero_when_empty and self._two and not any(texts):
+            tokens = torch.zeros_like(tokens)
+            pooled = None if pooled is None else torch.zeros_like(pooled)
+        return tuple(Embedding(tokens[i], None if pooled is None else pooled[i]) for i in range(len(texts)))
+
+    def _read(self, chunks: list[Chunk], clip_skip: int) -> tuple[Tensor, Tensor | None]:
+        """((texts, 77, width), (texts, width) or None) of one chunk of every text."""
+        weights = None
+        if any(weight != 1 for chunk in chunks for weight in chunk.weights):
+            weights = torch.tensor([chunk.weights for chunk in chunks], device=self._device)
+        if not self._two:
+            (model,) = self._models
+            return _emphasised(self._layer(model, 0, chunks, clip_skip)[0], weights), None
+        first, _ = self._layer(self._models[0], 0, chunks, 2)
+        second, pooled = self._layer(self._models[1], 1, chunks, 2)
+        return torch.cat([_emphasised(first, weights), _emphasised(second, weights)], dim=-1), pooled
+
+    def _layer(
+        self, model: nn.Module, index: int, chunks: list[Chunk], skip: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """((texts, 77, width) of the `skip`-th last layer, pooled vector or None)."""
+        ids = torch.tensor([self._padded(chunk, index) for chunk in chunks], device=self._device)
+        with _placed(model, index, chunks):
+            output = model(input_ids=ids, output_hidden_states=skip > 1)
+        pooled = getattr(output, "text_embeds", None)
+        if skip == 1:
+            last: Tensor = output.last_hidden_state
+            return last, pooled
+        hidden: Tensor = output.hidden_states[-skip]
+        # SD 1.x was trained behind the final normalisation, SDXL's two models before it.
+        return (hidden if self._two else _text_model(model).final_layer_norm(hidden)), pooled
+
+    def _padded(self, chunk: Chunk, index: int) -> Sequence[int]:
+        """The chunk's ids; open_clip's model was trained with zeros behind the end mark."""
+        if index == 0:
+            return chunk.ids
+        end = chunk.ids.index(self._tokenizer.end)
+        return (*chunk.ids[: end + 1], *[0] * (len(chunk.ids) - end - 1))
 
 
-def chunked(tokenizer: Tokenizer, text: str) -> list[list[int]]:
-    """Rows of 77 ids: start mark, 75 tokens filled up with end marks, end mark; at least one row."""
-    ids = tokenizer.ids(text)
-    rows = [ids[i : i + CHUNK] for i in range(0, len(ids), CHUNK)] or [[]]
-    return [[tokenizer.start, *row, *[tokenizer.end] * (CHUNK + 1 - len(row))] for row in rows]
+def _text_model(model: nn.Module) -> Any:
+    """The part with embeddings and final norm; since transformers 5.6 `CLIPTextModel` is that part itself."""
+    return getattr(model, "text_model", model)
+
+
+def _emphasised(hidden: Tensor, weights: Tensor | None) -> Tensor:
+    """Each position times its weight, then everything scaled back to its former mean, as the WebUI does."""
+    if weights is None:
+        return hidden
+    scaled = hidden * weights.to(hidden.dtype)[..., None]
+    return scaled * (hidden.mean() / scaled.mean())
+
+
+@contextmanager
+def _placed(model: nn.Module, index: int, chunks: list[Chunk]) -> Iterator[None]:
+    """Puts the vectors of textual inversions where the chunks name them, while the model runs."""
+    if not any(chunk.inversions for chunk in chunks):
+        yield
+        return
+
+    def place(module: nn.Module, args: tuple[Any, ...], embedded: Tensor) -> Tensor:
+        for row, chunk in enumerate(chunks):
+            for position, inversion in chunk.inversions:
+                vectors = inversion.vectors[index].to(embedded)
+                embedded[row, position : position + len(vectors)] = vectors
+        return embedded
+
+    handle = _text_model(model).embeddings.token_embedding.register_forward_hook(place)
+    try:
+        yield
+    finally:
+        handle.remove()

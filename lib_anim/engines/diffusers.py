@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from functools import cached_property
 from pathlib import Path
 
 import diffusers
 import torch
-from torch import Tensor
 
-from lib_anim.engines.conditioning import TextEncoder
 from lib_anim.engines.contract import Capabilities, Engine, OnStep, Picture, StillRequest
-from lib_anim.engines.denoiser import Guided
-from lib_anim.engines.latents import Codec
-from lib_anim.engines.networks import load_networks
-from lib_anim.engines.noise import PictureNoise
+from lib_anim.engines.noise import NoiseSource
+from lib_anim.engines.painter import Habits, Painter
 from lib_anim.engines.request import check
-from lib_anim.engines.samplers import SAMPLERS, Sampler, Walk
-from lib_anim.engines.sigmas import SPACINGS, NoiseLevels, noise_levels, steps_of
+from lib_anim.engines.samplers import SAMPLERS
+from lib_anim.engines.sigmas import SPACINGS
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.checkpoint import Checkpoint, read_checkpoint
-from lib_anim.models.tokenizer import open_tokenizer
+from lib_anim.models.folders import ModelFolders, weights_in
+from lib_anim.models.header import read_header
+from lib_anim.models.inversion import Inversion, read_inversion
+from lib_anim.models.keys import inversion_keys
+
+LOADED = 2
+"""Checkpoints whose weights stay in memory."""
 
 
-def open_engine(checkpoint: Path, *, device: str | None = None) -> Engine:
+def open_engine(
+    checkpoint: Path,
+    *,
+    device: str | None = None,
+    folders: ModelFolders | None = None,
+    noise: NoiseSource = "cpu",
+    ancestral_delta: int = 0,
+) -> Engine:
     """An engine that paints with `checkpoint`, a single .safetensors file in the original layout.
 
     `device` as torch names it; None takes CUDA when there is one, else the CPU. Weights are float16 on
-    CUDA and float32 elsewhere. Raises FlipbookError when the file or the device cannot be used.
+    CUDA and float32 elsewhere. `folders` says where LoRAs, embeddings and VAEs lie; None looks where the
+    WebUI keeps them, or beside the file. `noise` is the WebUI's "Random number generator source",
+    `ancestral_delta` its "Eta noise seed delta". Raises FlipbookError when the file or device cannot be used.
     """
-    return DiffusersEngine(read_checkpoint(Path(checkpoint)), _device(device))
+    path = Path(checkpoint)
+    found = read_checkpoint(path)
+    habits = Habits(source=noise, ancestral_delta=ancestral_delta)
+    return DiffusersEngine(found, _device(device), folders or ModelFolders.around(path), habits)
 
 
 def _device(name: str | None) -> torch.device:
@@ -48,19 +63,21 @@ def _device(name: str | None) -> torch.device:
 
 
 class DiffusersEngine:
-    """Paints stills with one checkpoint. Made by `open_engine`."""
+    """Paints stills with a checkpoint, or several from one folder. Made by `open_engine`."""
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, device: torch.device, folders: ModelFolders, habits: Habits
+    ) -> None:
         self._checkpoint = checkpoint
         self._device = device
         self._dtype = torch.float16 if device.type == "cuda" else torch.float32
+        self._folders = folders
+        self._habits = habits
         self._warnings: list[str] = []
-        networks = load_networks(checkpoint, device, self._dtype)
-        self._unet = networks.unet
-        self._levels = NoiseLevels.of(networks.alphas)
-        self._codec = Codec(networks.vae, self._warn)
-        tokenizers = tuple(open_tokenizer(checkpoint.tokenizer) for _ in networks.text)
-        self._text = TextEncoder(networks.text, tokenizers, device)
+        self._inversions = self._read_inversions()
+        self._beside = weights_in((checkpoint.path.parent,))
+        self._painters: OrderedDict[Path, Painter] = OrderedDict()
+        self._painter(None)
 
     @property
     def name(self) -> str:
@@ -71,8 +88,11 @@ class DiffusersEngine:
         return Capabilities(
             samplers=tuple(SAMPLERS),
             schedulers=("Automatic", *SPACINGS),
-            multiple_of=self._codec.factor,
+            multiple_of=8,
+            inpaint=True,
+            tiling=True,
             subseed=True,
+            checkpoints=tuple(self._beside),
             native_size=self._checkpoint.native_size,
         )
 
@@ -86,6 +106,7 @@ class DiffusersEngine:
         dtype = str(self._dtype).removeprefix("torch.")
         return (
             f"diffusers engine, {path.name} sha256 {digest.hexdigest()}, {self._device}, {dtype}, "
+            f"{self._habits.source} noise, delta {self._habits.ancestral_delta}, "
             f"torch {torch.__version__}, diffusers {diffusers.__version__}"
         )
 
@@ -94,68 +115,68 @@ class DiffusersEngine:
         return tuple(self._warnings)
 
     def still(self, request: StillRequest, on_step: OnStep | None = None) -> Picture:
-        """One picture; see `Engine.still`."""
+        """One picture; see `Engine.still`. Short of memory, it is tried once more in smaller pieces."""
         check(request, self.capabilities)
         with torch.inference_mode():
-            return self._codec.decode(self._sample(request, on_step))
+            painter = self._painter(request.checkpoint)
+            try:
+                return painter.paint(request, on_step, small=False)
+            except RuntimeError as error:
+                if not _is_shortage(error):
+                    raise
+            self._free()
+            self._warn("Memory ran out; the request was painted in smaller pieces.")
+            try:
+                return painter.paint(request, on_step, small=True)
+            except RuntimeError as error:
+                if not _is_shortage(error):
+                    raise
+                raise FlipbookError(
+                    Problem(
+                        f"{request.width}×{request.height} does not fit into memory, even in smaller pieces; "
+                        "use a smaller size.",
+                        field="width",
+                    )
+                ) from error
 
     def close(self) -> None:
         """Frees the networks; the engine cannot be used afterwards."""
-        del self._unet, self._codec, self._text
+        self._painters.clear()
+        self._free()
+
+    def _painter(self, name: str | None) -> Painter:
+        """The checkpoint called `name`, loaded once; of several the latest used stay in memory."""
+        path = self._checkpoint.path if name is None else self._beside[name]
+        if path not in self._painters:
+            found = self._checkpoint if path == self._checkpoint.path else read_checkpoint(path)
+            while len(self._painters) >= LOADED:
+                self._painters.popitem(last=False)
+            self._painters[path] = Painter(
+                found, self._device, self._dtype, self._folders, self._inversions, self._habits, self._warn
+            )
+        self._painters.move_to_end(path)
+        return self._painters[path]
+
+    def _read_inversions(self) -> list[Inversion]:
+        """Every textual inversion in the folders; a broken file is named once and passed over."""
+        found: list[Inversion] = []
+        for path in weights_in(self._folders.embeddings).values():
+            try:
+                if inversion_keys(read_header(path)):
+                    found.append(read_inversion(path))
+            except FlipbookError as error:
+                self._warn(f"An embedding was passed over: {error}")
+        return found
+
+    def _free(self) -> None:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
-
-    def _sample(self, request: StillRequest, on_step: OnStep | None) -> Tensor:
-        """Latents (1, C, h, w) of the request's picture."""
-        sampler = SAMPLERS[request.sampler]
-        sigmas = self._sigmas(request, sampler)
-        noise = self._noise(request)
-        start = noise.first()[None].to(self._device)
-        if request.init is None:
-            x = start * sigmas[0]
-        else:
-            x = self._codec.encode(request.init, request.seed) + start * (
-                request.noise_multiplier * sigmas[0]
-            )
-
-        def stepped(done: int) -> None:
-            if on_step is not None:
-                on_step(done, len(sigmas) - 1)
-
-        return sampler.run(
-            Walk(
-                denoise=self._guided(request),
-                x=x,
-                sigmas=sigmas,
-                draw=lambda: noise.next()[None].to(self._device),
-                eta=sampler.eta if request.eta is None else request.eta,
-                stepped=stepped,
-            )
-        )
-
-    def _sigmas(self, request: StillRequest, sampler: Sampler) -> list[float]:
-        """The levels to visit; with an init picture only the last ones."""
-        spacing = sampler.spacing if request.scheduler == "Automatic" else request.scheduler
-        levels: list[float] = noise_levels(spacing, request.steps, self._levels).tolist()
-        if request.init is None:
-            return levels
-        return levels[request.steps - steps_of(request.denoising, request.steps) :]
-
-    def _noise(self, request: StillRequest) -> PictureNoise:
-        factor = self._codec.factor
-        return PictureNoise(
-            (self._checkpoint.unet.out_channels, request.height // factor, request.width // factor),
-            request.seed,
-            request.subseed,
-            request.subseed_strength,
-            request.seed_resize_from,
-        )
-
-    def _guided(self, request: StillRequest) -> Guided:
-        positive = self._text.encode(request.prompt, request.clip_skip)
-        negative = self._text.encode(request.negative, request.clip_skip)
-        return Guided(self._unet, self._levels, positive, negative, request.cfg_scale)
 
     def _warn(self, sentence: str) -> None:
         if sentence not in self._warnings:
             self._warnings.append(sentence)
+
+
+def _is_shortage(error: RuntimeError) -> bool:
+    """Whether torch failed for want of memory; the CPU's allocator has no error type of its own."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -20,6 +21,22 @@ class Codec:
         self._vae = vae
         self._warn = warn
         self._scale = float(vae.config.scaling_factor)
+
+    @property
+    def vae(self) -> AutoencoderKL:
+        """The network itself."""
+        return self._vae
+
+    @contextmanager
+    def pieces(self, small: bool) -> Iterator[None]:
+        """While it lasts and `small`, pictures go through in overlapping tiles, which take less memory."""
+        if small:
+            self._vae.enable_tiling()
+        try:
+            yield
+        finally:
+            if small:
+                self._vae.disable_tiling()
 
     @property
     def factor(self) -> int:

@@ -20,8 +20,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+from lib_anim.engines.loras import layers_of
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.models.checkpoint import VAE, Checkpoint, TextShape, UNetShape, VAEShape
+from lib_anim.models.checkpoint import VAE, Checkpoint, TextShape, UNetShape, VAEShape, read_vae
 from lib_anim.models.header import read_header
 
 
@@ -30,32 +31,36 @@ class Networks:
     """A checkpoint's networks, in evaluation mode on one device."""
 
     unet: UNet2DConditionModel
-    vae: AutoencoderKL
+    vae: AutoencoderKL | None
+    """None when the file brings none."""
     text: tuple[nn.Module, ...]
     alphas: Tensor
     """(T,) float32 on the CPU: cumulative products of the training schedule."""
+    layers: Mapping[str, nn.Module]
+    """Linear and convolution layers by the names that LoRA files use."""
 
 
 def load_networks(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Networks:
     """Reads the file once and returns its networks on `device` in `dtype`.
 
-    Raises FlipbookError when it brings no autoencoder or when names or values do not fit.
+    Raises FlipbookError when names or shapes do not fit.
     """
-    if checkpoint.vae is None:
-        raise FlipbookError(Problem(f"{checkpoint.path.name} brings no VAE; use a file with one."))
     weights = read_weights(checkpoint.path)
     unet = build_unet(checkpoint.unet)
     fill(unet, convert_ldm_unet_checkpoint(weights, dict(unet.config)), checkpoint.path, "UNet", dtype)
-    vae = build_vae(checkpoint.vae)
-    fill(vae, vae_weights(weights, vae, VAE), checkpoint.path, "VAE", dtype)
+    vae = None
+    if checkpoint.vae is not None:
+        vae = build_vae(checkpoint.vae)
+        fill(vae, _vae_weights(weights, vae, VAE), checkpoint.path, "VAE", dtype)
     text = tuple(_load_text(shape, weights, checkpoint.path, dtype) for shape in checkpoint.text)
     alphas = _alphas(checkpoint, weights)
-    for network in (unet, vae, *text):
+    for network in (unet, *text, *((vae,) if vae is not None else ())):
         network.requires_grad_(False).eval().to(device=device)
     for block in unet.up_blocks:
         for upsampler in block.upsamplers or ():
             upsampler.forward = partial(_enlarge, upsampler)
-    return Networks(unet, vae, text, alphas)
+    names = convert_ldm_unet_checkpoint({key: key for key in weights}, dict(unet.config))
+    return Networks(unet, vae, text, alphas, layers_of(unet, text, names))
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -112,7 +117,7 @@ def build_unet(shape: UNetShape) -> UNet2DConditionModel:
 def _enlarge(upsampler: nn.Module, x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
     """Doubles the sides, then fits them to `size`: the WebUI's order, which shows where a size is odd.
 
-    diffusers enlarges to `size` first and convolves then; at sides that are multiples of 64 pixels both agree.
+    diffusers enlarges to `size` first and convolves then; at multiples of 64 pixels both agree.
     """
     doubled: Tensor = type(upsampler).forward(upsampler, x)
     if size is None or tuple(doubled.shape[-2:]) == tuple(size):
@@ -137,7 +142,22 @@ def build_vae(shape: VAEShape) -> AutoencoderKL:
         )
 
 
-def vae_weights(weights: Mapping[str, Tensor], vae: AutoencoderKL, prefix: str) -> dict[str, Tensor]:
+def load_vae(path: Path, scale: float) -> AutoencoderKL:
+    """A VAE from a file of its own, in the original layout or diffusers', in float32 on the CPU.
+
+    Raises FlipbookError when the file is no VAE.
+    """
+    header = read_header(path)
+    own = {key.removeprefix(VAE): value for key, value in read_weights(path).items()}
+    shape = read_vae(header, scale)
+    vae = build_vae(shape)
+    if "encoder.down_blocks.0.resnets.0.conv1.weight" not in own:
+        own = _vae_weights({VAE + key: value for key, value in own.items()}, vae, VAE)
+    fill(vae, own, path, "VAE", torch.float32)
+    return vae.requires_grad_(False).eval()
+
+
+def _vae_weights(weights: Mapping[str, Tensor], vae: AutoencoderKL, prefix: str) -> dict[str, Tensor]:
     """The autoencoder's weights under `prefix` in diffusers' naming."""
     own = {VAE + k[len(prefix) :]: v for k, v in weights.items() if k.startswith(prefix)}
     converted: dict[str, Tensor] = convert_ldm_vae_checkpoint(own, dict(vae.config))

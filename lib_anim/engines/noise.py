@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from lib_anim.engines.randomness import Normals, PhiloxNormals, TorchNormals
+
+NoiseSource = Literal["cpu", "gpu", "nv"]
+"""The WebUI's "Random number generator source": a seed means the same on every device with `cpu` and `nv`."""
+
 
 @dataclass
 class PictureNoise:
-    """Draws noise of one picture's latent shape (C, H, W), float32 on the CPU.
+    """Draws noise of one picture's latent shape (C, H, W), float32.
 
-    The first draw is the picture's start (`first`), later ones are its ancestral steps (`next`). Both come
-    from one CPU generator, so a seed means the same picture on every device.
+    The first draw is the picture's start (`first`), later ones are its ancestral steps (`next`).
     """
 
     shape: tuple[int, int, int]
@@ -24,9 +29,12 @@ class PictureNoise:
     """(width, height) in pixels whose noise is laid into the middle of this size."""
     ancestral_delta: int = 0
     """Added to the seed for the steps' noise ("Eta noise seed delta")."""
+    source: NoiseSource = "cpu"
+    device: torch.device | None = None
+    """Where the generator of source `gpu` lives; None is the CPU."""
 
     def __post_init__(self) -> None:
-        self._generator = torch.Generator().manual_seed(self.seed)
+        self._stream = self._normals(self.seed)
 
     def first(self) -> Tensor:
         """The start: the seed's noise, mixed with the subseed's, laid into the size asked for."""
@@ -34,22 +42,25 @@ class PictureNoise:
         if self.resize_from is not None:
             width, height = self.resize_from
             shape = (shape[0], height // 8, width // 8)
-        noise = _draw(self.seed, shape)
+        noise = self._normals(self.seed).draw(shape)
         if self.subseed_strength:
-            noise = slerp(self.subseed_strength, noise, _draw(self.subseed, shape))
-        whole = torch.randn(self.shape, generator=self._generator)
-        noise = noise if shape == self.shape else _laid_into(whole, noise)
+            noise = slerp(self.subseed_strength, noise, self._normals(self.subseed).draw(shape))
+        whole = self._stream.draw(self.shape)
+        if shape != self.shape:
+            noise = _laid_into(whole, noise)
         if self.ancestral_delta:
-            self._generator.manual_seed(self.seed + self.ancestral_delta)
+            self._stream = self._normals(self.seed + self.ancestral_delta)
         return noise
 
     def next(self) -> Tensor:
         """The next step's noise; call `first` before."""
-        return torch.randn(self.shape, generator=self._generator)
+        return self._stream.draw(self.shape)
 
-
-def _draw(seed: int, shape: tuple[int, ...]) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    def _normals(self, seed: int) -> Normals:
+        if self.source == "nv":
+            return PhiloxNormals(seed)
+        device = self.device if self.source == "gpu" else None
+        return TorchNormals(seed, device or torch.device("cpu"))
 
 
 def slerp(weight: float, low: Tensor, high: Tensor) -> Tensor:

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from lib_anim.errors import FlipbookError, Problem
 
+CONSISTENCY_STEPS = 50
+
 
 @dataclass(frozen=True)
 class NoiseLevels:
@@ -32,6 +34,11 @@ class NoiseLevels:
         """From the cumulative alphas of the training schedule."""
         sigmas = ((1 - alphas) / alphas) ** 0.5
         return cls(alphas, sigmas, sigmas.log())
+
+    @property
+    def times(self) -> tuple[int, int]:
+        """First and last training step."""
+        return 0, len(self.sigmas) - 1
 
     @property
     def smallest(self) -> float:
@@ -57,13 +64,43 @@ class NoiseLevels:
         return time
 
 
+@dataclass(frozen=True)
+class ConsistencyLevels(NoiseLevels):
+    """The levels of a latent consistency model: 50 of training's (Luo et al. 2023, section 4.3)."""
+
+    stride: int
+    """Training steps from one kept level to the next."""
+
+    @classmethod
+    def of(cls, alphas: Tensor) -> ConsistencyLevels:
+        """Every T/50-th step, the last included; times count in the whole schedule's steps."""
+        stride = len(alphas) // CONSISTENCY_STEPS
+        base = NoiseLevels.of(alphas[stride - 1 :: stride])
+        return cls(base.alphas, base.sigmas, base.logs, stride)
+
+    @property
+    def times(self) -> tuple[int, int]:
+        """First and last step, in the whole schedule's count."""
+        return self.stride - 1, self.stride * len(self.sigmas) - 1
+
+    def sigma(self, t: Tensor) -> Tensor:
+        """σ at step `t` of the whole schedule; between the kept steps linear in log σ."""
+        return super().sigma(((t + 1) / self.stride - 1).clamp(0, len(self.sigmas) - 1))
+
+    def time(self, sigma: Tensor) -> Tensor:
+        """The kept step nearest in log σ: the model knows no others."""
+        nearest = (sigma.log()[:, None] - self.logs).abs().argmin(dim=1)
+        return (nearest + 1) * self.stride - 1
+
+
 def _with_zero(sigmas: Tensor) -> Tensor:
     return torch.cat([sigmas.float(), torch.zeros(1)])
 
 
 def _uniform(n: int, levels: NoiseLevels) -> Tensor:
     """Equal distances in t, both ends included (k-diffusion's default; the WebUI's "Automatic")."""
-    return levels.sigma(torch.linspace(len(levels.sigmas) - 1, 0, n))
+    first, last = levels.times
+    return levels.sigma(torch.linspace(last, first, n))
 
 
 def _karras(n: int, levels: NoiseLevels) -> Tensor:
@@ -80,7 +117,8 @@ def _exponential(n: int, levels: NoiseLevels) -> Tensor:
 
 def _sgm_uniform(n: int, levels: NoiseLevels) -> Tensor:
     """Equal distances in t without the last trained level (Stability AI's generative-models)."""
-    return levels.sigma(torch.linspace(len(levels.sigmas) - 1, 0, n + 1)[:-1])
+    first, last = levels.times
+    return levels.sigma(torch.linspace(last, first, n + 1)[:-1])
 
 
 def _simple(n: int, levels: NoiseLevels) -> Tensor:
@@ -118,8 +156,3 @@ def noise_levels(spacing: str, steps: int, levels: NoiseLevels) -> Tensor:
         known = ", ".join(("Automatic", *SPACINGS))
         raise FlipbookError(Problem(f'"{spacing}" is unknown; choose one of {known}.', field="scheduler"))
     return _with_zero(SPACINGS[spacing](steps, levels))
-
-
-def steps_of(denoising: float, steps: int) -> int:
-    """How many of `steps` steps img2img runs: int(min(denoising, 0.999)·steps) + 1, as the WebUI counts."""
-    return int(min(denoising, 0.999) * steps) + 1

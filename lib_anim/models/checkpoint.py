@@ -85,6 +85,8 @@ class Checkpoint:
     vae: VAEShape | None
     """None when the file brings no autoencoder."""
     text: tuple[TextShape, ...]
+    latent_scale: float
+    """Factor from the autoencoder's latents to the UNet's."""
     native_size: int
     """Side in pixels; the file's `modelspec.resolution` where it states one."""
     schedule: tuple[int, float, float]
@@ -126,6 +128,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         unet=unet,
         vae=vae,
         text=text,
+        latent_scale=constants["latent_scale"],
         native_size=_native_size(header, constants["native_size"]),
         schedule=(s["steps"], s["beta_start"], s["beta_end"]),
         tokenizer=told.tokenizer,
@@ -206,19 +209,35 @@ def _depth(header: Header, prefix: str) -> int:
 def _vae(header: Header, constants: dict[str, Any]) -> VAEShape | None:
     if not header.under(VAE + "decoder."):
         return None
-    return vae_shape(header, VAE, constants["vae"]["norm_groups"], constants["latent_scale"])
+    return _vae_shape(header, VAE, constants["vae"]["norm_groups"], constants["latent_scale"])
 
 
-def vae_shape(header: Header, prefix: str, norm_groups: int, scale: float) -> VAEShape:
+def read_vae(header: Header, scale: float, norm_groups: int = 32) -> VAEShape:
+    """Sizes of a VAE in a file of its own, in either layout; FlipbookError for other files."""
+    for prefix in (VAE, ""):
+        if prefix + "decoder.conv_in.weight" in header.tensors:
+            try:
+                return _vae_shape(header, prefix, norm_groups, scale)
+            except (KeyError, IndexError, ValueError) as error:
+                raise FlipbookError(
+                    Problem(f"{header.path.name} looks like a VAE, but {error} is missing.", field="vae")
+                ) from error
+    raise FlipbookError(Problem(f"{header.path.name} is no VAE: {_what(header)}.", field="vae"))
+
+
+def _vae_shape(header: Header, prefix: str, norm_groups: int, scale: float) -> VAEShape:
     """Sizes of the autoencoder whose names start with `prefix`; KeyError when a part is missing."""
-    levels = {int(k[len(prefix) :].split(".")[2]) for k in header.under(prefix + "encoder.down.")}
-    channels = tuple(
-        header.shape(prefix + f"encoder.down.{i}.block.0.conv1.weight")[0] for i in sorted(levels)
-    )
-    blocks = {k[len(prefix) :].split(".")[4] for k in header.under(prefix + "encoder.down.0.block.")}
+    level, block = "encoder.down.{}.", "block.{}.conv1.weight"
+    if header.under(prefix + "encoder.down_blocks."):
+        level, block = "encoder.down_blocks.{}.", "resnets.{}.conv1.weight"
+
+    def present(pattern: str) -> int:
+        return next(i for i in range(1000) if prefix + pattern.format(i) not in header.tensors)
+
+    levels = present(level + block.format(0))
     return VAEShape(
-        channels=channels,
-        layers=len(blocks),
+        channels=tuple(header.shape(prefix + (level + block.format(0)).format(i))[0] for i in range(levels)),
+        layers=present(level.format(0) + block),
         latent_channels=header.shape(prefix + "decoder.conv_in.weight")[1],
         norm_groups=norm_groups,
         scale=scale,

@@ -1,0 +1,55 @@
+"""Where LoRAs, textual inversions and VAEs are looked for, and how a name finds its file there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lib_anim.errors import NotFound, Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFolders:
+    """Folders of files that go with a checkpoint; those that do not exist are passed over."""
+
+    loras: tuple[Path, ...] = ()
+    embeddings: tuple[Path, ...] = ()
+    vaes: tuple[Path, ...] = ()
+
+    @classmethod
+    def around(cls, checkpoint: Path) -> ModelFolders:
+        """The WebUI's folders when `checkpoint` lies in its models/Stable-diffusion, else those beside it."""
+        home = checkpoint.absolute().parent
+        models = next((p.parent for p in (home, *home.parents) if p.name == "Stable-diffusion"), None)
+        if models is None:
+            return cls(loras=(home / "Lora",), embeddings=(home / "embeddings",), vaes=(home / "VAE", home))
+        return cls(
+            loras=(models / "Lora", models / "LyCORIS"),
+            embeddings=(models.parent / "embeddings",),
+            vaes=(models / "VAE", models / "Stable-diffusion"),
+        )
+
+
+def weights_in(folders: Iterable[Path]) -> dict[str, Path]:
+    """Every .safetensors file in and below `folders` by its bare name; the first of a name counts."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for path in sorted(folder.rglob("*.safetensors")) if folder.is_dir() else ():
+            found.setdefault(path.stem, path)
+    return found
+
+
+def find_weights(name: str, folders: Iterable[Path], kind: str, field: str) -> Path:
+    """The file called `name` (its ending may be given) in `folders`.
+
+    Raises NotFound, naming the folders and the nearest names, when there is none.
+    """
+    folders = tuple(folders)
+    found = weights_in(folders)
+    wanted = name.removesuffix(".safetensors")
+    if wanted in found:
+        return found[wanted]
+    where = " or ".join(str(folder) for folder in folders) or "no folder"
+    have = f"there: {', '.join(sorted(found)[:12])}" if found else "there are none"
+    raise NotFound(Problem(f'there is no {kind} "{name}" in {where}; {have}.', field=field))

@@ -1,0 +1,151 @@
+"""Says what a file of weights is, in one sentence, from its header alone: no torch, no weights read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lib_anim.errors import FlipbookError
+from lib_anim.models.checkpoint import UNET, VAE, family_of, read_checkpoint, read_vae
+from lib_anim.models.header import Header, read_header
+from lib_anim.models.keys import inversion_keys, is_lora
+
+Kind = Literal["checkpoint", "vae", "lora", "embedding", "motion module", "controlnet", "other", "broken"]
+
+CONTEXTS = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL"}
+"""Widths of the text embedding that the published families have."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a file is."""
+
+    kind: Kind
+    sentence: str
+    """Ends with a full stop; names the file."""
+    family: str | None = None
+    """`sd1`, `sdxl` for checkpoints; None where it does not matter or is not known."""
+
+
+def inspect(path: Path) -> Finding:
+    """What the file `path` is. Broken files are a finding, a missing one raises NotFound."""
+    try:
+        header = read_header(path)
+    except FlipbookError as error:
+        if not path.is_file():
+            raise
+        return Finding("broken", str(error))
+    for reader in (_checkpoint, _lora, _motion, _embedding, _controlnet, _vae):
+        found = reader(header)
+        if found is not None:
+            return found
+    return Finding(
+        "other",
+        f"{path.name} holds {len(header.tensors)} tensors ({_millions(header)}, {_dtypes(header)}) whose "
+        "names belong to no kind of weights that is used here.",
+    )
+
+
+def _checkpoint(header: Header) -> Finding | None:
+    if UNET + "input_blocks.0.0.weight" not in header.tensors:
+        return None
+    family = family_of(header)
+    try:
+        found = read_checkpoint(header.path)
+    except FlipbookError as error:
+        return Finding("broken" if family else "other", str(error), family)
+    widths = "·".join(str(width) for width in found.unet.channels)
+    vae = "with a VAE" if found.vae else "without a VAE"
+    inpainting = " for inpainting" if found.unet.in_channels == 9 else ""
+    return Finding(
+        "checkpoint",
+        f"{header.path.name} is a {found.title} checkpoint{inpainting} ({_millions(header)}, "
+        f"{_dtypes(header)}), {vae}, UNet {widths} wide, text {found.unet.context} wide, at home at "
+        f"{found.native_size} pixels.",
+        family,
+    )
+
+
+def _lora(header: Header) -> Finding | None:
+    if not is_lora(header.tensors):
+        return None
+    downs = {k: e.shape for k, e in header.tensors.items() if k.endswith(("down.weight", "lora_A.weight"))}
+    ranks = Counter(shape[0] for shape in downs.values())
+    keys = {shape[1] for key, shape in downs.items() if "attn2_to_k" in key or "attn2.to_k" in key}
+    for_ = next((f" for {CONTEXTS[width]}" for width in keys if width in CONTEXTS), "")
+    parts = []
+    if any("unet" in key for key in downs):
+        parts.append("the UNet")
+    if any(key.startswith(("lora_te", "text_encoder")) for key in downs):
+        parts.append("the text encoder")
+    rank = "/".join(str(r) for r, _ in ranks.most_common(2))
+    what = " and ".join(parts) or "layers of unknown networks"
+    if any("motion_modules" in key for key in downs):
+        return Finding("lora", f"{header.path.name} is a motion LoRA of rank {rank} ({len(downs)} layers).")
+    return Finding(
+        "lora",
+        f"{header.path.name} is a LoRA{for_} of rank {rank} that changes {what} ({len(downs)} layers).",
+    )
+
+
+def _motion(header: Header) -> Finding | None:
+    layers = {k for k in header.tensors if "motion_modules." in k or "temporal_transformer" in k}
+    if not layers:
+        return None
+    middle = any(key.startswith("mid_block.") for key in layers)
+    return Finding(
+        "motion module",
+        f"{header.path.name} is an AnimateDiff motion module ({_millions(header)}, {_dtypes(header)})"
+        f"{' that also moves the middle block' if middle else ''}.",
+    )
+
+
+def _embedding(header: Header) -> Finding | None:
+    keys = inversion_keys(header)
+    if not keys:
+        return None
+    shapes = [header.shape(key) for key in keys]
+    count = shapes[0][0] if len(shapes[0]) == 2 else 1
+    width = sum(shape[-1] for shape in shapes)
+    family = CONTEXTS.get(width, f"models {width} wide")
+    vectors = "1 vector" if count == 1 else f"{count} vectors"
+    return Finding("embedding", f"{header.path.name} is a textual inversion of {vectors} for {family}.")
+
+
+def _controlnet(header: Header) -> Finding | None:
+    if not any("input_hint_block" in k or "controlnet_cond_embedding" in k for k in header.tensors):
+        return None
+    return Finding(
+        "controlnet", f"{header.path.name} is a ControlNet ({_millions(header)}, {_dtypes(header)})."
+    )
+
+
+def _vae(header: Header) -> Finding | None:
+    if not any(prefix + "decoder.conv_in.weight" in header.tensors for prefix in (VAE, "")):
+        return None
+    try:
+        shape = read_vae(header, 1.0)
+    except FlipbookError as error:
+        return Finding("broken", str(error))
+    factor = 2 ** (len(shape.channels) - 1)
+    return Finding(
+        "vae",
+        f"{header.path.name} is a VAE ({_millions(header)}, {_dtypes(header)}) with {shape.latent_channels} "
+        f"latent channels, {factor} pixels per latent.",
+    )
+
+
+def _millions(header: Header) -> str:
+    """Number of values in words, such as `860 M parameters`."""
+    count = sum(entry.count for entry in header.tensors.values())
+    return f"{count / 1e6:.3g} M parameters" if count >= 1e5 else f"{count:,} parameters"
+
+
+def _dtypes(header: Header) -> str:
+    """The types of most values, such as `F16`."""
+    counts: Counter[str] = Counter()
+    for entry in header.tensors.values():
+        counts[entry.dtype] += entry.count
+    return "/".join(name for name, _ in counts.most_common(2))
