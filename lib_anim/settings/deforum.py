@@ -10,7 +10,7 @@ from lib_anim.errors import FlipbookError, Problem
 from lib_anim.settings.base import DEFORUM_KEYS, specs
 from lib_anim.settings.deforum_keys import FLAG, KEYS, key_of
 from lib_anim.settings.deforum_migrations import OldFile, migrate
-from lib_anim.settings.deforum_refusals import Completed, refused
+from lib_anim.settings.deforum_refusals import Completed, is_plain_mask, refused
 from lib_anim.settings.deforum_samplers import NO_SPACING, sampler_names, split_samplers
 from lib_anim.settings.fields import DEFORUM, Choice, Flag, problems_of, shown
 from lib_anim.settings.keyframed import Keyframed
@@ -47,7 +47,14 @@ DECIDED = frozenset(
     {"W", "H", "prompts", "animation_prompts_positive", "animation_prompts_negative"}
     | {"init_image", "strength", "color_coherence", "color_coherence_image_path", "soundtrack_path"}
     | {"ddim_eta_schedule", "ancestral_eta_schedule", "reroll_blank_frames"}
-    | {"video_init_path", "extract_from_frame", "extract_to_frame", "extract_nth_frame"}
+    | {
+        "mask_schedule",
+        "noise_mask_schedule",
+        "video_init_path",
+        "extract_from_frame",
+        "extract_to_frame",
+        "extract_nth_frame",
+    }
     | {"color_coherence_video_every_N_frames", "mask_file", "use_alpha_as_mask", "video_mask_path"}
     | {key for _, key in MASK_SETTINGS}
     | {key for _, _, *keys in SWITCHED for key in keys if key}
@@ -201,7 +208,9 @@ class _Reading:
         del self.keys["frames"], self.keys["cadence"]
 
     def masks(self) -> None:
-        """A mask from a video, the init image's alpha or a file; it also holds for the noise."""
+        """A mask from a video, the init image's alpha or a file; it holds for the noise if that has none."""
+        if self.values["use_noise_mask"] is True:
+            self.take("noise_mask_expression", "noise_mask_schedule")
         with_video = self.values["use_mask_video"] is True
         if self.values["use_mask"] is not True and not with_video:
             return
@@ -213,7 +222,9 @@ class _Reading:
             self.take("mask_image", "mask_file")
         for setting, key in MASK_SETTINGS:
             self.take(setting, key)
-        self.settings["mask_noise"] = True
+        if not is_plain_mask(self.values["mask_schedule"]):
+            self.take("mask_expression", "mask_schedule")
+        self.settings["mask_noise"] = self.values["use_noise_mask"] is not True
         if with_video and self.settings.get("video") is None:
             self.warnings.append(
                 "use_mask_video: the film has max_frames frames, not as many as the mask video"

@@ -27,6 +27,7 @@ class Refusal(NamedTuple):
     """What to do instead."""
     when: Callable[[Values, str], bool]
     """Called with the values and the key."""
+    why: str = "which is not built yet"
 
 
 def on(values: Values, key: str) -> bool:
@@ -97,19 +98,12 @@ def _mask_video_address(values: Values, key: str) -> bool:
     return values["use_mask_video"] is True and is_address(values[key])
 
 
-def _mask_expression(values: Values, key: str) -> bool:
-    return _masked(values) and not _plain_mask(values[key])
-
-
-def _noise_mask_expression(values: Values, key: str) -> bool:
-    return _masked(values) and values["use_noise_mask"] is True and not _plain_mask(values[key])
-
-
 def _noise_mask_alone(values: Values, key: str) -> bool:
-    return values[key] is True and not _masked(values)
+    return values[key] is True and not _masked(values) and is_plain_mask(values["noise_mask_schedule"])
 
 
-def _plain_mask(text: object) -> bool:
+def is_plain_mask(text: object) -> bool:
+    """Whether a mask schedule is the mask itself at every frame."""
     try:
         items = parse_schedule(str(text), strings=True, dialect=DEFORUM).items
     except FlipbookError:
@@ -147,19 +141,18 @@ def _resized_seed(values: Values, key: str) -> bool:
 
 OFF = "set it to false to go without"
 NONE = 'set it to "None" to go without'
-ADDRESS = "nothing is downloaded: save the file and give its path"
+ADDRESS = "save the file and give its path"
+NO_DOWNLOAD = "and nothing is downloaded"
 
 # fmt: off
 REFUSALS = (
     Refusal("animation_mode", "a mode that is none of 2D, Video Input and Interpolation", 'set it to "2D"', _mode),
     Refusal("motion_preview_mode", "a motion preview in place of a film", "set it to false and see the motion with `preview`", on),
     Refusal("resume_from_timestring", "resuming a run of Deforum's", "set it to false to start anew", on),
-    Refusal("init_image", "an init image at a web address", ADDRESS, _init_address),
-    Refusal("video_init_path", "a video at a web address", ADDRESS, _video_address),
-    Refusal("mask_file", "a mask at a web address", ADDRESS, _mask_address),
-    Refusal("video_mask_path", "a mask video at a web address", ADDRESS, _mask_video_address),
-    Refusal("mask_schedule", "a mask made of an expression", 'write 0:("{video_mask}") to use the mask as it is', _mask_expression),
-    Refusal("noise_mask_schedule", "a noise mask made of an expression", 'write 0:("{video_mask}") to use the mask as it is', _noise_mask_expression),
+    Refusal("init_image", "an init image at a web address", ADDRESS, _init_address, NO_DOWNLOAD),
+    Refusal("video_init_path", "a video at a web address", ADDRESS, _video_address, NO_DOWNLOAD),
+    Refusal("mask_file", "a mask at a web address", ADDRESS, _mask_address, NO_DOWNLOAD),
+    Refusal("video_mask_path", "a mask video at a web address", ADDRESS, _mask_video_address, NO_DOWNLOAD),
     Refusal("use_noise_mask", "a noise mask where there is no mask", OFF, _noise_mask_alone),
     Refusal("extract_nth_frame", "a part of a video for masks or colours", "set it to 1 and cut the video before", _part_nth),
     Refusal("extract_from_frame", "a part of a video for masks or colours", "set it to 0 and cut the video before", _part_from),
@@ -175,12 +168,12 @@ REFUSALS = (
     Refusal("optical_flow_cadence", "optical flow between painted frames", 'set it to "None", or diffusion_cadence to 1', _with_cadence),
     Refusal("optical_flow_redo_generation", "painting twice with optical flow", NONE, chosen),
     Refusal("diffusion_redo", "painting a frame repeatedly", "set it to 0 to go without", above_zero),
-    Refusal("color_coherence_image_path", "a colour reference at a web address", ADDRESS, _color_address),
+    Refusal("color_coherence_image_path", "a colour reference at a web address", ADDRESS, _color_address, NO_DOWNLOAD),
     Refusal("restore_faces", "face restoration", OFF, on),
     Refusal("tiling", "tiling", OFF, on),
     Refusal("seed_resize_from_w", "seed resizing", "set it to 0 to go without", _resized_seed),
     Refusal("save_depth_maps", "saving depth maps", OFF, on),
-    Refusal("soundtrack_path", "a soundtrack at a web address", ADDRESS, _sound_address),
+    Refusal("soundtrack_path", "a soundtrack at a web address", ADDRESS, _sound_address, NO_DOWNLOAD),
     Refusal("make_gif", "a GIF beside the film", "set it to false and make one of the film with `assemble`", on),
     Refusal("r_upscale_video", "upscaling the film", OFF, on),
     Refusal("frame_interpolation_engine", "interpolating frames after the run", NONE, chosen),
@@ -205,7 +198,7 @@ def refused(file: Mapping[str, Any]) -> Iterator[Problem]:
     for refusal in REFUSALS:
         for key in _keys(refusal.key, file):
             if refusal.when(values, key):
-                sentence = f"{shown(values[key])} asks for {refusal.feature}, not built yet; {refusal.way}"
+                sentence = f"{shown(values[key])} asks for {refusal.feature}, {refusal.why}; {refusal.way}"
                 yield Problem(sentence, field=key)
 
 

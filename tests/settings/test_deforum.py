@@ -138,7 +138,7 @@ def test_the_keys_of_the_table_that_reach_a_setting_are_all_tried() -> None:
         "color_coherence_video_every_N_frames",
     }
     tried |= {"extract_from_frame", "extract_to_frame", "extract_nth_frame", "full_res_mask_padding"}
-    tried |= {"mask_contrast_adjust", "mask_brightness_adjust"}
+    tried |= {"mask_schedule", "noise_mask_schedule", "mask_contrast_adjust", "mask_brightness_adjust"}
     assert {row.name for row in ROWS if row.field} <= tried
 
 
@@ -259,6 +259,20 @@ def test_a_mask_from_the_init_images_alpha_or_a_video() -> None:
     assert warning.startswith("use_mask_video: ")
     both = {"animation_mode": "Video Input", "video_init_path": "in.mp4"}
     assert read(**both, use_mask_video=True, video_mask_path="mask.mp4").mask_video == "mask.mp4"
+
+
+def test_masks_of_expressions() -> None:
+    masked = {"use_mask": True, "mask_file": "mask.png"}
+    text = '0:("{video_mask}"), 9:("!({video_mask}|[box.png])")'
+    settings = read(**masked, mask_schedule=text)
+    assert (settings.mask_expression, settings.noise_mask_expression) == (text, "")
+    assert settings.mask_noise
+    assert read(**masked).mask_expression == ""
+    assert read(mask_schedule=text).mask_expression == ""
+    apart = read(**masked, use_noise_mask=True, noise_mask_schedule=text)
+    assert (apart.mask_expression, apart.noise_mask_expression, apart.mask_noise) == ("", text, False)
+    alone = read(use_noise_mask=True, noise_mask_schedule='0:("[box.png]")')
+    assert alone.noise_mask_expression == '0:("[box.png]")'
 
 
 @pytest.mark.parametrize(

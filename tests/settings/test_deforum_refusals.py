@@ -10,7 +10,6 @@ from lib_anim.settings.deforum_refusals import REFUSALS
 
 SMALL = {"animation_mode": "2D", "max_frames": 8, "prompts": {"0": "a pier"}}
 
-MASKED = {"use_mask": True, "mask_file": "mask.png"}
 COLOR_VIDEO = {"color_coherence": "Video Input", "video_init_path": "a.mp4"}
 MASK_VIDEO = {"use_mask_video": True, "video_mask_path": "mask.mp4"}
 
@@ -22,8 +21,6 @@ SWITCHED_ON = {
     "video_init_path": {"animation_mode": "Video Input", "video_init_path": "https://example.org/a.mp4"},
     "mask_file": {"use_mask": True, "mask_file": "https://deforum.github.io/a1/M1.jpg"},
     "video_mask_path": {"use_mask_video": True, "video_mask_path": "http://example.org/a.mp4"},
-    "mask_schedule": {**MASKED, "mask_schedule": '0:("{video_mask}"), 4:("!{video_mask}")'},
-    "noise_mask_schedule": {**MASKED, "use_noise_mask": True, "noise_mask_schedule": '0:("<hair>")'},
     "use_noise_mask": {"use_noise_mask": True},
     "extract_nth_frame": {**MASK_VIDEO, "extract_nth_frame": 2},
     "extract_from_frame": {
