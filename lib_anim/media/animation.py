@@ -40,6 +40,8 @@ class AnimationReader:
         self.rate, self.slots = grid([round(s / fine) for s in starts[:-1]], fine, starts[-1], (), tick)
         self.variable = not np.array_equal(self.slots, np.arange(len(delays)))
         self._count = len(delays)
+        self.timed = len(delays) > 1 or delays[0] != _NO_DELAY
+        """Whether the file says how long its pictures last; a still picture does not."""
 
     def _look(self, image: Image.Image) -> tuple[list[Fraction], bool]:
         """How long each picture lasts, and whether any is transparent somewhere."""

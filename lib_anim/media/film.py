@@ -137,7 +137,10 @@ class FilmSink:
         return (self._time(self._count) - self._time(self._count - 1)) * self._tick
 
     def close(self) -> Path:
-        """Finish the film, add its sound, put it in place and return its path."""
+        """Finish the film, add its sound, put it in place and return its path.
+
+        Raises FlipbookError when that fails; the pictures then stay in `NAME.part`.
+        """
         if self._done:
             return self.path
         if not self._count:
@@ -155,13 +158,16 @@ class FilmSink:
                 comment=self._spec.comment,
             )
             os.replace(self._whole, self.path)
-        except (av.error.FFmpegError, OSError) as error:
-            self.abort()
-            raise FlipbookError(Problem(f"{self.path} cannot be written: {error}.", "out")) from error
-        except BaseException:
-            self.abort()
-            raise
-        self._done = True
+        except (av.error.FFmpegError, OSError, FlipbookError) as error:
+            # The pictures took long to make: they stay where they are.
+            self._whole.unlink(missing_ok=True)
+            said = str(error).rstrip(".")
+            kept = (
+                f"{self.path.name} could not be finished: {said}. Its pictures are kept in {self._part.name}."
+            )
+            raise FlipbookError(Problem(kept, "out")) from error
+        finally:
+            self._done = True
         self._part.unlink(missing_ok=True)
         return self.path
 

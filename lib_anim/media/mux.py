@@ -93,16 +93,18 @@ def finish(
         if "alpha_mode" in pictures.metadata:
             film.metadata["alpha_mode"] = pictures.metadata["alpha_mode"]
         tracks = [_pictures(source, pictures, film)]
-        warnings: list[str] = []
+        lost: list[str] = []
         if sound is not None:
             heard = stack.enter_context(open_input(sound.path, "audio"))
             if copies(heard, form, sound):
                 tracks.append(_copied_sound(heard, target, length))
             else:
-                tracks.append(_encoded_sound(target, form, sound, length))
+                tracks.append(_encoded_sound(target, form, sound, length, lost))
         for _, packet in heapq.merge(*tracks, key=lambda item: item[0]):
             target.mux(packet)
-    return warnings
+    if lost and sound is not None:
+        return [f"{sound.path.name}: {len(lost)} pieces of its sound are damaged and silent."]
+    return []
 
 
 def copies(heard: InputContainer, form: Format, sound: Sound) -> bool:
@@ -157,16 +159,16 @@ def _pictures(source: Any, stream: Any, film: Any) -> Track:
         yield packet.dts * packet.time_base, packet
 
 
-def _encoded_sound(target: Any, form: Format, sound: Sound, length: Fraction) -> Track:
+def _encoded_sound(target: Any, form: Format, sound: Sound, length: Fraction, lost: list[str]) -> Track:
     stream = target.add_stream(form.sound, rate=SAMPLE_RATE)
     stream.codec_context.layout = "stereo"
     stream.codec_context.bit_rate = 192_000
-    return _encoded(stream, sound, length)
+    return _encoded(stream, sound, length, lost)
 
 
-def _encoded(stream: Any, sound: Sound, length: Fraction) -> Track:
+def _encoded(stream: Any, sound: Sound, length: Fraction, lost: list[str]) -> Track:
     at = 0
-    for block in _blocks(sound, length):
+    for block in _blocks(sound, length, lost):
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(block.T), format="fltp", layout="stereo")
         frame.sample_rate = SAMPLE_RATE
         frame.pts = at
@@ -178,14 +180,14 @@ def _encoded(stream: Any, sound: Sound, length: Fraction) -> Track:
         yield packet.dts * packet.time_base, packet
 
 
-def _blocks(sound: Sound, length: Fraction) -> Iterator[np.ndarray]:
+def _blocks(sound: Sound, length: Fraction, lost: list[str]) -> Iterator[np.ndarray]:
     """The film's sound as float32 (samples, 2) blocks: silence, sound, faded, cut at the film's end."""
     total = round(length * SAMPLE_RATE)
     span = sound.span(length)
     lead = min(total, round(span.silence * SAMPLE_RATE))
     fade_in, fade_out = round(sound.fade_in * SAMPLE_RATE), round(sound.fade_out * SAMPLE_RATE)
     at = 0
-    for block in _rebuffered(sound, span, lead, total):
+    for block in _rebuffered(sound, span, lead, total, lost):
         n = np.arange(at, at + block.shape[0])
         gain = np.ones(block.shape[0], dtype=np.float32)
         if fade_in:
@@ -196,11 +198,11 @@ def _blocks(sound: Sound, length: Fraction) -> Iterator[np.ndarray]:
         at += block.shape[0]
 
 
-def _rebuffered(sound: Sound, span: _Span, lead: int, total: int) -> Iterator[np.ndarray]:
+def _rebuffered(sound: Sound, span: _Span, lead: int, total: int, lost: list[str]) -> Iterator[np.ndarray]:
     """Blocks of one size, the last one shorter, `total` samples at most."""
     held = np.zeros((lead, 2), dtype=np.float32)
     given = 0
-    for piece in decode_sound(sound.path, SAMPLE_RATE, channels=2, start=span.skip):
+    for piece in decode_sound(sound.path, SAMPLE_RATE, channels=2, start=span.skip, damaged=lost):
         held = np.concatenate([held, piece])
         while held.shape[0] >= _BLOCK and given < total:
             size = min(_BLOCK, total - given)

@@ -110,19 +110,20 @@ def open_source(
     Raises NotFound or FlipbookError naming the file or the argument.
     """
     wanted = None if rate is None else parse_rate(rate)
-    place = Path(path)
-    if place.is_dir():
-        reader: Reader = PictureFolder(place)
-        own, slots, audio = wanted or PICTURE_RATE, np.arange(len(reader)), False
+    reader: Reader
+    if (place := Path(path)).is_dir():
+        reader = PictureFolder(place)
+        timed, own, slots, audio = False, PICTURE_RATE, np.arange(len(reader)), False
     else:
         file = local_file(place)
         film = AnimationReader(file) if is_picture(file) else VideoReader(file)
-        reader, own, slots, audio = film, film.rate, film.slots, film.audio
+        reader, timed, own, slots, audio = film, film.timed, film.rate, film.slots, film.audio
     chosen = _chosen(slots, start, stop, every)
-    timed = own if place.is_dir() else own / every
-    if wanted is not None and not place.is_dir():
-        chosen, timed = chosen[pick_frames(len(chosen), timed, wanted)], wanted
-    return Source(reader, chosen, timed, audio)
+    if not timed:
+        return Source(reader, chosen, wanted or PICTURE_RATE, audio)
+    if wanted is None:
+        return Source(reader, chosen, own / every, audio)
+    return Source(reader, chosen[pick_frames(len(chosen), own / every, wanted)], wanted, audio)
 
 
 def _chosen(slots: np.ndarray, start: int, stop: int | None, every: int) -> np.ndarray:

@@ -20,37 +20,54 @@ from lib_anim.media.container import film_stream, local_file, open_input
 Samples = NDArray[np.float32]
 """Sound: float32 (samples, channels), -1 to 1."""
 
+_MOST_DAMAGED = 10_000
+"""Damaged packets after which a sound is given up."""
+
+_LONGEST = 12 * 3600
+"""Seconds of sound that are read into memory at most."""
+
 _LAYOUTS = {1: "mono", 2: "stereo"}
 
 
 def decode_sound(
-    path: Path | str, rate: int, channels: int = 2, start: Fraction = Fraction(0)
+    path: Path | str,
+    rate: int,
+    channels: int = 2,
+    start: Fraction = Fraction(0),
+    damaged: list[str] | None = None,
 ) -> Iterator[Samples]:
     """The sound of a file in pieces, at `rate` samples per second, from `start` seconds on.
 
-    In a film the sound's time counts from the first picture, so both stay together. Damaged pieces
-    become silence of their length. Raises FlipbookError when there is no sound.
+    In a film the sound's time counts from the first picture, so both stay together. What is damaged
+    becomes silence of its length; a name for each such place is appended to `damaged`. Raises
+    FlipbookError when there is no sound.
     """
     file = local_file(path, "audio")
+    lost = damaged if damaged is not None else []
     with open_input(file, "audio") as container:
         stream = next(iter(container.streams.audio), None)
         if stream is None:
             raise FlipbookError(Problem(f"{file.name} holds no sound.", "audio"))
-        origin = film_start(container)
+        origin = film_start(container) + start
         resampler = AudioResampler(format="fltp", layout=_LAYOUTS[channels], rate=rate)
-        # Counted in samples of the result; pieces before it are skipped, a late start is silence.
-        at = -round(start * rate)
-        for offset, piece in _pieces(container, stream, resampler, origin, rate):
-            due = offset - round(start * rate)
-            if due > at and (at <= 0 or due - at > rate // 20):
-                gap = due - max(at, 0)
-                if gap > 0:
-                    yield np.zeros((gap, channels), dtype=np.float32)
-                at = due
+        # The next sample that is due, counted from `start`; what comes before 0 is not heard.
+        at: int | None = None
+        for begins, piece in _pieces(container, stream, resampler, origin, rate, lost):
+            if at is None:
+                at = min(begins, 0)
+            if begins > at:
+                yield from _silence(begins - max(at, 0), channels, rate)
+                at = begins
             cut = max(0, -at)
             at += piece.shape[0]
             if cut < piece.shape[0]:
                 yield piece[cut:]
+
+
+def _silence(samples: int, channels: int, rate: int) -> Iterator[Samples]:
+    """Silence in pieces of at most a second, since a damaged file may ask for years of it."""
+    for begin in range(0, samples, rate):
+        yield np.zeros((min(rate, samples - begin), channels), dtype=np.float32)
 
 
 def film_start(container: Any) -> Fraction:
@@ -62,23 +79,25 @@ def film_start(container: Any) -> Fraction:
 
 
 def _pieces(
-    container: Any, stream: Any, resampler: AudioResampler, origin: Fraction, rate: int
+    container: Any, stream: Any, resampler: AudioResampler, origin: Fraction, rate: int, lost: list[str]
 ) -> Iterator[tuple[int, Samples]]:
-    """Pieces with the sample number at which each begins, counted from `origin`."""
+    """Pieces, each with the sample number at which it begins, counted from `origin`. They follow one
+    another without seams unless the timestamps jump by more than 50 ms."""
     at: int | None = None
-    for frame in _frames(container, stream):
+    for frame in _frames(container, stream, lost):
         if frame is not None and frame.pts is not None:
             begins = round((frame.pts * Fraction(frame.time_base) - origin) * rate)
             if at is None or abs(begins - at) > rate // 20:
                 at = begins
         for made in resampler.resample(frame):
             piece = np.ascontiguousarray(made.to_ndarray().T.astype(np.float32))
-            yield (at or 0), piece
-            at = (at or 0) + piece.shape[0]
+            at = at or 0
+            yield at, piece
+            at += piece.shape[0]
 
 
-def _frames(container: Any, stream: Any) -> Iterator[Any]:
-    """Decoded frames, then None. What is damaged is passed over."""
+def _frames(container: Any, stream: Any, lost: list[str]) -> Iterator[Any]:
+    """Decoded frames, then None. What is damaged is passed over and named in `lost`."""
     packets = container.demux(stream)
     while True:
         try:
@@ -86,7 +105,10 @@ def _frames(container: Any, stream: Any) -> Iterator[Any]:
             frames = packet.decode()
         except (StopIteration, av.error.EOFError):
             break
-        except av.error.FFmpegError:
+        except av.error.FFmpegError as error:
+            lost.append(str(error))
+            if len(lost) > _MOST_DAMAGED:
+                break
             continue
         yield from frames
     yield None
@@ -99,7 +121,13 @@ def check_sound(path: Path | str) -> None:
 
 def read_sound(path: Path | str, rate: int = 48000, channels: int = 2) -> Samples:
     """All the sound of a film or sound file as float32 (samples, channels), 1 or 2 channels."""
-    pieces = list(decode_sound(path, rate, channels))
+    pieces: list[Samples] = []
+    count = 0
+    for piece in decode_sound(path, rate, channels):
+        pieces.append(piece)
+        count += piece.shape[0]
+        if count > _LONGEST * rate:
+            raise FlipbookError(Problem(f"{path} lasts longer than {_LONGEST // 3600} hours.", "audio"))
     return np.concatenate(pieces) if pieces else np.zeros((0, channels), dtype=np.float32)
 
 

@@ -168,6 +168,8 @@ class VideoReader:
     its i-th frame shows, which is picture i unless the rate varies.
     """
 
+    timed = True
+
     def __init__(self, path: Path) -> None:
         self.path = path
         first = self._first_picture()

@@ -147,6 +147,59 @@ def test_a_film_without_sound_is_refused_as_sound(tmp_path: Path, clip: Callable
     assert str(error.value).startswith("audio: a.mp4")
 
 
+def test_a_film_that_cannot_be_put_in_place_keeps_its_pictures(
+    tmp_path: Path, clip: Callable, number_of: Callable
+) -> None:
+    (tmp_path / "a.mp4").mkdir()
+    with pytest.raises(FlipbookError) as error:
+        film(tmp_path / "a.mp4", clip(5))
+    assert "kept in a.mp4.part" in str(error.value)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "a.mp4.part"]
+    with open_source(tmp_path / "a.mp4.part") as source:
+        assert [number_of(frame) for frame in source] == list(range(5))
+
+
+def test_sound_counts_from_the_first_picture_of_its_film(tmp_path: Path, clip: Callable, sound: Path) -> None:
+    """Pictures that begin 0.75 s after the sound: what was heard before them is cut."""
+    late = tmp_path / "late.mkv"
+    samples = read_sound(sound, 48000, 2)
+    with av.open(str(late), "w") as out:
+        pictures, heard = out.add_stream("libx264", rate=24), out.add_stream("pcm_s16le", rate=48000)
+        pictures.width, pictures.height, pictures.pix_fmt = 96, 64, "yuv420p"
+        heard.codec_context.layout = "stereo"
+        whole = av.AudioFrame.from_ndarray(
+            np.rint(samples * 32767).astype(np.int16).reshape(1, -1), format="s16", layout="stereo"
+        )
+        whole.sample_rate, whole.pts = 48000, 0
+        out.mux(heard.encode(whole))
+        for number, frame in enumerate(clip(40)):
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format="yuv420p")
+            picture.pts = number + 18
+            out.mux(pictures.encode(picture))
+        out.mux(pictures.encode(None))
+    assert clicks(late) == pytest.approx([0.25, 0.75, 1.25, 1.75], abs=0.004)
+    assert clicks(film(tmp_path / "a.mp4", clip(40), audio=late)) == pytest.approx(
+        [0.25, 0.75, 1.25], abs=0.004
+    )
+
+
+def test_damaged_sound_is_silent_and_said(tmp_path: Path, clip: Callable, sound: Path) -> None:
+    good = film(tmp_path / "a.mp4", clip(60), audio=sound)
+    with av.open(str(good)) as container:
+        places = [(p.pos, p.size) for p in container.demux(audio=0) if p.size]
+    data = bytearray(good.read_bytes())
+    for position, size in places[40:60]:
+        data[position : position + size] = b"\xff" * size
+    (tmp_path / "b.mp4").write_bytes(bytes(data))
+    with open_sink(tmp_path / "c.webm", width=96, height=64, rate=24, audio=tmp_path / "b.mp4") as sink:
+        for frame in clip(60):
+            sink.write(frame)
+    assert "pieces of its sound are damaged" in sink.warnings[0]
+    heard = clicks(tmp_path / "c.webm")
+    for beat in (0, 0.5, 1.5, 2.0):
+        assert min(abs(click - beat) for click in heard) < 0.004
+
+
 CRASH = """
 import os, signal, sys
 from pathlib import Path
@@ -160,6 +213,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the signal that kills without notice is POSIX's")
 @pytest.mark.parametrize(
     ("form", "suffix"), [("h264", ".mp4"), ("vp9", ".webm"), ("prores", ".mov"), ("gif", ".gif")]
 )

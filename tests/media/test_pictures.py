@@ -11,6 +11,7 @@ from PIL import Image
 
 from lib_anim.errors import FlipbookError, NotFound
 from lib_anim.media.pictures import PictureFolder, natural_key, read_picture, read_text, write_picture
+from lib_anim.media.read import open_source
 
 
 @pytest.mark.parametrize("channels", [3, 4])
@@ -66,6 +67,14 @@ def test_natural_order_counts() -> None:
         "frame02b.png",
         "frame10.png",
     ]
+
+
+def test_a_still_picture_is_one_frame_at_any_rate(tmp_path: Path, clip: Callable) -> None:
+    path = write_picture(tmp_path / "a.png", clip(1)[0])
+    for rate in (None, 8, 60):
+        with open_source(path, rate=rate) as source:
+            assert (source.info.frames, source.info.rate) == (1, rate or 24)
+            assert [(frame == clip(1)[0]).all() for frame in source] == [True]
 
 
 def test_a_folder_with_two_sizes_names_the_odd_one(tmp_path: Path, clip: Callable) -> None:
