@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 
 from lib_anim import __version__
 from lib_anim.engines.contract import Engine, Interrupted, OnStep, Picture
-from lib_anim.errors import Conflict, Problem
+from lib_anim.errors import Conflict, FlipbookError, Problem
 from lib_anim.jobs.film import make_film
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.needs import check_needs, look, opened
@@ -62,6 +63,7 @@ def start(
     """
     check_needs(kind.needs(settings))
     plan = kind.plan(settings, engine.capabilities, draw_seed, look)
+    warnings = (*warnings, *disk_warning(parent, plan))
     folder = RunFolder.create(parent, time.strftime(f"%Y%m%d-%H%M%S-{kind.name}"))
     folder.write_manifest(
         {
@@ -108,57 +110,108 @@ def render(
 
     `stop` is asked after every frame: once true, the run ends there with a film of what it has, and
     can be resumed. An `on_step` that raises Interrupted ends it at once, likewise. Any other
-    exception marks the run as failed, which resumes too. Raises Conflict when another process holds
-    the folder.
+    exception marks the run as failed, which resumes too; one of the disk or of memory becomes a
+    FlipbookError. Raises Conflict when another process holds the folder.
     """
     with folder.locked():
-        manifest = folder.manifest()
-        warnings: list[str] = []
+        return _Run(kind, plan, engine, folder, listen).go(on_step, stop)
 
-        def hear(event: Event) -> None:
-            if isinstance(event, Warned):
-                if event.sentence in warnings:
-                    return
-                warnings.append(event.sentence)
-                folder.log("warning", sentence=event.sentence)
-            listen(event)
 
-        for sentence in (*manifest["warnings"], *engine.warnings):
-            hear(Warned(sentence))
+class _Run:
+    """One stretch of work in a run folder that this process holds."""
+
+    def __init__(self, kind: Kind, plan: Plan, engine: Engine, folder: RunFolder, listen: Listener) -> None:
+        self._kind, self._plan, self._engine = kind, plan, engine
+        self._folder, self._listen = folder, listen
+        self._manifest = folder.manifest()
+        self._warnings: list[str] = []
+
+    def go(self, on_step: OnStep | None, stop: Callable[[], bool]) -> Result:
+        """Render what is missing, make the film, write down how it ended."""
+        folder, plan = self._folder, self._plan
+        self._warn(*self._manifest["warnings"], *self._engine.warnings)
         try:
-            done, state = _start_state(kind, folder, hear)
-            folder.log("start", frame=done, engine=engine.fingerprint)
-            finished = done == plan.frames
-            if not finished:
-                with opened(kind.needs(plan.settings)) as inputs:
-                    finished = _frames(kind.run(plan, engine, inputs, state, on_step), folder, hear, stop)
-            hear(Progress(folder.frames_present(), plan.frames, "film"))
+            finished = self._paint(on_step, stop)
+            self._hear(Progress(folder.frames_present(), plan.frames, "film"))
             film, sheet, sentences = make_film(
-                folder, plan.rate, kind.soundtrack(plan), manifest["settings"], kind.backwards(plan)
+                folder,
+                plan.rate,
+                self._kind.soundtrack(plan),
+                self._manifest["settings"],
+                self._kind.backwards(plan),
             )
         except BaseException as error:
-            folder.write_manifest(
-                {**manifest, "status": "failed", "error": str(error) or type(error).__name__}
-            )
-            folder.log("failed", error=f"{type(error).__name__}: {error}")
-            raise
-        for sentence in (*engine.warnings, *sentences):
-            hear(Warned(sentence))
+            self._mark_failed(error)
+            sentence = _as_sentence(folder, error)
+            if sentence is None:
+                raise
+            raise FlipbookError(Problem(sentence, field="run")) from error
+        self._warn(*self._engine.warnings, *sentences)
         frames = folder.frames_present()
-        outputs = {"film": film and film.name, "sheet": sheet and sheet.name}
-        folder.write_manifest(
-            {
-                **{k: v for k, v in manifest.items() if k != "error"},
-                "status": "done" if finished else "interrupted",
-                "frames_done": frames,
-                "warnings": warnings,
-                "outputs": outputs,
-            }
+        self._mark_ended(finished, frames, {"film": _name(film), "sheet": _name(sheet)})
+        return Result(
+            film=film,
+            sheet=sheet,
+            run=folder.path,
+            frames=frames,
+            warnings=tuple(self._warnings),
+            finished=finished,
         )
-        folder.log("end", frames=frames, finished=finished)
-    return Result(
-        film=film, sheet=sheet, run=folder.path, frames=frames, warnings=tuple(warnings), finished=finished
-    )
+
+    def _paint(self, on_step: OnStep | None, stop: Callable[[], bool]) -> bool:
+        """Make the missing frames. True when the film is complete."""
+        kind, plan, folder = self._kind, self._plan, self._folder
+        done, state = _start_state(kind, folder, self._hear)
+        folder.log("start", frame=done, engine=self._engine.fingerprint)
+        if done == plan.frames:
+            return True
+        with opened(kind.needs(plan.settings)) as inputs:
+            return _frames(kind.run(plan, self._engine, inputs, state, on_step), folder, self._hear, stop)
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, Warned):
+            if event.sentence in self._warnings:
+                return
+            self._warnings.append(event.sentence)
+            self._folder.log("warning", sentence=event.sentence)
+        self._listen(event)
+
+    def _warn(self, *sentences: str) -> None:
+        for sentence in sentences:
+            self._hear(Warned(sentence))
+
+    def _mark_ended(self, finished: bool, frames: int, outputs: dict[str, str | None]) -> None:
+        facts = {
+            "status": "done" if finished else "interrupted",
+            "frames_done": frames,
+            "warnings": self._warnings,
+            "outputs": outputs,
+        }
+        before = {name: value for name, value in self._manifest.items() if name != "error"}
+        self._folder.write_manifest({**before, **facts})
+        self._folder.log("end", frames=frames, finished=finished)
+
+    def _mark_failed(self, error: BaseException) -> None:
+        """Write the failure down, unless that is what fails: the frames are there either way."""
+        facts = {"status": "failed", "error": str(error) or type(error).__name__}
+        with suppress(OSError):
+            self._folder.write_manifest({**self._manifest, **facts})
+            self._folder.log("failed", error=f"{type(error).__name__}: {error}")
+
+
+def _name(path: Path | None) -> str | None:
+    return None if path is None else path.name
+
+
+def _as_sentence(folder: RunFolder, error: BaseException) -> str | None:
+    """What the user can do about a failure that is the machine's; None for all others."""
+    done = folder.frames_present()
+    kept = f"{done} frames are kept in {folder.path} and `resume` goes on with them"
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory for frame {done}; {kept}"
+    if isinstance(error, OSError):
+        return f"frame {done} cannot be written ({error.strerror}); make room: {kept}"
+    return None
 
 
 def _start_state(kind: Kind, folder: RunFolder, hear: Listener) -> tuple[int, Any]:
@@ -209,6 +262,19 @@ def _write_frame(folder: RunFolder, event: FrameDone) -> None:
 def to_uint8(picture: Picture) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """A pipeline's picture as a file's frame: rounded, not truncated, so that nothing darkens."""
     return np.asarray(np.rint(np.clip(picture, 0, 1) * 255), np.uint8)
+
+
+def disk_warning(parent: Path, plan: Plan) -> tuple[str, ...]:
+    """A sentence where the disk may not hold the film.
+
+    Reckoned with frames as large as they are without compression, so the true need is less.
+    """
+    place = next(folder for folder in (parent.absolute(), *parent.absolute().parents) if folder.exists())
+    width, height = plan.size
+    need, free = plan.frames * width * height * 3, shutil.disk_usage(place).free
+    if need <= free:
+        return ()
+    return (f"the film may need up to {need / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free",)
 
 
 def versions() -> dict[str, str]:

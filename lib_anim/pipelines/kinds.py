@@ -31,6 +31,11 @@ class Plan(Protocol):
     @property
     def rate(self) -> Fraction: ...
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the film in pixels."""
+        ...
+
     def fingerprint(self, engine: str) -> str: ...
 
 

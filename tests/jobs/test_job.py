@@ -120,14 +120,65 @@ def test_a_failing_engine_marks_the_run_failed_and_it_can_be_resumed(tmp_path):
                 raise MemoryError("out of memory at frame 7")
             return engine.still(request, on_step)
 
-    with pytest.raises(MemoryError):
+    with pytest.raises(FlipbookError) as caught:
         render(KEYFRAMED, plan, Failing(), run)
+    assert "not enough memory for frame 7" in str(caught.value)
+    assert "resume" in str(caught.value)
     manifest = run.manifest()
     assert manifest["status"] == "failed"
     assert "frame 7" in manifest["error"]
     rest = render(KEYFRAMED, reopen(KEYFRAMED, run, engine), engine, run)
     assert pixels(rest.run) == pixels(whole.run)
     assert "error" not in run.manifest()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file size limits")
+def test_a_disk_that_takes_no_more_is_a_sentence_and_the_run_goes_on_later(tmp_path):
+    import resource
+
+    whole = go(tmp_path / "whole")
+    run, plan, engine = begin(tmp_path / "part")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(event):
+        # A state takes 98 kB: from here on the system refuses it.
+        if isinstance(event, FrameDone) and event.index == 5:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, hard))
+
+    try:
+        with pytest.raises(FlipbookError) as caught:
+            render(KEYFRAMED, plan, engine, run, fill)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "cannot be written" in str(caught.value)
+    rest = render(KEYFRAMED, reopen(KEYFRAMED, run, engine), engine, run)
+    assert pixels(rest.run) == pixels(whole.run)
+
+
+def test_a_film_that_may_not_fit_the_disk_is_said_before(tmp_path, monkeypatch):
+    import shutil
+    from types import SimpleNamespace
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    run, _, _ = begin(tmp_path / "not" / "yet")
+    assert "are free" in run.manifest()["warnings"][0]
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_over_many_frames(tmp_path):
+    import tracemalloc
+
+    def peak(frames: int) -> int:
+        run, plan, engine = begin(tmp_path / str(frames), frames=frames)
+        tracemalloc.start()
+        render(KEYFRAMED, plan, engine, run)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    few, many = peak(200), peak(2000)
+    # Schedules and prompts have a value per frame: some 60 schedules of 8 bytes, and the prompt's place.
+    assert many < few + 1800 * 1500
 
 
 def test_a_deleted_frame_is_made_again_and_said(tmp_path):

@@ -58,6 +58,10 @@ class KeyframedPlan:
     def rate(self) -> Fraction:
         return self.settings.fps
 
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.settings.width, self.settings.height
+
     def at(self, name: str, frame: int) -> float:
         """A schedule's value at a frame; whole-number schedules are truncated here already."""
         return float(self.numbers[name][frame])
