@@ -124,7 +124,8 @@ def _about_token(error: UnexpectedToken, text: str, keyed: bool) -> tuple[int, s
     if token.type == "$END":
         return _about_end(text, accepted, keyed)
     offset = token.start_pos or 0
-    word = quoted(str(token))
+    balanced = token.count("(") == token.count(")")
+    word = quoted(str(token) if balanced or len(token) == 1 else token.strip("()"))
     complete = "$END" in accepted
     after_value = complete or "EASING" in accepted
     if token.type in ("RAW", "OPEN", "CLOSE", "STRING"):

@@ -34,7 +34,7 @@ def parse_loosely(text: str, *, field: str) -> tuple[list[Any], dict[int, tuple[
                 raise
             start, end = item_span(source, problem.column - 1)
             colon = source.find(":", start, end)
-            if not 0 <= colon < problem.column - 1 or colon in unreadable:
+            if not 0 <= colon < problem.column - 1 or colon in unreadable or colon + 1 == end:
                 raise
             unreadable[colon] = (text[colon + 1 : end].strip(), problem)
             source = source[: colon + 1] + "0".ljust(end - colon - 1) + source[end:]
@@ -50,23 +50,28 @@ def is_held(value_text: str) -> bool:
     return not _NUMBER.fullmatch(bare) and "e" not in bare.lower()
 
 
+_QUOTED = re.compile("\"[^\"]*\"|'[^']*'")
+
+
 def unwrapped(text: str) -> str:
     """A string as Deforum's files hold it, without the quotes and parentheses round it.
 
-    Quotes inside go too, as in Deforum; parentheses inside stay, unlike there: they belong to a mask's
-    expression or a checkpoint's name.
+    In quotes it stays as it is. Without, stray quotes go, as in Deforum; parentheses inside stay, unlike
+    there: they belong to a mask's expression or a checkpoint's name.
     """
     text = text.strip()
-    while text.startswith("(") and text.endswith(")") and _wraps(text):
+    while _wraps(text):
         text = text[1:-1].strip()
-    return re.sub("[\"']", "", text).strip()
+    return text[1:-1] if _QUOTED.fullmatch(text) else re.sub("[\"']", "", text).strip()
 
 
 def _wraps(text: str) -> bool:
-    """Whether the first parenthesis closes with the last one."""
+    """Whether the text begins with a parenthesis that closes at its end; what is in quotes does not count."""
+    if not text.startswith("("):
+        return False
     depth = 0
-    for offset, character in enumerate(text):
-        depth += (character == "(") - (character == ")")
+    for match in re.finditer("\"[^\"]*\"|'[^']*'|[()]", text):
+        depth += {"(": 1, ")": -1}.get(match.group(), 0)
         if depth == 0:
-            return offset == len(text) - 1
+            return match.end() == len(text)
     return False

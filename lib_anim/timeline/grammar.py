@@ -138,6 +138,10 @@ class ParsedItem:
     """Whether a second colon followed, with text that Deforum passes over."""
 
 
+_MOST_FRAMES = 1e15
+"""Whole numbers below this are frames however they are written; larger ones have more digits than FRAME."""
+
+
 class _Builder(Transformer[Token, Any]):
     """Builds nodes while the parser reduces, so that no step recurses over the text's nesting."""
 
@@ -172,8 +176,11 @@ class _Builder(Transformer[Token, Any]):
     def unit(self, parts: list[Token]) -> UnitKey:
         return UnitKey(Decimal(parts[0][:-1].strip()).normalize(), parts[0][-1])
 
-    def computed(self, parts: list[Expression]) -> FormulaKey:
-        return FormulaKey(parts[0])
+    def computed(self, parts: list[Expression]) -> Key:
+        formula = parts[0]
+        if isinstance(formula, Number) and formula.value < _MOST_FRAMES and not formula.value % 1:
+            return FrameKey(int(formula.value))
+        return FormulaKey(formula)
 
     def key(self, parts: list[Any]) -> Key:
         place: Key = next(part for part in parts if not isinstance(part, Token))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,9 +10,9 @@ from lib_anim.errors import FlipbookError, Problem
 from lib_anim.timeline.complaints import at_column, quoted
 from lib_anim.timeline.deforum_text import is_held, parse_loosely, unwrapped
 from lib_anim.timeline.grammar import FormulaKey, Key, ParsedItem, Text, check_tree, parse
-from lib_anim.timeline.keys import key_text
+from lib_anim.timeline.keys import fraction_problem, key_text
 from lib_anim.timeline.limits import MAX_ITEMS, MAX_SCHEDULE_CHARACTERS
-from lib_anim.timeline.nodes import Expression, Number, plain_number
+from lib_anim.timeline.nodes import Expression, plain_number
 from lib_anim.timeline.printing import expression_text
 
 Dialect = Literal["native", "deforum"]
@@ -52,9 +51,6 @@ class Item:
         else:
             value = expression_text(self.value)
         return f"{key_text(self.key)}:({value})" + (f" {self.easing}" if self.easing else "")
-
-
-_BARE_NUMBER = re.compile(r"[\d.]+([eE][+-]?\d+)?")
 
 
 class _Reader:
@@ -97,7 +93,7 @@ class _Reader:
             value_end = self.text.index(":", parsed.colon + 1)
         value_text = self.text[parsed.colon + 1 : value_end]
         column = parsed.colon + 2 + len(value_text) - len(value_text.lstrip())
-        key = self._key(parsed.key, written, key_column)
+        key = self._key(parsed.key, key_text_here.strip(), key_column)
         if parsed.colon in self.unreadable:
             raw, problem = self.unreadable[parsed.colon]
             return Item(key, Unreadable(raw, problem), "", written, column, key_column)
@@ -116,12 +112,10 @@ class _Reader:
 
     def _key(self, key: Key, written: str, column: int) -> Key:
         if isinstance(key, FormulaKey):
-            number = key.formula
-            if isinstance(number, Number) and _BARE_NUMBER.fullmatch(written) and number.value % 1:
-                whole = int(number.value)
-                message = f"{written} is not a whole frame; write {whole}, or ({written}) to have it cut"
+            check_tree([key.formula], self.text, field=self.field, key=written)
+            message = fraction_problem(key, written)
+            if message:
                 raise self._fail(message, column, written)
-            check_tree([number], self.text, field=self.field, key=written)
         return key
 
     def _value(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from math import isfinite, trunc
 
@@ -10,18 +11,29 @@ from lib_anim.timeline.complaints import at_column
 from lib_anim.timeline.context import Context
 from lib_anim.timeline.evaluate import constant, name_problems
 from lib_anim.timeline.grammar import FormulaKey, FrameKey, Key, UnitKey
-from lib_anim.timeline.nodes import Name
+from lib_anim.timeline.nodes import Name, Number
 from lib_anim.timeline.printing import expression_text
+
+_BARE_NUMBER = re.compile(r"[\d.]+([eE][+-]?\d+)?")
 
 
 def key_text(key: Key, *, bare: bool = False) -> str:
-    """The canonical text of a key; `bare` leaves out the parentheses round a formula."""
+    """The canonical text of a key; `bare` leaves out the parentheses where a formula needs none."""
     if isinstance(key, FrameKey):
         return str(key.frame)
     if isinstance(key, UnitKey):
         return f"{key.amount:f}{key.unit}"
     text = expression_text(key.formula)
-    return text if bare or isinstance(key.formula, Name) else f"({text})"
+    open_ended = bare and not isinstance(key.formula, Number)
+    return text if open_ended or isinstance(key.formula, Name) else f"({text})"
+
+
+def fraction_problem(key: Key, written: str) -> str:
+    """The sentence for a plain number that is no whole frame; in parentheses it would be cut."""
+    number = key.formula if isinstance(key, FormulaKey) else None
+    if not isinstance(number, Number) or not _BARE_NUMBER.fullmatch(written) or not number.value % 1:
+        return ""
+    return f"{written} is not a whole frame; write {int(number.value)}, or ({written}) to have it cut"
 
 
 def key_frame(key: Key, context: Context, text: str = "") -> int:

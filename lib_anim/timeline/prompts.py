@@ -7,19 +7,18 @@ import json
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.timeline.context import Context
 from lib_anim.timeline.grammar import FormulaKey, FrameKey, Key, check_tree, parse
-from lib_anim.timeline.keys import key_frame, key_text
+from lib_anim.timeline.items import Dialect
+from lib_anim.timeline.keys import fraction_problem, key_frame, key_text
 from lib_anim.timeline.limits import MAX_EXPRESSION_CHARACTERS, MAX_ITEMS, MAX_PROMPT_CHARACTERS, MAX_SPANS
 from lib_anim.timeline.prompt_shapes import NEGATIVE, Shape, read_shape, split_negative
 from lib_anim.timeline.prompt_template import Template, parse_template
-
-Dialect = Literal["native", "deforum"]
 
 
 @dataclass(frozen=True)
@@ -278,6 +277,9 @@ def _keys(key: str, field: str) -> tuple[Key, Key | None]:
     for place in places:
         if isinstance(place, FormulaKey):
             check_tree([place.formula], key, field=field, key=key)
+            message = fraction_problem(place, key)
+            if message:
+                raise FlipbookError(Problem(message, field, key))
     return places[0], places[1] if len(places) > 1 else None
 
 

@@ -107,3 +107,27 @@ def test_negative_keys_are_named() -> None:
     schedule = parse_schedule("-5:(9), 0:(1), 10:(2)", field="zoom", dialect="deforum")
     assert schedule.numbers(FILM)[0] == 1
     assert schedule.warnings(FILM) == ("zoom: the key -5 is frame -5 and counts for nothing",)
+
+
+def test_what_deforum_never_looks_at_is_named() -> None:
+    """A second colon, a value that is overwritten, a value beyond the film: read, and said so."""
+    schedule = parse_schedule("0: 0: (t), 5:(2) 7:(3), 5:(4), 99:(2 3)", field="zoom", dialect="deforum")
+    assert schedule.numbers(FILM)[[0, 5, 24]].tolist() == [0, 4, 4]
+    assert schedule.warnings(FILM) == (
+        'zoom: what follows the second ":" of key 0 counts for nothing',
+        "zoom: the value of key 5 cannot be read, and is not needed",
+        "zoom: the value of key 99 cannot be read, and is not needed",
+    )
+    with pytest.raises(FlipbookError) as caught:
+        schedule.curve(Context(frames=100))
+    assert caught.value.problems[0].sentence == ('zoom, key 99, column 38: an operator is missing before "3"')
+    with pytest.raises(FlipbookError, match="key 0, column 5"):
+        parse_schedule("0: 0: (t)", field="zoom")
+
+
+def test_unknown_names_matter_only_where_a_frame_needs_them() -> None:
+    """As in Deforum, which evaluates a value when its frame comes."""
+    schedule = parse_schedule("0:(1), 99:(foo(t))", dialect="deforum")
+    assert schedule.numbers(FILM)[24] == 1
+    with pytest.raises(FlipbookError, match='"foo" is not a function here'):
+        schedule.curve(Context(frames=100))

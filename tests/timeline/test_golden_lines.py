@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,3 +63,13 @@ def test_golden_line(text: str, film: dict[str, Any], values: list[float], diale
     again = parse_schedule(str(schedule), dialect=dialect)
     assert again == schedule
     np.testing.assert_array_equal(again.numbers(Context(frames=25, **film)), got)
+
+
+def test_the_manual_shows_these_lines() -> None:
+    """Every example of `docs/timeline.md` is a line above, with the same values."""
+    manual = (Path(__file__).parents[2] / "docs" / "timeline.md").read_text("utf-8")
+    rows = [[cell.strip() for cell in row.strip("| ").split(" | ")] for row in manual.splitlines()]
+    shown = {row[0].strip("`"): row[-1] for row in rows if len(row) == 3 and row[-1].count(",") == 5}
+    assert set(shown) == {text for text, _, _ in LINES}
+    for text, _, values in LINES:
+        assert [float(number) for number in shown[text].split(",")] == values

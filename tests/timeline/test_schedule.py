@@ -56,6 +56,8 @@ def test_a_bare_number_is_a_schedule(value: float, text: str) -> None:
         ("'max_f/5'", {}, 4),
         ("max_f/5", {}, 4),
         ("(7.9)", {}, 7),
+        ('"7.9"', {}, 7),
+        ("(7)", {}, 7),
         ("max_f - 3 * 4", {}, 12),
         ("s % 20", {}, 14),
         ("sec_per_never", {"signals": None}, None),
