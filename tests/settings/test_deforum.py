@@ -7,6 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from lib_anim.errors import FlipbookError
 from lib_anim.settings.base import from_json, to_json
@@ -386,3 +389,29 @@ def test_the_users_object_is_left_alone() -> None:
 )
 def test_a_deforum_file_is_told_by_its_keys(data: dict[str, Any], answer: bool) -> None:
     assert is_deforum(data) is answer
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+OLD_KEYS = ("controlnet_weight", "neg_prompts", "scale", "ddim_eta", "use_zoe_depth", "fov", "sampler_name")
+FILE_KEYS = st.sampled_from([*KEYS, *OLD_KEYS, "cn_1_weight", "cn_2_enabled", "animation_prompts"])
+LIKELY = st.sampled_from(
+    [True, False, 0, 1, -1, 8, "None", "0:(t)", "2D", "Video Input", "{", '{"0": "x"}', "a.png"]
+)
+
+
+@hypothesis_settings(max_examples=150, deadline=None)
+@given(st.dictionaries(FILE_KEYS, LIKELY | JSON_VALUES, max_size=12))
+def test_any_json_is_read_or_refused_in_sentences(data: dict[str, Any]) -> None:
+    try:
+        settings, warnings = from_deforum(data)
+    except FlipbookError as error:
+        for problem in error.problems:
+            assert problem.field
+            assert "\n" not in problem.sentence
+        return
+    assert from_json(Keyframed, to_json(settings))[0] == settings
+    assert all(isinstance(warning, str) for warning in warnings)
