@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class AnimationReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lost = 0
-        self._cursor: tuple[int, Iterator[Frame]] | None = None
+        self._image: Image.Image | None = None
         with open_picture(path) as image:
             self.width, self.height = upright_size(image)
             self.codec = (image.format or "").lower()
@@ -80,28 +80,30 @@ class AnimationReader:
             )
         return tuple(found)
 
-    def frames_from(self, number: int) -> Iterator[Frame]:
-        """Every picture from `number` on, composed from the first."""
+    def frames_at(self, numbers: Iterable[int]) -> Iterator[Frame]:
+        """The pictures of these ascending numbers, composed from the first."""
         with open_picture(self.path) as image:
-            for at in range(number, self._count):
-                try:
-                    image.seek(at)
-                except (OSError, ValueError, EOFError, SyntaxError) as error:
-                    raise unreadable(self.path, error) from error
-                yield picture_array(image, self.path, self.alpha)
+            for number in numbers:
+                yield self._composed(image, number)
 
     def read(self, number: int) -> Frame:
         """One picture; reading on in order does not start over."""
-        if self._cursor is None or self._cursor[0] != number:
+        # Pillow goes back in an APNG with errors: it is opened anew instead.
+        if self._image is not None and number < self._image.tell():
             self.close()
-            self._cursor = (number, self.frames_from(number))
-        frames = self._cursor[1]
-        frame = next(frames)
-        self._cursor = (number + 1, frames)
-        return frame
+        if self._image is None:
+            self._image = open_picture(self.path)
+        return self._composed(self._image, number)
+
+    def _composed(self, image: Image.Image, number: int) -> Frame:
+        try:
+            image.seek(number)
+        except (OSError, ValueError, EOFError, SyntaxError) as error:
+            raise unreadable(self.path, error) from error
+        return picture_array(image, self.path, self.alpha)
 
     def close(self) -> None:
         """Let go of the file. Reading again opens it again."""
-        if self._cursor is not None:
-            cursor, self._cursor = self._cursor[1], None
-            cursor.close()  # type: ignore[attr-defined]
+        if self._image is not None:
+            self._image.close()
+            self._image = None

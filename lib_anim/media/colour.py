@@ -41,13 +41,15 @@ class Look:
     @classmethod
     def of(cls, picture: VideoFrame) -> Look:
         """Read it from the first picture. An untagged film is BT.709 from 720 lines or 1280 columns
-        on, else BT.601, as players take it; range is limited unless tagged or a JPEG format."""
+        on, else BT.601, as players take it; range is limited unless tagged, RGB
+        or a JPEG format."""
         name = picture.format.name
         matrix = int(picture.colorspace)
         if matrix not in _MATRICES:
             large = picture.height >= 720 or picture.width >= 1280
             matrix = 1 if large else 6
-        full = int(picture.color_range) == 2 or name.startswith("yuvj")
+        rgb = picture.format.is_rgb or picture.format.has_palette
+        full = rgb or int(picture.color_range) == 2 or name.startswith("yuvj")
         alpha = name.startswith(("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya"))
         return cls(alpha, matrix, full, int(picture.color_trc))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -174,15 +174,16 @@ class PictureFolder:
     def __len__(self) -> int:
         return len(self.files)
 
-    def frames_from(self, index: int) -> Iterator[Frame]:
-        """The pictures from number `index` on."""
-        for file in self.files[index:]:
-            with open_picture(file) as image:
-                yield picture_array(image, file, self.alpha)
+    def frames_at(self, numbers: Iterable[int]) -> Iterator[Frame]:
+        """The pictures of these numbers."""
+        for number in numbers:
+            yield self.read(number)
 
-    def read(self, index: int) -> Frame:
-        """The picture of number `index`."""
-        return next(self.frames_from(index))
+    def read(self, number: int) -> Frame:
+        """The picture of that number."""
+        file = self.files[number]
+        with open_picture(file) as image:
+            return picture_array(image, file, self.alpha)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +34,7 @@ class Reader(Protocol):
 
     def __len__(self) -> int: ...
 
-    def frames_from(self, number: int) -> Iterator[Frame]: ...
+    def frames_at(self, numbers: Iterable[int]) -> Iterator[Frame]: ...
 
     def read(self, number: int) -> Frame: ...
 
@@ -47,6 +47,7 @@ class Source:
     def __init__(self, reader: Reader, picks: np.ndarray, rate: Fraction, audio: bool) -> None:
         self._reader = reader
         self._picks = picks
+        self._last: tuple[int, Frame] | None = None
         self.info = SourceInfo(
             width=reader.width,
             height=reader.height,
@@ -66,23 +67,17 @@ class Source:
     def __getitem__(self, index: int) -> Frame:
         if not 0 <= index < len(self._picks):
             raise IndexError(f"frame {index} of {len(self._picks)}")
-        return self._reader.read(int(self._picks[index]))
+        pick = int(self._picks[index])
+        # A resampled film shows one picture several times; films decode forwards only.
+        if self._last is None or self._last[0] != pick:
+            self._last = pick, self._reader.read(pick)
+        return self._last[1].copy()
 
     def __iter__(self) -> Iterator[Frame]:
-        frames = self._reader.frames_from(int(self._picks[0]))
-        at = int(self._picks[0])
-        frame = next(frames)
-        try:
-            for number, pick in enumerate(self._picks):
-                while at < pick:
-                    frame = next(frames)
-                    at += 1
-                repeated = pick in self._picks[number + 1 : number + 2]
-                yield frame.copy() if repeated else frame
-        finally:
-            frames.close()  # type: ignore[attr-defined]
+        return self._reader.frames_at(int(pick) for pick in self._picks)
 
     def close(self) -> None:
+        self._last = None
         self._reader.close()
 
     def __enter__(self) -> Source:

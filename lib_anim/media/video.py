@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -176,7 +176,7 @@ class VideoReader:
         self.index = index_film(path)
         self._numbers = {tick: number for number, tick in enumerate(self.index.ticks)}
         self._missing: set[int] = set()
-        self._cursor: tuple[int, Iterator[Frame]] | None = None
+        self._cursor: tuple[int, Generator[VideoFrame, None, None]] | None = None
         self._look = colour.Look.of(first)
         self.alpha = self._look.alpha
         self.rotation = int(getattr(first, "rotation", 0)) % 360
@@ -218,29 +218,57 @@ class VideoReader:
             )
         return tuple(found)
 
-    def frames_from(self, number: int) -> Iterator[Frame]:
-        """Every picture from `number` on. A damaged one shows the one before it, at the start the next."""
-        return self._repaired(self._decoded_from(number), number)
+    def frames_at(self, numbers: Iterable[int]) -> Iterator[Frame]:
+        """The pictures of these ascending numbers. A damaged one shows the one before it, at the start
+        the next."""
+        converter = VideoReformatter()
+        pictures: Iterator[VideoFrame] | None = None
+        at, picture = 0, None
+        for number in numbers:
+            if pictures is None:
+                pictures, at = self._pictures_from(number), number - 1
+            while picture is None or at < number:
+                picture, at = next(pictures), at + 1
+            yield self._array(picture, converter)
 
     def read(self, number: int) -> Frame:
         """One picture; reading on in order does not start over."""
         if self._cursor is not None and self._cursor[0] <= number < self._cursor[0] + _READ_AHEAD:
-            at, frames = self._cursor
+            at, pictures = self._cursor
         else:
             self.close()
-            at, frames = number, self.frames_from(number)
+            at, pictures = number, self._pictures_from(number)
         self._cursor = None
         for _ in range(at, number):
-            next(frames)
-        frame = next(frames)
-        self._cursor = (number + 1, frames)
+            next(pictures)
+        frame = self._array(next(pictures), VideoReformatter())
+        self._cursor = (number + 1, pictures)
         return frame
 
     def close(self) -> None:
         """Let go of the file. Reading again opens it again."""
         if self._cursor is not None:
-            cursor, self._cursor = self._cursor[1], None
-            cursor.close()  # type: ignore[attr-defined]
+            self._cursor[1].close()
+            self._cursor = None
+
+    def _pictures_from(self, number: int) -> Generator[VideoFrame, None, None]:
+        """Every picture from `number` on, lost ones replaced by their neighbour."""
+        expected = number
+        before: VideoFrame | None = None
+        for at, picture in self._decoded_from(number):
+            if at < expected:
+                before = picture
+                continue
+            for lost in range(expected, at):
+                self._lose(lost)
+                yield before if before is not None else picture
+            yield picture
+            before, expected = picture, at + 1
+        for lost in range(expected, len(self)):
+            self._lose(lost)
+            if before is None:
+                raise unreadable(self.path, ValueError("no picture could be decoded"))
+            yield before
 
     def _decoded_from(self, number: int) -> Iterator[tuple[int, VideoFrame]]:
         """Numbered pictures; the first is at or before `number` unless the film has none there.
@@ -295,27 +323,6 @@ class VideoReader:
             number = self._numbers.get(frame.pts) if frame.pts is not None else None
             if number is not None and not frame.is_corrupt:
                 yield number, frame
-
-    def _repaired(self, pictures: Iterator[tuple[int, VideoFrame]], start: int) -> Iterator[Frame]:
-        expected = start
-        converter = VideoReformatter()
-        before: VideoFrame | None = None
-        for number, picture in pictures:
-            if number < expected:
-                before = picture
-                continue
-            if number > expected:
-                held = self._array(before if before is not None else picture, converter)
-                for lost in range(expected, number):
-                    self._lose(lost)
-                    yield held.copy()
-            yield self._array(picture, converter)
-            before, expected = picture, number + 1
-        for lost in range(expected, len(self)):
-            self._lose(lost)
-            if before is None:
-                raise unreadable(self.path, ValueError("no picture could be decoded"))
-            yield self._array(before, converter)
 
     def _lose(self, number: int) -> None:
         self._missing.add(number)

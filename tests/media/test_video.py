@@ -191,6 +191,34 @@ def test_full_range_is_read_as_such(
         assert max(patch_error(frame, chart) for frame in source) <= 6
 
 
+@pytest.mark.parametrize(
+    ("codec", "pixels", "suffix"),
+    [
+        ("ffv1", "bgr0", "mkv"),
+        ("libx264rgb", "rgb24", "mkv"),
+        ("qtrle", "argb", "mov"),
+        ("png", "rgba", "mov"),
+    ],
+)
+def test_rgb_films_are_read_exactly(
+    tmp_path: Path, chart: np.ndarray, codec: str, pixels: str, suffix: str
+) -> None:
+    path = tmp_path / f"a.{suffix}"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=24, options={"qp": "0"} if "264" in codec else {})
+        stream.width, stream.height, stream.pix_fmt = 192, 256, pixels
+        frame = np.dstack([chart, np.full(chart.shape[:2], 128, np.uint8)])
+        for _ in range(2):
+            picture = av.VideoFrame.from_ndarray(frame, format="rgba").reformat(format=pixels)
+            out.mux(stream.encode(picture))
+        out.mux(stream.encode(None))
+    with open_source(path) as source:
+        assert source.info.alpha == ("a" in pixels)
+        for got in source:
+            assert (got[:, :, :3] == chart).all()
+            assert (got[:, :, 3:] == 128).all()
+
+
 def test_an_untagged_small_film_is_taken_as_bt601(
     tmp_path: Path, chart: np.ndarray, patch_error: Callable
 ) -> None:
