@@ -132,5 +132,10 @@ def json_schema(cls: type[Settings]) -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": cls.kind,
         "type": "object",
-        "properties": {"kind": {"const": cls.kind}, "version": {"type": "integer"}, **properties},
+        "properties": {
+            "kind": {"const": cls.kind},
+            "version": {"type": "integer", "minimum": 1, "maximum": VERSION},
+            "dialect": {"enum": list(DIALECTS)},
+            **properties,
+        },
     }

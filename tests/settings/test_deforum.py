@@ -391,6 +391,26 @@ def test_a_deforum_file_is_told_by_its_keys(data: dict[str, Any], answer: bool) 
     assert is_deforum(data) is answer
 
 
+def test_a_runs_own_file_has_its_texts_once() -> None:
+    """Deforum merges the page's texts into a file that a run has merged already."""
+    prompts = {"0": "oil of a robot --neg blur"}
+    settings = read(prompts=prompts, positive_prompts="oil", negative_prompts="blur")
+    assert (settings.prompts, settings.positive, settings.negative) == (prompts, "", "")
+
+
+def test_files_of_a_batch_stand_alone() -> None:
+    """In Deforum's batches a file without positive or negative texts inherits those of the file before."""
+    read(animation_prompts_positive="oil", animation_prompts_negative="blur")
+    assert (read().positive, read().negative) == ("", "")
+
+
+def test_the_sampler_that_deforum_cannot_schedule() -> None:
+    name = "DPM++ 2M SDE Heun Exponential"
+    settings = read(enable_sampler_scheduling=True, sampler_schedule=f'0:("Euler a"), 9:("{name}")')
+    assert settings.sampler == '0:("Euler a"), 9:("DPM++ 2M SDE Heun")'
+    assert settings.scheduler == '0:("Automatic"), 9:("Exponential")'
+
+
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lib_anim.errors import FlipbookError
-from lib_anim.settings.base import from_json, specs, to_json
+from lib_anim.settings.base import from_json, json_schema, specs, to_json
 from lib_anim.settings.fields import (
     Choice,
     Flag,
@@ -121,6 +121,32 @@ def test_json_brings_every_setting_back(before: Keyframed) -> None:
 @given(films())
 def test_what_differs_from_the_defaults_is_enough(before: Keyframed) -> None:
     assert Keyframed(**before.from_defaults(), dialect=before.dialect) == before
+
+
+@FEW
+@given(films())
+def test_the_schema_takes_what_is_saved(before: Keyframed) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json_schema(Keyframed)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(json.loads(json.dumps(to_json(before))), schema)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"frames": "many"},
+        {"border": "mirror"},
+        {"width": 515},
+        {"grayscale": 1},
+        {"kind": "clip"},
+        {"fps": "x"},
+    ],
+)
+def test_the_schema_refuses_what_settings_refuse(data: dict[str, Any]) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(data, json_schema(Keyframed))
 
 
 def test_the_form_is_the_webuis() -> None:
