@@ -82,7 +82,7 @@ class Spec:
 
 def _bounds(low: float | Fraction | None, high: float | Fraction | None) -> str:
     def plain(bound: float | Fraction) -> str:
-        return f"{float(bound):g}"
+        return str(int(bound)) if bound == int(bound) else f"{float(bound):g}"
 
     if low is not None and high is not None:
         return f"{plain(low)} to {plain(high)}"

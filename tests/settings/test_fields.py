@@ -116,6 +116,13 @@ def test_a_broken_schedule_says_where(text: str) -> None:
     assert all(problem.field == "it" for problem in caught.value.problems)
 
 
+def test_bounds_are_said_in_full() -> None:
+    assert words(Number, whole=True, low=-1, high=2**32 - 1).allowed() == "a whole number, -1 to 4294967295"
+    assert words(Number, low=0.01, high=1e6).allowed() == "a number, 0.01 to 1000000"
+    assert words(Number, low=0).allowed() == "a number, 0 or more"
+    assert words(Number).allowed() == "a number, any finite number"
+
+
 def test_long_values_are_cut_in_sentences() -> None:
     assert len(shown("a" * 500)) == 78
     assert shown(True) == "true"
