@@ -111,7 +111,7 @@ def read_comment(path: Path | str) -> str:
     place = Path(path)
     beside = sidecar(place)
     if place.is_dir() or beside.is_file():
-        return beside.read_text(encoding="utf-8") if beside.is_file() else ""
+        return beside.read_bytes().decode("utf-8", "replace") if beside.is_file() else ""
     file = local_file(place)
     with file.open("rb") as data:
         head = data.read(12)

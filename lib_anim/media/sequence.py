@@ -78,7 +78,7 @@ class PictureSink:
             self.abort()
             raise FlipbookError(Problem(f"{self.path.name} would be empty: no frame was written.", "out"))
         if self._comment:
-            sidecar(self._part).write_text(self._comment, encoding="utf-8")
+            sidecar(self._part).write_bytes(self._comment.encode("utf-8"))
         if self.path.is_dir():
             self.path.rmdir()
         os.replace(self._part, self.path)

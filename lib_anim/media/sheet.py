@@ -54,6 +54,9 @@ def _tile(frame: Frame, width: int | None) -> Image.Image:
 
 def _fitted(label: str, wide: int, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:
     """The label, shortened with an ellipsis to the width of its frame."""
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        # Pillow before 10.1, or built without FreeType: its font knows Latin-1 only.
+        label = label.encode("latin-1", "replace").decode("latin-1")
     if font.getlength(label) <= wide:
         return label
     while label and font.getlength(label + "...") > wide:

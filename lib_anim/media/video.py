@@ -185,6 +185,7 @@ class VideoReader:
         with Decoder(path) as decoder:
             stream = decoder.stream
             hints = [stream.average_rate, stream.guessed_rate, stream.base_rate]
+            self.pixel_shape = stream.sample_aspect_ratio or Fraction(1)
             self.audio = bool(decoder.container.streams.audio)
         self.rate, self.slots = grid(self.index.ticks, self.index.base, self.index.end, hints)
         self.variable = len(self.slots) != len(self.index.ticks) or bool(
@@ -206,6 +207,11 @@ class VideoReader:
     def warnings(self) -> tuple[str, ...]:
         """What was repaired or converted so far."""
         found = list(self._look.warnings(self.path.name))
+        if self.pixel_shape != 1:
+            found.append(
+                f"{self.path.name} has pixels that are not square ({self.pixel_shape}); they are read "
+                "as stored. Scale the result if it looks squeezed."
+            )
         if self.variable:
             found.append(
                 f"{self.path.name} has a variable frame rate; it is read by its timestamps "

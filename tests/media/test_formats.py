@@ -91,6 +91,12 @@ def test_a_megabyte_of_settings_comes_back(tmp_path: Path, name: str, count: int
         assert source.info.frames == count
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_every_letter_of_the_settings_comes_back(tmp_path: Path, name: str, clip: Callable) -> None:
+    text = "tab\t line\n return\r\n quote\" 'x' <a> &amp; ]]> \\ 雪 🎬 \u2028 é"
+    assert read_comment(write(tmp_path, name, clip(2), comment=text)) == text
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_film_without_settings_has_none(tmp_path: Path, name: str, clip: Callable) -> None:
     assert read_comment(write(tmp_path, name, clip(1))) == ""

@@ -20,7 +20,7 @@ def test_frames_stand_in_reading_order() -> None:
 
 def test_labels_leave_ink_under_their_frame() -> None:
     frames = [np.zeros((40, 80, 3), np.uint8)] * 2
-    plain, labelled = contact_sheet(frames, 2), contact_sheet(frames, 2, ["frame 1", "x" * 200])
+    plain, labelled = contact_sheet(frames, 2), contact_sheet(frames, 2, ["frame 1 – 春", "x" * 200])
     assert labelled.shape[0] > plain.shape[0]
     assert labelled[45:57, 4:84].max() > 150
     assert labelled[45:57, 84:88].max() < 60

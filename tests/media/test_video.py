@@ -171,7 +171,7 @@ def test_an_edit_list_that_delays_the_film_begins_with_its_first_picture(
 
 def test_ten_bit_keeps_its_colours(tmp_path: Path, chart: np.ndarray, patch_error: Callable) -> None:
     options = {"x265-params": "log-level=error:lossless=1"}
-    path = make(tmp_path / "a.mp4", [chart] * 2, codec="libx265", pixels="yuv420p10le", options=options)
+    path = make(tmp_path / "a.mp4", [chart] * 5, codec="libx265", pixels="yuv420p10le", options=options)
     with open_source(path) as source:
         assert max(patch_error(frame, chart) for frame in source) <= 2
         assert source.warnings == ()
@@ -217,6 +217,21 @@ def test_rgb_films_are_read_exactly(
         for got in source:
             assert (got[:, :, :3] == chart).all()
             assert (got[:, :, 3:] == 128).all()
+
+
+def test_pixels_that_are_not_square_are_said(tmp_path: Path, clip: Callable) -> None:
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(16, 11)
+        out.mux(
+            stream.encode(av.VideoFrame.from_ndarray(clip(1)[0], format="rgb24").reformat(format="yuv420p"))
+        )
+        out.mux(stream.encode(None))
+    with open_source(path) as source:
+        assert source[0].shape == (64, 96, 3)
+        assert "16/11" in source.warnings[0]
 
 
 def test_an_untagged_small_film_is_taken_as_bt601(
