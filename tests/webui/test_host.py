@@ -31,7 +31,8 @@ class StandIn(scripts.Script):
 """
 """A script in the old extension's place that says what it received."""
 
-pytestmark = pytest.mark.webui
+# A session's first tests start whole WebUIs, which takes minutes where the machine is busy.
+pytestmark = [pytest.mark.webui, pytest.mark.timeout(900)]
 
 
 def open_page(page: Any, url: str) -> None:
