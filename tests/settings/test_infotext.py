@@ -12,7 +12,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lib_anim.errors import FlipbookError
-from lib_anim.settings.base import from_json, json_schema, specs, to_json
+from lib_anim.settings.assemble import Assemble
+from lib_anim.settings.base import Settings, from_json, json_schema, specs, to_json
 from lib_anim.settings.fields import (
     Choice,
     Flag,
@@ -58,7 +59,8 @@ def values(spec: Spec) -> st.SearchStrategy[Any]:
         return numbers(spec)
     if isinstance(spec, Rate):
         rates = st.fractions(spec.low, spec.high, max_denominator=2000)
-        return rates | st.sampled_from([29.97, "24000/1001", 12])
+        none = [None, ""] if spec.optional else []
+        return rates | st.sampled_from([29.97, "24000/1001", 12, *none])
     if isinstance(spec, Flag):
         return st.booleans()
     if isinstance(spec, Choice):
@@ -78,17 +80,21 @@ def values(spec: Spec) -> st.SearchStrategy[Any]:
 
 
 FEW = hypothesis_settings(max_examples=25, deadline=None)
-CHANGES = st.fixed_dictionaries({}, optional={name: values(spec) for name, spec in specs(Keyframed).items()})
+CHANGES = {
+    cls: st.fixed_dictionaries({}, optional={name: values(spec) for name, spec in specs(cls).items()})
+    for cls in (Keyframed, Assemble)
+}
 
 
 @st.composite
-def films(draw: st.DrawFn) -> Keyframed:
-    changes = draw(CHANGES)
+def films(draw: st.DrawFn) -> Settings:
+    cls = draw(st.sampled_from(sorted(CHANGES, key=lambda cls: cls.kind)))
+    changes = draw(CHANGES[cls])
     dialect = draw(st.sampled_from(["native", "deforum"]))
     for name, value in changes.items():
-        assert problems_of(specs(Keyframed)[name], name, value, dialect)[1] == ()
+        assert problems_of(specs(cls)[name], name, value, dialect)[1] == ()
     try:
-        return Keyframed(**changes, dialect=dialect)
+        return cls(**changes, dialect=dialect)
     except FlipbookError:
         # Each value is right, but not beside the others.
         reject()
@@ -96,38 +102,38 @@ def films(draw: st.DrawFn) -> Keyframed:
 
 @FEW
 @given(films(), st.booleans())
-def test_infotext_brings_every_setting_back(before: Keyframed, every: bool) -> None:
+def test_infotext_brings_every_setting_back(before: Settings, every: bool) -> None:
     text = to_infotext(before, every=every)
     assert len(text.splitlines()) == 1
-    assert from_infotext(Keyframed, text) == (before, ())
+    assert from_infotext(type(before), text) == (before, ())
 
 
 @FEW
 @given(films())
-def test_infotext_is_found_after_the_hosts_own(before: Keyframed) -> None:
+def test_infotext_is_found_after_the_hosts_own(before: Settings) -> None:
     host = 'a cat, "sleeping"\nNegative prompt: dog\nSteps: 20, Sampler: Euler a, Size: 64x64, '
-    assert from_infotext(Keyframed, host + to_infotext(before)) == (before, ())
+    assert from_infotext(type(before), host + to_infotext(before)) == (before, ())
     lines = f"a cat\nSteps: 20, Seed: 3\n{to_infotext(before)}\nTime taken: 3 s"
-    assert from_infotext(Keyframed, lines) == (before, ())
+    assert from_infotext(type(before), lines) == (before, ())
 
 
 @FEW
 @given(films())
-def test_json_brings_every_setting_back(before: Keyframed) -> None:
-    assert from_json(Keyframed, json.loads(json.dumps(to_json(before)))) == (before, ())
+def test_json_brings_every_setting_back(before: Settings) -> None:
+    assert from_json(type(before), json.loads(json.dumps(to_json(before)))) == (before, ())
 
 
 @FEW
 @given(films())
-def test_what_differs_from_the_defaults_is_enough(before: Keyframed) -> None:
-    assert Keyframed(**before.from_defaults(), dialect=before.dialect) == before
+def test_what_differs_from_the_defaults_is_enough(before: Settings) -> None:
+    assert type(before)(**before.from_defaults(), dialect=before.dialect) == before
 
 
 @FEW
 @given(films())
-def test_the_schema_takes_what_is_saved(before: Keyframed) -> None:
+def test_the_schema_takes_what_is_saved(before: Settings) -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    schema = json_schema(Keyframed)
+    schema = json_schema(type(before))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(json.loads(json.dumps(to_json(before))), schema)
 

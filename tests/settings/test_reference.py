@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from lib_anim.pipelines.kinds import KINDS
+from lib_anim.settings.assemble import Assemble
 from lib_anim.settings.base import specs
 from lib_anim.settings.deforum_keys import ROWS, UNIT_ROWS
 from lib_anim.settings.deforum_migrations import MIGRATIONS
@@ -17,7 +18,7 @@ from lib_anim.settings.keyframed import Keyframed
 from lib_anim.settings.reference import COMMAND, pages, reference, stale_pages, write_reference
 
 DOCS = Path(__file__).parents[2] / "docs"
-SETTINGS = {name: kind.settings for name, kind in KINDS.items()}
+SETTINGS = {**{name: kind.settings for name, kind in KINDS.items()}, "assemble": Assemble}
 
 
 def test_no_page_is_stale() -> None:
