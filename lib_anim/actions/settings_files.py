@@ -12,7 +12,9 @@ from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.pipelines.kinds import KINDS, Kind
 from lib_anim.settings.base import Settings, from_json, specs
 from lib_anim.settings.deforum import from_deforum, is_deforum
+from lib_anim.settings.deforum_keys import key_of
 from lib_anim.settings.fields import PathText
+from lib_anim.settings.parts import partial
 
 LARGEST = 64 * 2**20
 """Bytes of a settings file; Parseq manifests of long films take some ten megabytes."""
@@ -53,17 +55,33 @@ def read_json(path: Path, field: str = "file") -> Any:
         raise FlipbookError(Problem(f'"{path.name}" is no JSON text in UTF-8', field=field)) from error
 
 
-def load_settings(path: Path, changes: Mapping[str, Any] | None = None) -> Loaded:
+def load_settings(
+    path: Path, changes: Mapping[str, Any] | None = None, parts: Mapping[str, Path] | None = None
+) -> Loaded:
     """Flipbook's JSON (told by its `kind`) or a Deforum settings file, with some values replaced.
 
-    `changes` may use Flipbook's names, and Deforum's where the file is Deforum's. Relative paths
-    inside a file start at the file's folder where such a file exists there. Raises FlipbookError with
-    every problem of the file at once.
+    `parts` (motion, prompts, output) are taken from other files, then `changes` apply: Flipbook's
+    names, and Deforum's where the file is Deforum's. Relative paths inside a file start at the file's
+    folder where such a file exists there. Raises FlipbookError with every problem of the file at once.
     """
     data = read_json(path)
     if not isinstance(data, Mapping):
         raise FlipbookError(Problem(f'"{path.name}" holds no JSON object of settings', field="file"))
-    return settings_from(data, changes or {}, path.parent.absolute())
+    changed = settings_from(data, changes or {}, path.parent.absolute())
+    if not parts:
+        return changed
+    plain = settings_from(data, {}, path.parent.absolute())
+    settings, warnings = plain.settings, list(changed.warnings)
+    for part, other in parts.items():
+        loaded = load_settings(other)
+        if loaded.kind != plain.kind:
+            sentence = f'"{other.name}" holds a {loaded.kind.name} film, not a {plain.kind.name} one'
+            raise FlipbookError(Problem(sentence, field=part))
+        settings = partial(settings, loaded.settings, [part])
+        warnings.extend(loaded.warnings)
+    before = plain.settings.values()
+    replaced = {name: value for name, value in changed.settings.values().items() if value != before[name]}
+    return Loaded(kind=plain.kind, settings=settings.changed(replaced), warnings=tuple(warnings))
 
 
 def settings_from(data: Mapping[str, Any], changes: Mapping[str, Any], folder: Path | None = None) -> Loaded:
@@ -73,7 +91,7 @@ def settings_from(data: Mapping[str, Any], changes: Mapping[str, Any], folder: P
         native = {
             name: value
             for name, value in changes.items()
-            if name in specs(kind.settings) and name not in data
+            if name in specs(kind.settings) and name not in data and key_of(name) is None
         }
         theirs = {name: value for name, value in changes.items() if name not in native}
         deforum, warnings = from_deforum({**data, **theirs})

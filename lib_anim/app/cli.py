@@ -105,6 +105,13 @@ def _assembling(command: Command) -> None:
 
 def _with_set(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="replace a setting")
+    sub.add_argument(
+        "--part",
+        metavar="PART=FILE",
+        action="append",
+        default=[],
+        help="take motion, prompts or output from another file",
+    )
 
 
 def _with_context(sub: argparse.ArgumentParser) -> None:

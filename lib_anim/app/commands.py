@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from lib_anim.actions import films, schedules
@@ -25,6 +26,7 @@ from lib_anim.settings.assemble import Assemble
 from lib_anim.settings.base import Settings, json_schema
 from lib_anim.settings.flags import flag_changes, parse_changes
 from lib_anim.settings.keyframed import Keyframed
+from lib_anim.settings.parts import PARTS
 from lib_anim.settings.reference import stale_pages, write_reference
 from lib_anim.timeline.context import Context
 
@@ -120,7 +122,14 @@ def reference(options: argparse.Namespace) -> int:
 
 
 def _load(options: argparse.Namespace) -> Loaded:
-    return load_settings(options.file, parse_changes(options.set))
+    parts = {}
+    for pair in options.part:
+        part, equals, path = pair.partition("=")
+        if not equals or part not in PARTS:
+            sentence = f'"{pair}" is no PART=FILE with a part of {", ".join(PARTS)}'
+            raise FlipbookError(Problem(sentence, field="--part"))
+        parts[part] = Path(path)
+    return load_settings(options.file, parse_changes(options.set), parts)
 
 
 def _context(options: argparse.Namespace) -> Context:

@@ -292,3 +292,38 @@ def test_the_module_runs_as_a_program():
         check=True,
     )
     assert json.loads(done.stdout.splitlines()[-1]) == {"values": [0, 1, 2]}
+
+
+def test_parts_come_from_other_files_and_set_goes_over_them(capsys, settings, tmp_path):
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({**FILM, "zoom": 1.5, "angle": 7, "prompts": {"0": "other"}, "fps": 20}))
+    code, facts, _ = run(
+        capsys,
+        "render",
+        settings(zoom=1.1),
+        *("--engine", "checker", "--out", str(tmp_path / "o")),
+        *("--part", f"motion={other}", "--set", "angle=2"),
+    )
+    assert code == 0
+    made = json.loads((Path(facts["run"]) / "run.json").read_text())["settings"]
+    assert (made["zoom"], made["angle"], made["prompts"], made["fps"]) == ("0:(1.5)", "0:(2)", {"0": "a"}, 10)
+
+
+@pytest.mark.parametrize("part", ["motion", "sound=x.json", "motion=nowhere.json"])
+def test_a_wrong_part_is_a_sentence(capsys, settings, part):
+    code, facts, _ = run(capsys, "render", settings(), "--engine", "checker", "--part", part)
+    assert code == 2
+    assert facts["errors"]
+
+
+def test_deforums_own_key_means_deforums(capsys, tmp_path):
+    """`strength` is Deforum's strength of the init image; Flipbook's is `strength_schedule` there."""
+    file = tmp_path / "deforum.txt"
+    file.write_text(json.dumps({"max_frames": 2, "W": 64, "H": 64, "seed": 1, "prompts": {"0": "a"}}))
+    changes = ["--set", "strength=0.4", "--set", "zoom=0:(1)", "--set", "frames=3"]
+    code, facts, _ = run(
+        capsys, "render", str(file), "--engine", "checker", "--out", str(tmp_path / "o"), *changes
+    )
+    assert code == 0
+    made = json.loads((Path(facts["run"]) / "run.json").read_text())["settings"]
+    assert (made["strength"], made["zoom"], made["frames"]) == ("0: (0.65)", "0:(1)", 3)
