@@ -62,7 +62,9 @@ SECONDS.3: /(\d{1,15}(\.\d{0,12})?|\.\d{1,12})\s*s(?=\s*([\"']?\s*:|$))/
 BEATS.3: /(\d{1,15}(\.\d{0,12})?|\.\d{1,12})\s*b(?=\s*([\"']?\s*:|$))/
 EASING.2: /(ease-in-out|ease-in|ease-out|linear|step|quadratic|cubic|monotone)(?![\w-])/
 PLAIN.3: /\(\s*-?/ NUMBER /\s*\)(?=\s*([,a-z]|$))/ | /-?/ NUMBER /(?=\s*(,|$))/
-LOOSE.4: /[()]*[+-]?[()]*(\d[\d()]*(\.[()]*\d[\d()]*)?|\.[()]*\d[\d()]*)(?=\s*(,|:|$))/
+LOOSE.4: /[()]{0,9}[+-]?[()]{0,9}/ (_WHOLE _PART? | _PART) /(?=\s*(,|:|$))/
+_WHOLE: /\d[\d()]{0,30}/
+_PART: /\.[()]{0,9}\d[\d()]{0,30}/
 NUMBER: /(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?/
 NAME: /[^\W\d]\w*/
 OPEN: /["'](?=[^"']*["']\s*:)/
@@ -88,7 +90,8 @@ TILDE: "~"
 something else here. PLAIN is the value that machine-written schedules hold ten thousand times: one word
 instead of three takes a third of the time. RAW is the unquoted text that Deforum's string schedules may
 hold: it ends at a comma that is followed by another key. The loose rules read numeric schedules as Deforum
-does: LOOSE is a number with parentheses anywhere in it, and what follows a second colon is passed over."""
+does: LOOSE is a number with parentheses anywhere in it, and what follows a second colon is passed over.
+LOOSE counts its repetitions, since two open-ended ones in a row would take quadratic time to fail."""
 
 
 @dataclass(frozen=True)

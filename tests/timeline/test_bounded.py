@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -36,6 +37,11 @@ HOSTILE = {
     "hundred thousand items": ",".join(f"{frame}:(1)" for frame in range(100_000)),
     "short items": ",".join(["0:1"] * 30_000),
     "one long word": "0:(" + "a" * 100_000 + ")",
+    "empty parentheses": "0:" + "()" * 20_000,
+    "calls of nothing": "0:" + "(0:(" * 20_000,
+    "digits and parentheses": "0:" + "1(" * 20_000,
+    "words and commas": "0:" + "a," * 20_000,
+    "colons in a row": "0:(a:" * 20_000,
     "control characters": "0:(\x00\x01)",
 }
 
@@ -52,6 +58,17 @@ def test_hostile_schedules_end_in_a_sentence(name: str, dialect: str) -> None:
     assert caught.value.problems[0].field == "zoom"
     assert 10 < len(caught.value.problems[0].sentence) < 250
     assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("dialect", ["native", "deforum"])
+def test_hostile_string_schedules_end_in_time(name: str, dialect: str) -> None:
+    """Deforum's dialect may read some of them as text."""
+    parse_schedule('0:("a")', strings=True)
+    start = time.process_time()
+    with contextlib.suppress(FlipbookError):
+        parse_schedule(HOSTILE[name], strings=True, dialect=dialect).curve(FILM)  # type: ignore[arg-type]
+    assert time.process_time() - start < 1.0
 
 
 def test_the_largest_schedule_is_read_within_two_seconds() -> None:
