@@ -126,6 +126,17 @@ def test_every_prompt_at_every_frame(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
+def test_every_step_between_two_prompts(name: str) -> None:
+    """What Interpolation mode blends at each frame: from which prompt to which, and how far."""
+    keys = migrate(read(name)).values.get("prompts") or {"0": ""}
+    numbered = {key: f"P{number}" for number, key in enumerate(keys)}
+    steps = parse_prompts(numbered, dialect="deforum").travel(context(name))
+    for frame, (step, (before, after, weight)) in enumerate(zip(steps, GOLDEN[name]["travel"], strict=True)):
+        assert (step.before.positive, step.after.positive) == (f"P{before}", f"P{after}"), frame
+        assert step.weight == pytest.approx(weight, abs=1e-9), frame
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_a_file_loads_or_is_refused_by_its_own_keys(name: str) -> None:
     data = read(name)
     assert is_deforum(data)
