@@ -139,6 +139,8 @@ def build_vae(shape: VAEShape) -> AutoencoderKL:
             latent_channels=shape.latent_channels,
             norm_num_groups=shape.norm_groups,
             scaling_factor=shape.scale,
+            # Also the side of the tiles in which it works when memory is short.
+            sample_size=512,
         )
 
 

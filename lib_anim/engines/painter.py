@@ -117,8 +117,12 @@ class Painter:
                 on_step(done, len(way.sigmas) - 1)
 
         def denoise(latents: Tensor, sigma: float) -> Tensor:
-            guess = guided(latents, sigma)
-            return guess if kept is None else kept.blend(guess)
+            if kept is None:
+                return guided(latents, sigma)
+            if not sampler.masks_input:
+                return kept.blend(guided(latents, sigma))
+            seen = kept.blend(latents, (1 + sigma**2) ** 0.5)
+            return latents - seen + guided(seen, sigma)
 
         walk = Walk(
             denoise=denoise,
@@ -208,8 +212,9 @@ class _Kept:
     latents: Tensor
     repaint: Tensor
 
-    def blend(self, painted: Tensor) -> Tensor:
-        return painted * self.repaint + self.latents * (1 - self.repaint)
+    def blend(self, painted: Tensor, scale: float = 1.0) -> Tensor:
+        """`painted` where it is repainted, the kept latents times `scale` elsewhere."""
+        return painted * self.repaint + self.latents * (scale * (1 - self.repaint))
 
 
 def _filled_latents(init: Tensor, plan: Inpainting, request: StillRequest, start: Tensor) -> Tensor:

@@ -35,6 +35,9 @@ class Sampler:
     """Whether its noise is one Brownian path over σ instead of independent draws."""
     consistency: bool = False
     """Whether the network is read as a latent consistency model."""
+    masks_input: bool = False
+    """Whether a mask's kept part is laid into what the network sees, without noise, instead of into its
+    guess: the WebUI's way for samplers over training steps."""
     way: Way = descent.spaced
 
     @property
@@ -53,7 +56,7 @@ SAMPLERS = {
         Sampler(name="Euler", run=euler),
         Sampler(name="Heun", run=heun, calls=2),
         Sampler(name="LCM", run=consistency, consistency=True),
-        Sampler(name="DDIM", run=euler_ancestral, way=descent.ddim),
-        Sampler(name="UniPC", run=unipc, way=descent.unipc),
+        Sampler(name="DDIM", run=euler_ancestral, masks_input=True, way=descent.ddim),
+        Sampler(name="UniPC", run=unipc, masks_input=True, way=descent.unipc),
     )
 }

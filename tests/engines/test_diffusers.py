@@ -1,0 +1,360 @@
+"""The embedded engine against diffusers' own pipelines, and when things go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import (
+    EulerDiscreteScheduler,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+)
+from safetensors.torch import load_file, save_file
+
+from lib_anim.engines.contract import StillRequest
+from lib_anim.engines.diffusers import DiffusersEngine, open_engine
+from lib_anim.engines.painter import Painter
+from lib_anim.errors import FlipbookError, NotFound
+from lib_anim.models.folders import ModelFolders
+
+REQUEST = StillRequest(
+    prompt="a red ball in snow",
+    negative="blue",
+    width=64,
+    height=64,
+    seed=11,
+    steps=6,
+    sampler="Euler",
+    scheduler="Uniform",
+)
+
+
+def opened(path: Path, **options: Any) -> DiffusersEngine:
+    engine = open_engine(path, device="cpu", **options)
+    assert isinstance(engine, DiffusersEngine)
+    return engine
+
+
+def painter_of(engine: DiffusersEngine) -> Painter:
+    return engine._painter(None)
+
+
+@pytest.fixture(scope="module")
+def engine(checkpoint: Path) -> DiffusersEngine:
+    return opened(checkpoint)
+
+
+def scheduler() -> EulerDiscreteScheduler:
+    return EulerDiscreteScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        timestep_spacing="linspace",
+        interpolation_type="linear",
+    )
+
+
+def unit_noise(seed: int, side: int = 8) -> torch.Tensor:
+    return torch.randn(1, 4, side, side, generator=torch.Generator().manual_seed(seed))
+
+
+def test_txt2img_equals_diffusers_pipeline(engine: DiffusersEngine) -> None:
+    painter = painter_of(engine)
+    codec = painter._codec(None)
+    pipeline = StableDiffusionPipeline(
+        vae=codec.vae,
+        unet=painter._unet,
+        text_encoder=painter.text._models[0],
+        tokenizer=painter.text._tokenizer.inner,
+        scheduler=scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.tokenizer.model_max_length = 77
+    euler = pipeline.scheduler
+    euler.set_timesteps(REQUEST.steps)
+    # The pipeline starts from noise·√(σ² + 1), the WebUI and this engine from noise·σ.
+    noise = unit_noise(REQUEST.seed) * float(euler.sigmas[0] / euler.init_noise_sigma)
+    theirs = pipeline(
+        REQUEST.prompt,
+        negative_prompt=REQUEST.negative,
+        width=64,
+        height=64,
+        num_inference_steps=REQUEST.steps,
+        guidance_scale=REQUEST.cfg_scale,
+        latents=noise,
+        output_type="np",
+    ).images[0]
+    ours = engine.still(REQUEST)
+    # Their σ between trained steps are linear in σ, ours in ln σ: up to 0.1 % in the noise's level.
+    assert np.abs(ours - theirs).mean() < 2e-3
+    assert theirs.std() > 0.05
+
+
+def test_sdxl_equals_diffusers_pipeline(maker: ModuleType, tmp_path: Path) -> None:
+    engine = opened(maker.write_sdxl(tmp_path / "xl.safetensors"))
+    painter = painter_of(engine)
+    tokenizer = painter.text._tokenizer.inner
+    tokenizer.model_max_length = 77
+    second = opened(tmp_path / "xl.safetensors")
+    second_tokenizer = painter_of(second).text._tokenizer.inner
+    second_tokenizer.model_max_length = 77
+    second_tokenizer.pad_token = "!"
+    pipeline = StableDiffusionXLPipeline(
+        vae=painter._codec(None).vae,
+        unet=painter._unet,
+        text_encoder=painter.text._models[0],
+        text_encoder_2=painter.text._models[1],
+        tokenizer=tokenizer,
+        tokenizer_2=second_tokenizer,
+        scheduler=scheduler(),
+        add_watermarker=False,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    euler = pipeline.scheduler
+    euler.set_timesteps(REQUEST.steps)
+    noise = unit_noise(REQUEST.seed) * float(euler.sigmas[0] / euler.init_noise_sigma)
+    for negative in (REQUEST.negative, ""):
+        theirs = pipeline(
+            REQUEST.prompt,
+            # Without a negative prompt the pipeline takes zeros, as this engine does for an empty one.
+            negative_prompt=negative or None,
+            width=64,
+            height=64,
+            num_inference_steps=REQUEST.steps,
+            guidance_scale=REQUEST.cfg_scale,
+            latents=noise,
+            output_type="np",
+        ).images[0]
+        ours = engine.still(replace(REQUEST, negative=negative))
+        assert np.abs(ours - theirs).mean() < 2e-3, negative
+
+
+def test_text_goes_through_the_encoder_once_per_prompt(engine: DiffusersEngine) -> None:
+    before = painter_of(engine).text.encoded
+    for seed in range(4):
+        engine.still(replace(REQUEST, prompt="once", negative="only", seed=seed, steps=1))
+    assert painter_of(engine).text.encoded == before + 2
+
+
+def test_each_call_of_the_network_is_needed(engine: DiffusersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    unet = painter_of(engine)._unet
+    forward = unet.forward
+    monkeypatch.setattr(unet, "forward", lambda x, *a, **k: calls.append(len(x)) or forward(x, *a, **k))
+    engine.still(REQUEST)
+    assert calls == [2] * 6, "prompt and negative in one pass"
+    calls.clear()
+    engine.still(replace(REQUEST, cfg_scale=1.0))
+    assert calls == [1] * 6, "nothing is guided away from"
+    calls.clear()
+    engine.still(replace(REQUEST, init=np.zeros((64, 64, 3), np.float32), denoising=0.5))
+    assert calls == [2] * 4
+
+
+def test_subseed_zero_and_one_are_the_ends(engine: DiffusersEngine) -> None:
+    plain, other = engine.still(REQUEST), engine.still(replace(REQUEST, seed=12))
+    assert np.array_equal(engine.still(replace(REQUEST, subseed=12, subseed_strength=0.0)), plain)
+    assert np.abs(engine.still(replace(REQUEST, subseed=12, subseed_strength=1.0)) - other).max() < 1e-3
+
+
+def test_tiled_pictures_fit_beside_themselves(engine: DiffusersEngine) -> None:
+    plain, tiled = engine.still(REQUEST), engine.still(replace(REQUEST, tiling=True))
+    assert not np.array_equal(plain, tiled)
+    assert np.array_equal(engine.still(REQUEST), plain), "tiling leaves no trace"
+
+
+def test_only_masked_paints_inside_its_area(engine: DiffusersEngine) -> None:
+    init = np.full((64, 64, 3), 0.5, np.float32)
+    mask = np.zeros((64, 64), np.float32)
+    mask[8:24, 8:24] = 1
+    request = replace(REQUEST, init=init, mask=mask, only_masked=True, only_masked_padding=4, denoising=0.8)
+    result = engine.still(request)
+    assert np.abs(result[32:] - 0.5).max() < 1e-6
+    assert np.abs(result[8:24, 8:24] - 0.5).max() > 0.1
+
+
+def test_only_masked_without_a_mask_says_so(checkpoint: Path) -> None:
+    engine = opened(checkpoint)
+    init = np.full((64, 64, 3), 0.5, np.float32)
+    empty = np.zeros((64, 64), np.float32)
+    masked = engine.still(replace(REQUEST, init=init, denoising=0.5, mask=empty, only_masked=True))
+    assert np.array_equal(masked, engine.still(replace(REQUEST, init=init, denoising=0.5)))
+    assert any("mask is empty" in w for w in engine.warnings)
+
+
+@pytest.mark.parametrize("fill", ["fill", "original", "latent noise", "latent nothing"])
+def test_fills_start_from_different_things(engine: DiffusersEngine, fill: str) -> None:
+    init = np.random.default_rng(0).random((64, 64, 3), dtype=np.float32)
+    mask = np.zeros((64, 64), np.float32)
+    mask[16:48, 16:48] = 1
+    request = replace(REQUEST, init=init, mask=mask, denoising=0.6, steps=2)
+    result = engine.still(replace(request, fill=fill))  # type: ignore[arg-type]
+    if fill != "original":
+        assert not np.array_equal(result, engine.still(request))
+    assert np.abs(result[:8] - init[:8]).max() < 1e-5
+
+
+def lora_file(path: Path, layer: str, out: int, into: int, seed: int = 0) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    save_file(
+        {
+            f"{layer}.lora_down.weight": torch.randn(4, into, generator=generator),
+            f"{layer}.lora_up.weight": torch.randn(out, 4, generator=generator),
+            f"{layer}.alpha": torch.tensor(2.0),
+        },
+        path,
+    )
+
+
+TO_K = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+
+
+def test_loras_come_and_go_without_a_trace(checkpoint: Path, tmp_path: Path) -> None:
+    lora_file(tmp_path / "snow.safetensors", TO_K, 32, 64)
+    engine = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,)))
+    weight = painter_of(engine)._loras._layers[TO_K].weight
+    before = weight.detach().clone()
+    plain = engine.still(REQUEST)
+    worn = engine.still(replace(REQUEST, prompt=REQUEST.prompt + " <lora:snow:0.5>"))
+    assert not np.array_equal(worn, plain)
+    change = load_file(tmp_path / "snow.safetensors")
+    delta = change[f"{TO_K}.lora_up.weight"] @ change[f"{TO_K}.lora_down.weight"] * (2.0 / 4) * 0.5
+    assert torch.allclose(weight, before + delta, atol=1e-5)
+    assert np.array_equal(engine.still(REQUEST), plain)
+    assert torch.equal(weight, before)
+
+
+def test_unknown_loras_are_named_with_what_there_is(checkpoint: Path, tmp_path: Path) -> None:
+    lora_file(tmp_path / "snow.safetensors", TO_K, 32, 64)
+    lora_file(tmp_path / "wide.safetensors", TO_K, 320, 768)
+    engine = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,)))
+    plain = engine.still(REQUEST)
+    with pytest.raises(NotFound, match="there: snow, wide"):
+        engine.still(replace(REQUEST, prompt="<lora:rain:1>"))
+    with pytest.raises(FlipbookError, match="another kind of checkpoint"):
+        engine.still(replace(REQUEST, prompt="<lora:snow:1> <lora:wide:1>"))
+    assert np.array_equal(engine.still(REQUEST), plain)
+
+
+def test_textual_inversions_take_their_words_place(checkpoint: Path, tmp_path: Path) -> None:
+    save_file({"emb_params": torch.randn(3, 64)}, tmp_path / "snowtree.safetensors")
+    save_file({"emb_params": torch.randn(3, 768)}, tmp_path / "foreign.safetensors")
+    with_, without = opened(checkpoint, folders=ModelFolders(embeddings=(tmp_path,))), opened(checkpoint)
+    request = replace(REQUEST, prompt="a snowtree, red")
+    assert not np.array_equal(with_.still(request), without.still(request))
+    assert np.array_equal(with_.still(REQUEST), without.still(REQUEST))
+    foreign = replace(REQUEST, prompt="foreign")
+    assert np.array_equal(with_.still(foreign), without.still(foreign)), "of another width: a word like any"
+
+
+def test_vaes_are_chosen_by_name(checkpoint: Path, maker: ModuleType, tmp_path: Path) -> None:
+    weights = load_file(maker.write_sd1(tmp_path / "other.safetensors", seed=9))
+    prefix = "first_stage_model."
+    (tmp_path / "vae").mkdir()
+    vae = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+    save_file(vae, tmp_path / "vae" / "bright.safetensors")
+    own = {k: v for k, v in load_file(checkpoint).items() if k.startswith(prefix)}
+    save_file(own, tmp_path / "vae" / "own.safetensors")
+    engine = opened(checkpoint, folders=ModelFolders(vaes=(tmp_path / "vae",)))
+    plain = engine.still(REQUEST)
+    assert np.array_equal(engine.still(replace(REQUEST, vae="own")), plain)
+    assert np.abs(engine.still(replace(REQUEST, vae="bright")) - plain).mean() > 0.02
+    assert np.array_equal(engine.still(REQUEST), plain)
+    with pytest.raises(NotFound, match="bright, own"):
+        engine.still(replace(REQUEST, vae="dark"))
+
+
+def test_checkpoints_beside_are_painted_with_by_name(maker: ModuleType, tmp_path: Path) -> None:
+    one = maker.write_sd1(tmp_path / "one.safetensors")
+    maker.write_sd1(tmp_path / "two.safetensors", seed=4)
+    engine = opened(one)
+    assert set(engine.capabilities.checkpoints) == {"one", "two"}
+    plain, other = engine.still(REQUEST), engine.still(replace(REQUEST, checkpoint="two"))
+    assert np.abs(plain - other).mean() > 0.02
+    assert np.array_equal(engine.still(replace(REQUEST, checkpoint="one")), plain)
+
+
+def test_a_vae_that_overflows_moves_to_float32(checkpoint: Path) -> None:
+    engine = opened(checkpoint)
+    vae = painter_of(engine)._codec(None).vae
+    plain = engine.still(REQUEST)
+    vae.half()
+    with torch.no_grad():
+        # Past float16's 65,504 on the way, and scaled back behind it by the norm that follows.
+        vae.decoder.conv_in.weight *= 60000
+        vae.decoder.conv_in.bias *= 60000
+    result = engine.still(REQUEST)
+    assert np.isfinite(result).all()
+    assert vae.dtype == torch.float32
+    assert any("float32" in w for w in engine.warnings)
+    assert result.shape == plain.shape
+
+
+def test_broken_weights_are_a_sentence(maker: ModuleType, tmp_path: Path) -> None:
+    path = maker.write_sd1(tmp_path / "a.safetensors")
+    weights = load_file(path)
+    weights["model.diffusion_model.out.2.weight"][0, 0] = float("nan")
+    save_file(weights, path)
+    with pytest.raises(FlipbookError, match="no numbers"):
+        opened(path).still(REQUEST)
+
+
+def short_of_memory(unet: Any, times: int) -> Callable[..., Any]:
+    forward = unet.forward
+    left = [times]
+
+    def failing(x: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        if len(x) > 1 or left[0] > 1:
+            left[0] -= 1
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return forward(x, *args, **kwargs)
+
+    return failing
+
+
+def test_short_of_memory_it_tries_smaller_pieces(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = opened(checkpoint)
+    plain = engine.still(REQUEST)
+    unet = painter_of(engine)._unet
+    monkeypatch.setattr(unet, "forward", short_of_memory(unet, 1))
+    assert np.abs(engine.still(REQUEST) - plain).max() < 1e-4
+    assert any("smaller pieces" in w for w in engine.warnings)
+
+
+def test_without_any_memory_it_says_so(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = opened(checkpoint)
+    plain = engine.still(REQUEST)
+    unet = painter_of(engine)._unet
+    with monkeypatch.context() as patch:
+        patch.setattr(unet, "forward", short_of_memory(unet, 100))
+        with pytest.raises(FlipbookError, match="64×64 does not fit"):
+            engine.still(REQUEST)
+    assert np.array_equal(engine.still(REQUEST), plain)
+
+
+def test_schedulers_without_meaning_are_a_warning(checkpoint: Path) -> None:
+    engine = opened(checkpoint)
+    engine.still(replace(REQUEST, sampler="DDIM", scheduler="Karras", steps=3))
+    assert any("DDIM" in w and "Karras" in w for w in engine.warnings)
+
+
+def test_ancestral_delta_changes_the_steps_noise_only(checkpoint: Path, engine: DiffusersEngine) -> None:
+    shifted = opened(checkpoint, ancestral_delta=31337)
+    assert np.array_equal(shifted.still(REQUEST), engine.still(REQUEST))
+    ancestral = replace(REQUEST, sampler="Euler a")
+    assert not np.array_equal(shifted.still(ancestral), engine.still(ancestral))
+
+
+def test_an_unknown_device_is_a_sentence(checkpoint: Path) -> None:
+    with pytest.raises(FlipbookError, match=r'try "cpu"'):
+        open_engine(checkpoint, device="abacus")

@@ -1,0 +1,188 @@
+"""Samplers on denoisers whose answer is known, and against diffusers' schedulers of the same step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from diffusers import (
+    DPMSolverMultistepScheduler,
+    EulerDiscreteScheduler,
+    HeunDiscreteScheduler,
+    UniPCMultistepScheduler,
+)
+from torch import Tensor
+
+from lib_anim.engines.samplers import SAMPLERS
+from lib_anim.engines.sigmas import NoiseLevels, noise_levels
+from lib_anim.engines.walk import Walk, ancestral_split
+
+SPREAD = 1.5
+"""Deviation of the toy's data, N(0, SPREAD²), for which the best denoiser is linear."""
+
+
+def toy(x: Tensor, sigma: float) -> Tensor:
+    return x * (SPREAD**2 / (SPREAD**2 + sigma**2))
+
+
+def exact(x: Tensor, here: float, there: float) -> Tensor:
+    """The probability flow's solution for the toy's data."""
+    return x * math.sqrt((SPREAD**2 + there**2) / (SPREAD**2 + here**2))
+
+
+def curved(x: Tensor, sigma: float) -> Tensor:
+    """A denoiser that is not linear, as networks are not."""
+    return torch.tanh(x / (1 + sigma)) + 0.1 * torch.sin(x)
+
+
+def geometric(n: int, low: float = 0.05, high: float = 10.0) -> list[float]:
+    return torch.linspace(math.log(high), math.log(low), n + 1, dtype=torch.float64).exp().tolist()
+
+
+def no_noise(here: float, there: float) -> Tensor:
+    raise AssertionError("a straight walk draws no noise")
+
+
+def walked(
+    name: str,
+    x: Tensor,
+    sigmas: list[float],
+    denoise: Callable[[Tensor, float], Tensor] = toy,
+    draw: Callable[[float, float], Tensor] = no_noise,
+    eta: float = 0.0,
+    stepped: Callable[[int], None] = lambda done: None,
+) -> Tensor:
+    walk = Walk(denoise=denoise, x=x, sigmas=sigmas, draw=draw, eta=eta, stepped=stepped)
+    return SAMPLERS[name].run(walk)
+
+
+START = torch.randn(1, 4, 6, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 10
+ORDERS = {
+    "Euler": 1,
+    "Euler a": 1,
+    "DDIM": 1,
+    "Heun": 2,
+    "DPM++ 2M": 2,
+    "DPM++ 2M SDE": 2,
+    "DPM++ SDE": 2,
+    # Third order inside, but its first and last steps are of lower order.
+    "UniPC": 2,
+}
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_straight_walks_converge_with_their_order(name: str) -> None:
+    want = exact(START, 10.0, 0.05)
+    coarse, fine = (float((walked(name, START, geometric(n)) - want).abs().max()) for n in (40, 80))
+    assert fine < 0.02 * float(want.abs().max())
+    assert math.log2(coarse / fine) > ORDERS[name] - 0.25
+
+
+@pytest.mark.parametrize("name", [name for name, s in SAMPLERS.items() if not s.consistency])
+def test_a_known_picture_is_found(name: str) -> None:
+    """A network that knows the picture leads there, whatever noise is added on the way."""
+    picture = torch.linspace(-1, 1, 144, dtype=torch.float64).reshape(1, 4, 6, 6)
+    generator = torch.Generator().manual_seed(1)
+
+    def draw(here: float, there: float) -> Tensor:
+        return torch.randn(picture.shape, generator=generator, dtype=torch.float64)
+
+    # UniPC's own way does not end in 0.
+    low = 1e-3
+    sigmas = [*geometric(12, low), 0.0] if name != "UniPC" else geometric(12, low)
+    found = walked(
+        name, picture + 10 * draw(0, 0), sigmas, lambda x, s: picture, draw, eta=SAMPLERS[name].eta
+    )
+    assert float((found - picture).abs().max()) < (0.01 if name == "UniPC" else 1e-9)
+
+
+def test_consistency_walk_takes_the_guess_and_adds_noise() -> None:
+    noise = torch.full((1, 1, 2, 2), 2.0)
+    result = walked("LCM", torch.zeros(1, 1, 2, 2), [10.0, 3.0, 0.0], lambda x, s: x + s, lambda a, b: noise)
+    # 0 + 10 + 3·2 (noise) = 16, then + 3.
+    assert torch.equal(result, torch.full((1, 1, 2, 2), 19.0))
+
+
+@pytest.mark.parametrize("name", ["Euler a", "DPM++ SDE", "DPM++ 2M SDE"])
+def test_noisy_walks_keep_the_datas_spread(name: str) -> None:
+    """Started from the toy's noisy data, a stochastic sampler must end with the toy's data again."""
+    generator = torch.Generator().manual_seed(2)
+    shape = (1, 1, 200, 200)
+
+    def draw(here: float, there: float) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    start = draw(0, 0) * math.sqrt(SPREAD**2 + 100)
+    # Both draws of a DPM++ SDE step belong to one path, but only the second is kept, so they may be apart.
+    end = walked(name, start, geometric(120), draw=draw, eta=1.0)
+    want = math.sqrt(SPREAD**2 + 0.05**2)
+    # 40,000 samples: the deviation's own error is 1/√80,000 = 0.35 %; the rest is discretisation.
+    assert abs(float(end.std()) / want - 1) < 0.03
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_step_is_announced_in_order(name: str) -> None:
+    seen: list[int] = []
+    walked(name, START, geometric(5), stepped=seen.append, draw=lambda a, b: torch.zeros_like(START))
+    assert seen == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
+def test_ancestral_split_keeps_the_level(eta: float) -> None:
+    down, up = ancestral_split(5.0, 2.0, eta)
+    assert down**2 + up**2 == pytest.approx(4.0)
+    assert up == pytest.approx(eta * 2 * math.sqrt(1 - 4 / 25))
+
+
+def trained() -> NoiseLevels:
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    return NoiseLevels.of(torch.cumprod(1 - betas, 0).float())
+
+
+def by_diffusers(scheduler: object, sigmas: list[float], x: Tensor, *, vp: bool) -> Tensor:
+    """A diffusers scheduler walked over the same levels; `vp`: its latents keep their variance."""
+    n = len(sigmas) - 1
+    scheduler.set_timesteps(n)  # type: ignore[attr-defined]
+    levels = torch.tensor(sigmas, dtype=torch.float64)
+    if isinstance(scheduler, HeunDiscreteScheduler):
+        levels = torch.cat([levels[:1], levels[1:-1].repeat_interleave(2), levels[-1:]])
+    scheduler.sigmas = levels  # type: ignore[attr-defined]
+    if vp:
+        x = x / math.sqrt(1 + sigmas[0] ** 2)
+    for i, t in enumerate(scheduler.timesteps):  # type: ignore[attr-defined]
+        sigma = sigmas[(i + 1) // 2 if isinstance(scheduler, HeunDiscreteScheduler) else i]
+        ve = x * math.sqrt(1 + sigma**2) if vp else x
+        # The network's answer in the form that the scheduler was told to expect: the clean latents.
+        x = scheduler.step(curved(ve, sigma), t, x, return_dict=False)[0]  # type: ignore[attr-defined]
+    return x * math.sqrt(1 + sigmas[-1] ** 2) if vp else x
+
+
+@pytest.mark.parametrize(
+    ("name", "scheduler", "vp", "to_zero"),
+    [
+        ("Euler", EulerDiscreteScheduler(prediction_type="sample"), False, True),
+        ("Heun", HeunDiscreteScheduler(prediction_type="sample"), False, True),
+        (
+            "DPM++ 2M",
+            DPMSolverMultistepScheduler(prediction_type="sample", final_sigmas_type="zero"),
+            True,
+            True,
+        ),
+        (
+            "UniPC",
+            UniPCMultistepScheduler(
+                prediction_type="sample", solver_order=3, solver_type="bh1", final_sigmas_type="sigma_min"
+            ),
+            True,
+            False,
+        ),
+    ],
+)
+def test_walks_agree_with_diffusers(name: str, scheduler: object, vp: bool, to_zero: bool) -> None:
+    sigmas = noise_levels("Karras", 12, trained()).tolist()
+    sigmas = sigmas if to_zero else sigmas[:-1]
+    theirs = by_diffusers(scheduler, sigmas, START, vp=vp)
+    ours = walked(name, START, sigmas, curved)
+    assert float((ours - theirs).abs().max()) < 2e-5 * float(START.abs().max())
