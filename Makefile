@@ -1,6 +1,7 @@
 # Two commands carry the rest: `make demo` and `make test`. Both do all set-up themselves.
 PYTHON ?= python3.11
-WEBUI_PYTHON ?= $(shell command -v python3.10 || command -v python3.11)
+# pyenv leaves shims of versions that it cannot start: try each.
+WEBUI_PYTHON ?= $(shell for p in python3.10 $$HOME/.pyenv/versions/3.10.*/bin/python python3.11; do "$$p" -c 'import sys' >/dev/null 2>&1 && echo "$$p" && break; done)
 BIN := .venv/bin
 # One thread per test process: two processes with two threads each only get in each other's way on two cores.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.jobs.job import Listener
-from lib_anim.media.contract import FrameSource
+from lib_anim.media.contract import Frame, FrameSource
+from lib_anim.media.formats import SEQUENCES, find_format
 from lib_anim.media.mux import Sound
 from lib_anim.media.pictures import write_picture
 from lib_anim.media.read import open_source
@@ -43,24 +46,39 @@ def assemble(settings: Assemble, film: Path, listen: Listener) -> Assembled:
             sentence = f"{settings.poster_frame} is beyond the film's last frame, {len(order) - 1}"
             raise FlipbookError(Problem(sentence, field="poster_frame"))
         info = source.info
+        alpha = info.alpha and _takes_alpha(film, settings.format)
+        if info.alpha and not alpha:
+            warnings.append("format: it carries no transparency, so the frames lie over black")
         with open_sink(
             film,
             width=info.width,
             height=info.height,
             rate=info.rate,
-            alpha=info.alpha,
+            alpha=alpha,
             audio=sound,
             format=settings.format or None,
             quality=None if settings.quality == -1 else settings.quality,
         ) as sink:
             for done, frame in enumerate(read_in_order(source, order), start=1):
-                sink.write(frame)
+                sink.write(frame if alpha == info.alpha else over_black(frame))
                 listen(Progress(done, len(order), "assembling"))
         warnings += [*source.warnings, *sink.warnings]
         _stills(settings, source, [int(i) for i in order])
     for sentence in warnings:
         listen(Warned(sentence))
     return Assembled(film=film.absolute(), frames=len(order), rate=info.rate, warnings=tuple(warnings))
+
+
+def _takes_alpha(film: Path, form: str) -> bool:
+    if form in SEQUENCES:
+        return form == "png"
+    return bool(find_format(film, form or None).pixels_alpha)
+
+
+def over_black(frame: Frame) -> Frame:
+    """An RGBA frame as RGB over black, rounded."""
+    alpha = frame[..., 3:].astype(np.uint16)
+    return ((frame[..., :3] * alpha + 127) // 255).astype(np.uint8)
 
 
 def _source_path(settings: Assemble) -> Path:

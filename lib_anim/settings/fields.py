@@ -17,6 +17,7 @@ from typing import Any
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.timeline.items import Dialect
+from lib_anim.timeline.masks import parse_mask
 from lib_anim.timeline.prompts import parse_prompts
 from lib_anim.timeline.schedule import parse_schedule
 
@@ -274,6 +275,9 @@ class Schedule(Spec):
         if isinstance(value, str) and not value.strip():
             raise Wrong(self.allowed())
         schedule = parse_schedule(value, field=field, dialect=dialect)
+        if dialect == NATIVE:
+            # Deforum never looks at values that no frame needs; there the plan finds unknown names.
+            schedule.check()
         return value.strip() if isinstance(value, str) else str(schedule)
 
     def schema(self) -> dict[str, Any]:
@@ -301,11 +305,29 @@ class Words(Schedule):
         given = value
         if ":" not in value:
             value = f"0:({json.dumps(value.strip(), ensure_ascii=False)})"
-        parse_schedule(value, field=field, strings=True, dialect=dialect)
+        schedule = parse_schedule(value, field=field, strings=True, dialect=dialect)
+        if dialect == NATIVE:
+            schedule.check()
+        self.check_words([str(item.value) for item in schedule.items], field)
         return str(given).strip()
+
+    def check_words(self, words: list[str], field: str) -> None:
+        """Raise FlipbookError for words that can mean nothing at any frame; all words may."""
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "x-schedule": "string"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskWords(Words):
+    """A mask expression over time."""
+
+    def allowed(self) -> str:
+        return 'a mask expression such as {init} & ![box.png], or a schedule of them such as 0:("{init}")'
+
+    def check_words(self, words: list[str], field: str) -> None:
+        for word in words:
+            parse_mask(word, field=field)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -320,7 +342,9 @@ class Prompts(Spec):
     def check(self, value: Any, *, field: str, dialect: Dialect) -> str | dict[str, Any]:
         if not isinstance(value, str | Mapping):
             raise Wrong(self.allowed())
-        parse_prompts(value, field=field, dialect=dialect)
+        track = parse_prompts(value, field=field, dialect=dialect)
+        if dialect == NATIVE:
+            track.check()
         return value if isinstance(value, str) else {str(key): text for key, text in value.items()}
 
     def schema(self) -> dict[str, Any]:

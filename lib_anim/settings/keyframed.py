@@ -13,6 +13,7 @@ from lib_anim.settings.base import Settings
 from lib_anim.settings.fields import (
     Choice,
     Flag,
+    MaskWords,
     Number,
     PathText,
     Prompts,
@@ -78,8 +79,8 @@ class Keyframed(Settings):
     mask_image: str = setting("", PathText(label="Mask", help="A picture: white is repainted, black stays.", group=MASK))
     mask_alpha: bool = setting(False, Flag(label="Mask from alpha", help="The init image's alpha is the mask: what is opaque is repainted.", group=MASK))
     mask_video: str = setting("", PathText(label="Mask video", help="A film or folder with a mask for every frame.", group=MASK))
-    mask_expression: str = setting("", Words(label="Mask expression", help="Masks combined, by frame, such as {init} & !{video} or grow([box.png], 8); empty takes the mask as it is.", group=MASK, optional=True))
-    noise_mask_expression: str = setting("", Words(label="Noise mask expression", help="Where noise is added, by frame; empty adds it everywhere, or in the mask with Mask the noise.", group=MASK, optional=True))
+    mask_expression: str = setting("", MaskWords(label="Mask expression", help="Masks combined, by frame, such as {init} & !{video} or grow([box.png], 8); empty takes the mask as it is.", group=MASK, optional=True))
+    noise_mask_expression: str = setting("", MaskWords(label="Noise mask expression", help="Where noise is added, by frame; empty adds it everywhere, or in the mask with Mask the noise.", group=MASK, optional=True))
     mask_invert: bool = setting(False, Flag(label="Invert mask", help="Repaints what would stay.", group=MASK))
     mask_contrast: float = setting(1.0, Number(label="Mask contrast", help="Factor on the mask's contrast.", group=MASK, low=0, high=100))
     mask_brightness: float = setting(1.0, Number(label="Mask brightness", help="Factor on the mask's values.", group=MASK, low=0, high=100))

@@ -157,3 +157,26 @@ def test_mistakes_are_sentences_and_leave_nothing(film, tmp_path, changes, field
 def test_a_missing_source_is_named(tmp_path):
     with pytest.raises(NotFound):
         make(tmp_path / "nothing.mp4", tmp_path / "out.mp4")
+
+
+def test_transparent_pictures_lie_over_black_where_the_format_has_no_alpha(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    half = np.full((64, 64, 4), 200, np.uint8)
+    half[..., 3] = 128
+    for index in range(3):
+        write_picture(folder / f"{index}.png", half)
+    flat, _ = make(folder, tmp_path / "flat.mp4")
+    with open_source(flat.film) as source:
+        assert abs(source[1].mean() - 100) < 3
+    assert "over black" in flat.warnings[0]
+    kept, _ = make(folder, tmp_path / "kept.webm", format="vp9")
+    with open_source(kept.film) as source:
+        assert source.info.alpha
+    assert kept.warnings == ()
+
+
+@pytest.mark.parametrize("name", ["film.gif", "film.webp", "film.webm", "film.mov"])
+def test_other_formats_by_their_ending(film, tmp_path, name):
+    done, _ = make(film, tmp_path / name, sound="none")
+    assert probe(done.film).frames == 6

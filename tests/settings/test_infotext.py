@@ -17,6 +17,7 @@ from lib_anim.settings.base import Settings, from_json, json_schema, specs, to_j
 from lib_anim.settings.fields import (
     Choice,
     Flag,
+    MaskWords,
     Number,
     PathText,
     Prompts,
@@ -65,6 +66,13 @@ def values(spec: Spec) -> st.SearchStrategy[Any]:
         return st.booleans()
     if isinstance(spec, Choice):
         return st.sampled_from(spec.options)
+    if isinstance(spec, MaskWords):
+        return st.sampled_from(
+            ["{everywhere}", "!{init} & [a b.png]", '0:("{init}"), 9:("grow({video}, 3)")']
+        )
+    if isinstance(spec, Words) and "mask" in spec.label.lower():
+        masks = st.sampled_from(["{init}", "!{everywhere} | [box.png]", "grow({init}, 8)"])
+        return masks | st.builds('{}:("{}"), 90:("{}")'.format, FRAMES, masks, masks)
     if isinstance(spec, Words):
         schedule = st.lists(st.builds('{}:("{}")'.format, FRAMES, WORD), min_size=1, max_size=3)
         return st.sampled_from(["Euler a", "DPM++ 2M"]) | schedule.map(", ".join)
