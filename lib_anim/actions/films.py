@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from lib_anim.actions.settings_files import Loaded, find_kind
+from lib_anim.actions.settings_files import Loaded, find_kind, settings_from
 from lib_anim.engines.contract import Engine, OnStep
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import Listener, Result, render, reopen, start
+from lib_anim.jobs.rerender import rerender as rerender_part
 
 
 def never() -> bool:
@@ -46,6 +48,25 @@ def resume(
     folder = RunFolder.open(run)
     kind = find_kind(folder.manifest()["kind"])
     return render(kind, reopen(kind, folder, engine), engine, folder, listen, on_step, stop)
+
+
+def rerender(
+    run: Path,
+    first: int,
+    last: int,
+    changes: Mapping[str, Any],
+    engine: Engine,
+    listen: Listener,
+    on_step: OnStep | None = None,
+    stop: Callable[[], bool] = never,
+) -> Result:
+    """Make frames `first` to `last` of a run anew with changed settings; all others stay as they are."""
+    folder = RunFolder.open(run)
+    loaded = settings_from(folder.manifest()["settings"], changes)
+    seed = secrets.randbelow(2**32)
+    return rerender_part(
+        loaded.kind, loaded.settings, first, last, engine, folder, seed, listen, on_step, stop
+    )
 
 
 def engine_of(run: Path) -> str:

@@ -54,6 +54,17 @@ def resume(options: argparse.Namespace) -> int:
     return _report(result, options.json)
 
 
+def rerender(options: argparse.Namespace) -> int:
+    """`rerender RUN --from A --to B`."""
+    changes = parse_changes(options.set)
+    engine, _ = open_engine(films.engine_of(options.run_folder))
+    with ProgressBar() as bar, _stop_on_interrupt() as stop:
+        result = films.rerender(
+            options.run_folder, options.first, options.last, changes, engine, bar.hear, stop=stop
+        )
+    return _report(result, options.json)
+
+
 def preview(options: argparse.Namespace) -> int:
     """`preview FILE --out FILM`."""
     with ProgressBar() as bar:

@@ -34,6 +34,7 @@ class ProgressBar:
                 self._bar = tqdm(total=event.total, initial=event.done, unit="frame", file=sys.stderr)
             if self._bar.desc != f"{event.phase}: ":
                 self._bar.set_description(event.phase, refresh=False)
+            self._bar.total = event.total
             self._show(event.done)
         elif isinstance(event, FrameDone):
             self._show(event.index + 1)

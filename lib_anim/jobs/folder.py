@@ -4,6 +4,7 @@ run.json            manifest: settings, engine, fingerprint, status, outputs, wa
 log.jsonl           one line per event worth knowing, with its time
 frames/000000.png   frames, written in one step each; each carries what made it as text
 state/000012.npz    the loop's state after a painted frame, exactly (float32)
+state/part-1/       states of a part that was made anew
 film.mp4 sheet.png  what is made of the frames at the end
 lock                held by the process that works here
 """
@@ -15,7 +16,7 @@ import io
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -92,12 +93,18 @@ class RunFolder:
     def frame_path(self, index: int) -> Path:
         return self.frames / f"{index:06d}.png"
 
-    def frames_present(self) -> int:
-        """How many frames from 0 on are there without a gap."""
+    def frames_present(self, but: Callable[[int], bool] = lambda frame: False) -> int:
+        """How many frames from 0 on are there without a gap; those that `but` names count as there."""
         index = 0
-        while self.frame_path(index).is_file():
+        while self.frame_path(index).is_file() or but(index):
             index += 1
         return index
+
+    def of_part(self, number: int) -> RunFolder:
+        """The same run with the states of one of its parts."""
+        view = RunFolder(self.path)
+        view.states = self.states / f"part-{number}"
+        return view
 
     def save_state(self, frame: int, state: Any) -> None:
         """Keep a state exactly; older ones go, but for every KEEP_EVERY-th painted frame's."""
@@ -106,6 +113,7 @@ class RunFolder:
             for field in dataclasses.fields(state)
             if getattr(state, field.name) is not None
         }
+        self.states.mkdir(exist_ok=True)
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
         atomic.write_bytes(self._state_path(frame), buffer.getvalue())

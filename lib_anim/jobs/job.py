@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from lib_anim.errors import Conflict, FlipbookError, Problem
 from lib_anim.jobs.film import make_film
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.needs import check_needs, look, opened
+from lib_anim.jobs.parts import History, Part, owner_of, parts_of
 from lib_anim.media.pictures import write_picture
 from lib_anim.pipelines.events import Event, Finished, FrameDone, Progress, Warned
 from lib_anim.pipelines.kinds import Kind, Plan
@@ -106,7 +107,7 @@ def render(
     on_step: OnStep | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """Render what is missing of a run, then make its film.
+    """Render what is missing of a run and of the parts that are made anew, then make its film.
 
     `stop` is asked after every frame: once true, the run ends there with a film of what it has, and
     can be resumed. An `on_step` that raises Interrupted ends it at once, likewise. Any other
@@ -114,7 +115,22 @@ def render(
     FlipbookError. Raises Conflict when another process holds the folder.
     """
     with folder.locked():
-        return _Run(kind, plan, engine, folder, listen).go(on_step, stop)
+        return go_on(kind, plan, engine, folder, listen, on_step, stop, only_parts=False)
+
+
+def go_on(
+    kind: Kind,
+    plan: Plan,
+    engine: Engine,
+    folder: RunFolder,
+    listen: Listener,
+    on_step: OnStep | None,
+    stop: Callable[[], bool],
+    *,
+    only_parts: bool,
+) -> Result:
+    """As `render`, in a folder that this process holds; `only_parts` leaves the run's own frames alone."""
+    return _Run(kind, plan, engine, folder, listen).go(on_step, stop, only_parts)
 
 
 class _Run:
@@ -124,14 +140,17 @@ class _Run:
         self._kind, self._plan, self._engine = kind, plan, engine
         self._folder, self._listen = folder, listen
         self._manifest = folder.manifest()
+        self._parts = parts_of(self._manifest)
         self._warnings: list[str] = []
+        self._part: Part | None = None
 
-    def go(self, on_step: OnStep | None, stop: Callable[[], bool]) -> Result:
+    def go(self, on_step: OnStep | None, stop: Callable[[], bool], only_parts: bool) -> Result:
         """Render what is missing, make the film, write down how it ended."""
         folder, plan = self._folder, self._plan
         self._warn(*self._manifest["warnings"], *self._engine.warnings)
         try:
-            finished = self._paint(on_step, stop)
+            finished = only_parts or self._paint(on_step, stop)
+            finished = finished and all(self._paint_part(part, on_step, stop) for part in self._parts)
             self._hear(Progress(folder.frames_present(), plan.frames, "film"))
             film, sheet, sentences = make_film(
                 folder,
@@ -142,13 +161,14 @@ class _Run:
             )
         except BaseException as error:
             self._mark_failed(error)
-            sentence = _as_sentence(folder, error)
+            sentence = _as_sentence(folder, self._part, error)
             if sentence is None:
                 raise
             raise FlipbookError(Problem(sentence, field="run")) from error
         self._warn(*self._engine.warnings, *sentences)
         frames = folder.frames_present()
-        self._mark_ended(finished, frames, {"film": _name(film), "sheet": _name(sheet)})
+        outputs = {"film": _name(film), "sheet": _name(sheet)}
+        self._mark_ended(finished and frames == plan.frames, frames, outputs)
         return Result(
             film=film,
             sheet=sheet,
@@ -159,14 +179,55 @@ class _Run:
         )
 
     def _paint(self, on_step: OnStep | None, stop: Callable[[], bool]) -> bool:
-        """Make the missing frames. True when the film is complete."""
+        """Make the run's own missing frames. True when there are no more."""
         kind, plan, folder = self._kind, self._plan, self._folder
-        done, state = _start_state(kind, folder, self._hear)
+        done, state = _start_state(kind, folder, self._parts, self._hear)
         folder.log("start", frame=done, engine=self._engine.fingerprint)
         if done == plan.frames:
             return True
         with opened(kind.needs(plan.settings)) as inputs:
-            return _frames(kind.run(plan, self._engine, inputs, state, on_step), folder, self._hear, stop)
+            events = kind.run(plan, self._engine, inputs, state, on_step)
+            return _frames(events, folder, self._owned(None), self._hear, stop)
+
+    def _paint_part(self, part: Part, on_step: OnStep | None, stop: Callable[[], bool]) -> bool:
+        """Make what is missing of a part that is made anew. True when it is complete."""
+        folder, kind = self._folder.of_part(part.number), self._kind
+        owned = self._owned(part)
+        frames = [frame for frame in range(part.first, part.last + 1) if owned(frame)]
+        missing = [frame for frame in frames if not folder.frame_path(frame).is_file()]
+        if not frames or (part.done and not missing):
+            return True
+        self._part = part
+        if part.done:
+            self._warn(f"frame {missing[0]} is missing; frames {part.first} to {part.last} are made again")
+        folder.log("start", frame=part.first, engine=self._engine.fingerprint)
+
+        def hear(event: Event) -> None:
+            self._hear(replace(event, total=part.last + 1) if isinstance(event, Progress) else event)
+
+        history = History(kind, self._plan, self._engine, self._folder, self._parts)
+        plan = history.plan_of(part)
+        state = folder.load_state(kind.state, before=min([*missing, part.last + 1]))
+        if state is None:
+            try:
+                earlier = self._parts[: part.number - 1]
+                state = history.state_before(part.first, on_step, hear, stop, earlier)
+            except Interrupted:
+                return False
+        if state is None or state.frame < frames[-1]:
+            with opened(kind.needs(plan.settings)) as inputs:
+                events = _until(frames[-1], kind.run(plan, self._engine, inputs, state, on_step))
+                if not _frames(events, folder, owned, hear, stop):
+                    return False
+        entries = list(self._manifest["parts"])
+        entries[part.number - 1] = {**entries[part.number - 1], "done": True}
+        self._manifest = {**self._manifest, "parts": entries}
+        self._part = None
+        return True
+
+    def _owned(self, part: Part | None) -> Callable[[int], bool]:
+        """Whether a frame is a part's to write; None stands for the run itself."""
+        return lambda frame: owner_of(self._parts, frame) is part
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, Warned):
@@ -203,20 +264,24 @@ def _name(path: Path | None) -> str | None:
     return None if path is None else path.name
 
 
-def _as_sentence(folder: RunFolder, error: BaseException) -> str | None:
+def _as_sentence(folder: RunFolder, part: Part | None, error: BaseException) -> str | None:
     """What the user can do about a failure that is the machine's; None for all others."""
     done = folder.frames_present()
+    what = f"frame {done}" if part is None else f"the part from frame {part.first} to {part.last}"
     kept = f"{done} frames are kept in {folder.path} and `resume` goes on with them"
     if isinstance(error, MemoryError):
-        return f"there is not enough memory for frame {done}; {kept}"
+        return f"there is not enough memory for {what}; {kept}"
     if isinstance(error, OSError):
-        return f"frame {done} cannot be written ({error.strerror}); make room: {kept}"
+        return f"{what} cannot be written ({error.strerror}); make room: {kept}"
     return None
 
 
-def _start_state(kind: Kind, folder: RunFolder, hear: Listener) -> tuple[int, Any]:
-    """(first frame to make, state before it). Frames after a gap are made again, the same."""
-    present = folder.frames_present()
+def _start_state(kind: Kind, folder: RunFolder, parts: Sequence[Part], hear: Listener) -> tuple[int, Any]:
+    """(first frame to make, state before it). Frames after a gap are made again, the same.
+
+    Frames that belong to parts do not count: those are made by their own plans.
+    """
+    present = folder.frames_present(but=lambda frame: owner_of(parts, frame) is not None)
     state = folder.load_state(kind.state, before=present)
     done = 0 if state is None else state.frame + 1
     later = sum(1 for path in folder.frames.glob("*.png") if int(path.stem) >= present)
@@ -225,8 +290,17 @@ def _start_state(kind: Kind, folder: RunFolder, hear: Listener) -> tuple[int, An
     return done, state
 
 
-def _frames(events: Iterator[Event], folder: RunFolder, hear: Listener, stop: Callable[[], bool]) -> bool:
-    """Take frames to the disk, in order and beside the painting. True when the pipeline came to its end."""
+def _frames(
+    events: Iterator[Event],
+    folder: RunFolder,
+    owned: Callable[[int], bool],
+    hear: Listener,
+    stop: Callable[[], bool],
+) -> bool:
+    """Take the owned frames to the disk, in order and beside the painting, and all states.
+
+    True when the pipeline came to its end.
+    """
     waiting: deque[Future[None]] = deque()
     finished = False
     with ThreadPoolExecutor(1, thread_name_prefix="flipbook-write") as writer:
@@ -235,10 +309,12 @@ def _frames(events: Iterator[Event], folder: RunFolder, hear: Listener, stop: Ca
             with closing(events) as frames:  # type: ignore[type-var]
                 for event in frames:
                     if isinstance(event, FrameDone):
-                        waiting.append(writer.submit(_write_frame, folder, event))
+                        kept = owned(event.index)
+                        waiting.append(writer.submit(_write_frame, folder, event, kept))
                         while len(waiting) > WRITES_AHEAD or (waiting and waiting[0].done()):
                             waiting.popleft().result()
-                        hear(event)
+                        if kept:
+                            hear(event)
                         if event.painted and stop():
                             return False
                     else:
@@ -252,9 +328,20 @@ def _frames(events: Iterator[Event], folder: RunFolder, hear: Listener, stop: Ca
     return finished
 
 
-def _write_frame(folder: RunFolder, event: FrameDone) -> None:
-    text = {name: str(value) for name, value in event.values.items()}
-    write_picture(folder.frame_path(event.index), to_uint8(event.picture), text)
+def _until(last: int, events: Iterator[Event]) -> Iterator[Event]:
+    """Events of a pipeline that is stopped, as finished, after frame `last`."""
+    with closing(events):  # type: ignore[type-var]
+        for event in events:
+            yield event
+            if isinstance(event, FrameDone) and event.index == last:
+                yield Finished(last + 1)
+                return
+
+
+def _write_frame(folder: RunFolder, event: FrameDone, owned: bool) -> None:
+    if owned:
+        text = {name: str(value) for name, value in event.values.items()}
+        write_picture(folder.frame_path(event.index), to_uint8(event.picture), text)
     if event.state is not None:
         folder.save_state(event.index, event.state)
 

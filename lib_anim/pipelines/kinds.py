@@ -36,6 +36,11 @@ class Plan(Protocol):
         """Width and height of the film in pixels."""
         ...
 
+    @property
+    def painted(self) -> tuple[int, ...]:
+        """Frames after which the loop's state is known, in order; the last one of the film is among them."""
+        ...
+
     def fingerprint(self, engine: str) -> str: ...
 
 
@@ -58,6 +63,8 @@ class Kind:
     """plan → path of the sound of its film, or empty."""
     backwards: Callable[[Any], bool]
     """plan → whether the film shows its last frame first."""
+    whole: tuple[str, ...]
+    """Settings of the film as a whole: a part that is made anew cannot change them."""
 
 
 def _run_keyframed(
@@ -80,6 +87,7 @@ KEYFRAMED = Kind(
     state=LoopState,
     soundtrack=lambda plan: plan.settings.soundtrack,
     backwards=lambda plan: plan.settings.init_last,
+    whole=("frames", "fps", "width", "height", "soundtrack", "init_last"),
 )
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (KEYFRAMED,)}

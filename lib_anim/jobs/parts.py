@@ -1,0 +1,117 @@
+"""Parts of a run that were made anew, who made which frame, and the loop's state before any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from lib_anim.engines.contract import Engine, Interrupted, OnStep
+from lib_anim.errors import Conflict, Problem
+from lib_anim.jobs.folder import RunFolder
+from lib_anim.jobs.needs import check_needs, look, opened
+from lib_anim.pipelines.events import Event, FrameDone, Progress
+from lib_anim.pipelines.kinds import Kind, Plan
+from lib_anim.settings.base import from_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Frames `first` to `last` of a run, made anew with settings of their own."""
+
+    number: int
+    """From 1; later parts lie over earlier ones."""
+    first: int
+    last: int
+    settings: Mapping[str, Any]
+    """Whole settings as JSON, resolved as a plan has them."""
+    done: bool
+    """False while some of its frames may still be the old ones."""
+
+
+def parts_of(manifest: Mapping[str, Any]) -> tuple[Part, ...]:
+    """The parts that a manifest lists, oldest first."""
+    listed: Sequence[Mapping[str, Any]] = manifest.get("parts", ())
+    return tuple(Part(number=number, **entry) for number, entry in enumerate(listed, start=1))
+
+
+def parts_json(parts: Sequence[Part]) -> list[dict[str, Any]]:
+    """The form of parts in a manifest."""
+    return [{"first": p.first, "last": p.last, "settings": p.settings, "done": p.done} for p in parts]
+
+
+def owner_of(parts: Sequence[Part], frame: int) -> Part | None:
+    """The latest part that holds a frame; None where it is the run's own."""
+    return next((part for part in reversed(parts) if part.first <= frame <= part.last), None)
+
+
+class History:
+    """What made the frames of a run: its own plan, and the parts laid over it."""
+
+    def __init__(
+        self, kind: Kind, plan: Plan, engine: Engine, folder: RunFolder, parts: Sequence[Part]
+    ) -> None:
+        self._kind, self._plan, self._engine = kind, plan, engine
+        self._folder, self._parts = folder, parts
+
+    def plan_of(self, part: Part | None) -> Plan:
+        """A part's plan; None stands for the run. Raises NotFound for files that are gone."""
+        if part is None:
+            return self._plan
+        settings, _ = from_json(self._kind.settings, part.settings)
+        check_needs(self._kind.needs(settings))
+        return self._kind.plan(settings, self._engine.capabilities, 0, look)
+
+    def before(self, frame: int) -> Iterator[Part]:
+        """The parts that the state before a frame may depend on, latest first."""
+        owner = owner_of(self._parts, frame - 1)
+        while owner is not None:
+            yield owner
+            owner = owner_of(self._parts[: owner.number - 1], owner.first - 1)
+
+    def state_before(
+        self,
+        frame: int,
+        on_step: OnStep | None,
+        hear: Callable[[Event], None],
+        stop: Callable[[], bool],
+        parts: Sequence[Part] | None = None,
+    ) -> Any:
+        """The state after the last painted frame below `frame`, as its maker had it; None at the start.
+
+        The nearest saved state is replayed up to there, and nothing is written. `parts` are those
+        that count (all). Raises Interrupted when `stop` says so.
+        """
+        if frame == 0:
+            return None
+        parts = self._parts if parts is None else parts
+        owner = owner_of(parts, frame - 1)
+        plan = self.plan_of(owner)
+        folder = self._folder if owner is None else self._folder.of_part(owner.number)
+        state = folder.load_state(self._kind.state, before=frame)
+        if state is None and owner is not None:
+            state = self.state_before(owner.first, on_step, hear, stop, parts[: owner.number - 1])
+        goal = max(painted for painted in plan.painted if painted < frame)
+        if state is not None and state.frame >= goal:
+            return state
+        with opened(self._kind.needs(plan.settings)) as inputs:
+            # Typed as any iterator; pipelines are generators, and closing is how they are stopped.
+            events = self._kind.run(plan, self._engine, inputs, state, on_step)
+            with closing(events):  # type: ignore[type-var]
+                return _state_at(goal, events, hear, stop)
+
+
+def _state_at(
+    goal: int, events: Iterator[Event], hear: Callable[[Event], None], stop: Callable[[], bool]
+) -> Any:
+    for event in events:
+        if isinstance(event, FrameDone) and event.painted:
+            if event.index == goal:
+                return event.state
+            if stop():
+                raise Interrupted
+        elif isinstance(event, Progress):
+            hear(Progress(event.done, event.total, "replaying"))
+    sentence = f"frame {goal} does not come out any more, so nothing can go on from it; begin the film anew"
+    raise Conflict(Problem(sentence, field="run"))

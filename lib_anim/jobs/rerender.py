@@ -1,0 +1,112 @@
+"""Frames A to B of a run made anew with other settings, while all others stay bit for bit.
+
+The loop's state before A comes from whoever made frame A − 1, so that the part begins as if that film
+had gone on. What follows B stays as it is: the sentence about seams says where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from lib_anim.engines.contract import Engine, OnStep
+from lib_anim.errors import Conflict, FlipbookError, Problem
+from lib_anim.jobs.folder import RunFolder
+from lib_anim.jobs.job import Listener, Result, go_on, reopen
+from lib_anim.jobs.needs import check_needs, look
+from lib_anim.jobs.parts import History, Part, parts_json, parts_of
+from lib_anim.pipelines.kinds import Kind, Plan
+from lib_anim.settings.base import Settings, to_json
+
+
+def rerender(
+    kind: Kind,
+    settings: Settings,
+    first: int,
+    last: int,
+    engine: Engine,
+    folder: RunFolder,
+    draw_seed: int,
+    listen: Listener = lambda event: None,
+    on_step: OnStep | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Result:
+    """Make frames `first` to `last` (inclusive) of a run anew, then its film.
+
+    `settings` are the run's with changes. The part is written to the manifest before a frame is
+    replaced, so that `render` finishes it after a crash; `Result.finished` says whether the part is
+    complete. Raises FlipbookError, with nothing touched, for frames that are not there, settings of
+    the whole film, and parts without a painted frame; Conflict for another engine, for a run that
+    another process holds, and for a part that was begun and is not done.
+    """
+    run_plan = reopen(kind, folder, engine)
+    check_needs(kind.needs(settings))
+    plan = kind.plan(settings, engine.capabilities, draw_seed, look)
+    with folder.locked():
+        manifest = folder.manifest()
+        parts = parts_of(manifest)
+        problems = [
+            *_wrong_frames(first, last, folder.frames_present()),
+            *_of_the_film(kind, run_plan.settings, settings),
+        ]
+        if problems:
+            raise FlipbookError(*problems)
+        _check_painted(plan, first, last)
+        _check_pending(parts, first, last)
+        history = History(kind, run_plan, engine, folder, parts)
+        for part in history.before(first):
+            history.plan_of(part)
+        new = Part(number=len(parts) + 1, first=first, last=last, settings=to_json(plan.settings), done=False)
+        warnings = list(dict.fromkeys([*manifest["warnings"], *_seams(first, last, run_plan.frames)]))
+        entry = {"status": "running", "parts": parts_json([*parts, new]), "warnings": warnings}
+        folder.write_manifest({**manifest, **entry})
+        folder.log("part", first=first, last=last)
+        return go_on(kind, run_plan, engine, folder, listen, on_step, stop, only_parts=True)
+
+
+def _wrong_frames(first: int, last: int, present: int) -> Iterator[Problem]:
+    if first < 0:
+        yield Problem(f"{first} is not allowed; frames are counted from 0", field="from")
+    if last < first:
+        yield Problem(f"{last} lies before {first}, where the part begins; give {first} or more", field="to")
+    if last >= present:
+        have = f"the run has frames 0 to {present - 1}" if present else "the run has no frame yet"
+        yield Problem(f"there is no frame {last}: {have}; `resume` makes what is missing", field="to")
+
+
+def _of_the_film(kind: Kind, before: Settings, after: Settings) -> Iterator[Problem]:
+    for name in kind.whole:
+        if getattr(before, name) != getattr(after, name):
+            sentence = f"it holds for the whole film ({getattr(before, name)}); a part cannot change it"
+            yield Problem(sentence, field=name)
+
+
+def _check_painted(plan: Plan, first: int, last: int) -> None:
+    if any(first <= frame <= last for frame in plan.painted):
+        return
+    before = max(frame for frame in plan.painted if frame < first)
+    after = min(frame for frame in plan.painted if frame > last)
+    sentence = (
+        f"none of the frames {first} to {last} is painted, only {before} and {after}; "
+        f"let the part hold one of those"
+    )
+    raise FlipbookError(Problem(sentence, field="from"))
+
+
+def _check_pending(parts: tuple[Part, ...], first: int, last: int) -> None:
+    pending = parts[-1] if parts and not parts[-1].done else None
+    if pending is None or (first <= pending.first and pending.last <= last):
+        return
+    sentence = (
+        f"frames {pending.first} to {pending.last} are not all made anew yet; "
+        f"`resume` goes on with them, or take a part that holds them all"
+    )
+    raise Conflict(Problem(sentence, field="run"))
+
+
+def _seams(first: int, last: int, frames: int) -> tuple[str, ...]:
+    seams = [f"{a} and {b}" for a, b in ((first - 1, first), (last, last + 1)) if a >= 0 and b < frames]
+    if not seams:
+        return ()
+    return (
+        f"frames {first} to {last} are made anew: look at the seam between {', and between '.join(seams)}",
+    )
