@@ -70,9 +70,6 @@ def values(spec: Spec) -> st.SearchStrategy[Any]:
         return st.sampled_from(
             ["{everywhere}", "!{init} & [a b.png]", '0:("{init}"), 9:("grow({video}, 3)")']
         )
-    if isinstance(spec, Words) and "mask" in spec.label.lower():
-        masks = st.sampled_from(["{init}", "!{everywhere} | [box.png]", "grow({init}, 8)"])
-        return masks | st.builds('{}:("{}"), 90:("{}")'.format, FRAMES, masks, masks)
     if isinstance(spec, Words):
         schedule = st.lists(st.builds('{}:("{}")'.format, FRAMES, WORD), min_size=1, max_size=3)
         return st.sampled_from(["Euler a", "DPM++ 2M"]) | schedule.map(", ".join)
