@@ -90,9 +90,11 @@ class DiffusersEngine:
             schedulers=("Automatic", *SPACINGS),
             multiple_of=8,
             inpaint=True,
+            travel=True,
             tiling=True,
             subseed=True,
             checkpoints=tuple(self._beside),
+            vaes=self._vaes(),
             native_size=self._checkpoint.native_size,
         )
 
@@ -156,6 +158,12 @@ class DiffusersEngine:
             )
         self._painters.move_to_end(path)
         return self._painters[path]
+
+    def _vaes(self) -> tuple[str, ...]:
+        """Names of VAEs; among checkpoints only those that are called so."""
+        home = self._checkpoint.path.absolute().parent
+        found = weights_in(self._folders.vaes)
+        return tuple(n for n, p in found.items() if n.endswith(".vae") or p.absolute().parent != home)
 
     def _read_inversions(self) -> list[Inversion]:
         """Every textual inversion in the folders; a broken file is named once and passed over."""

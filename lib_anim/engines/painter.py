@@ -23,6 +23,7 @@ from lib_anim.engines.networks import load_networks, load_vae
 from lib_anim.engines.noise import NoiseSource, PictureNoise
 from lib_anim.engines.samplers import SAMPLERS, Sampler
 from lib_anim.engines.sigmas import ConsistencyLevels, NoiseLevels
+from lib_anim.engines.travel import mixed
 from lib_anim.engines.walk import Draw, Walk
 from lib_anim.models.checkpoint import Checkpoint
 from lib_anim.models.folders import ModelFolders, find_weights
@@ -77,6 +78,9 @@ class Painter:
         """The request's picture. `small` works in the smallest pieces, for when memory is short."""
         codec = self._codec(request.vae)
         prompt, uses = taken_out(request.prompt)
+        if request.travel is not None:
+            named = {use.name for use in uses}
+            uses += tuple(use for use in taken_out(request.travel.prompt)[1] if use.name not in named)
         for sentence in self._loras.wear(uses):
             self._warn(sentence)
         self.text.variant = uses
@@ -178,16 +182,31 @@ class Painter:
         if self.checkpoint.unet.vector:
             size = (request.height, request.width)
             sizes = torch.tensor([*size, 0, 0, *size], device=self._device, dtype=torch.float32)
-        negative = prompts.course(request.negative, calls)
+        positive, negative = self._guides(prompt, request.negative, calls, skip)
+        if request.travel is not None:
+            travel = request.travel
+            text, _ = taken_out(travel.prompt)
+            towards = self._guides(text, travel.negative, calls, skip)
+            (empty,) = self.text.encode(("",), skip)
+            positive = mixed(positive, towards[0], travel.weight, travel.how, empty)
+            (negative,) = mixed([negative], [towards[1]], travel.weight, travel.how, empty)
         return Guided(
             self._unet,
             self._consistency if sampler.consistency else self._levels,
-            [Guide(c, self.text.encode(c.texts, skip)) for c in prompts.courses(prompt, calls)],
-            Guide(negative, self.text.encode(negative.texts, skip, zero_when_empty=True)),
+            positive,
+            negative,
             request.cfg_scale,
             sizes=sizes,
             consistency=sampler.consistency,
             one_by_one=small,
+        )
+
+    def _guides(self, prompt: str, negative: str, calls: int, skip: int) -> tuple[list[Guide], Guide]:
+        """The parts of a prompt and its negative, encoded."""
+        away = prompts.course(negative, calls)
+        return (
+            [Guide(c, self.text.encode(c.texts, skip)) for c in prompts.courses(prompt, calls)],
+            Guide(away, self.text.encode(away.texts, skip, zero_when_empty=True)),
         )
 
     def _codec(self, name: str | None) -> Codec:

@@ -12,7 +12,7 @@ from lib_anim.errors import FlipbookError, Problem
 
 def check(request: StillRequest, can: Capabilities) -> None:
     """Raises FlipbookError with every part of `request` that lies outside `can`."""
-    problems = [*_numbers(request, can), *_pictures(request), *_abilities(request, can)]
+    problems = [*_numbers(request, can), *_travel(request), *_pictures(request), *_abilities(request, can)]
     if problems:
         raise FlipbookError(*problems)
 
@@ -34,6 +34,11 @@ def _numbers(request: StillRequest, can: Capabilities) -> Iterator[Problem]:
     for field in ("cfg_scale", "noise_multiplier", "mask_blur"):
         if not np.isfinite(getattr(request, field)) or getattr(request, field) < 0:
             yield Problem(f"{getattr(request, field)} is no number from 0 up.", field=field)
+
+
+def _travel(request: StillRequest) -> Iterator[Problem]:
+    if request.travel is not None and not 0 <= request.travel.weight <= 1:
+        yield Problem(f"weight {request.travel.weight} is outside 0 … 1.", field="travel")
 
 
 def _pictures(request: StillRequest) -> Iterator[Problem]:
@@ -59,6 +64,7 @@ def _abilities(request: StillRequest, can: Capabilities) -> Iterator[Problem]:
         yield Problem(f'"{request.checkpoint}" is unknown to this engine.', field="checkpoint")
     for field, asked, able in (
         ("mask", request.mask is not None, can.inpaint),
+        ("travel", request.travel is not None, can.travel),
         ("restore_faces", request.restore_faces, can.restore_faces),
         ("tiling", request.tiling, can.tiling),
         ("subseed_strength", request.subseed_strength > 0, can.subseed),
