@@ -6,7 +6,7 @@ refused, within a second on one slow core.
 
 from __future__ import annotations
 
-MAX_SCHEDULE_CHARACTERS = 150_000
+MAX_SCHEDULE_CHARACTERS = 250_000
 """Characters of one schedule. A key for every frame of a ten-minute film at 15 fps takes about 130,000."""
 
 MAX_PROMPT_CHARACTERS = 500_000
