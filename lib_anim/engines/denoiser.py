@@ -53,6 +53,8 @@ class Guided:
         with half the memory, instead of once for all.
         """
         self._unet = unet
+        # Asking the network for it walks over its parameters, each time.
+        self._dtype: torch.dtype = unet.dtype
         self._levels = levels
         self._positive = positive
         self._negative = negative
@@ -96,7 +98,7 @@ class Guided:
 
     def _noises(self, scaled: Tensor, time: float, texts: Sequence[Embedding]) -> Sequence[Tensor]:
         """ε (B, C, H, W) float32 for each of `texts`, in one pass of the network."""
-        dtype = self._unet.dtype
+        dtype = self._dtype
         rows = len(scaled)
         tokens = torch.stack([text.tokens for text in texts]).repeat_interleave(rows, 0)
         added = None

@@ -1,0 +1,86 @@
+"""What a step costs beside the bare network, and what a film's frame costs; prints one line per figure.
+
+Run from the repository's root: python benchmarks/engine.py [CHECKPOINT] [--size 128] [--steps 12]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from lib_anim.engines.checker import CheckerEngine
+from lib_anim.engines.contract import StillRequest
+from lib_anim.engines.diffusers import DiffusersEngine, open_engine
+
+
+def milliseconds(rounds: int, *works: Callable[[], object]) -> list[float]:
+    """The least time of each of `works`, done in turn so that all meet the same disturbances.
+
+    This process' own CPU time; on a card wall time. One round before warms up.
+    """
+    card = torch.cuda.is_available()
+    clock = time.perf_counter if card else time.process_time
+    times: list[list[float]] = [[] for _ in works]
+    for round_ in range(rounds + 1):
+        for work, taken in zip(works, times, strict=True):
+            start = clock()
+            work()
+            if card:
+                torch.cuda.synchronize()
+            if round_:
+                taken.append(clock() - start)
+    return [min(taken) * 1000 for taken in times]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", nargs="?", type=Path, default=Path("demo/flipbook-demo.safetensors"))
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    checker = CheckerEngine()
+    board = StillRequest(prompt="bench", width=256, height=256, seed=1)
+    print(f"checker, 256 px: {milliseconds(50, lambda: checker.still(board))[0]:.2f} ms")
+
+    engine = open_engine(options.checkpoint)
+    assert isinstance(engine, DiffusersEngine)
+    request = StillRequest(
+        prompt="bench", width=options.size, height=options.size, seed=1, steps=options.steps, sampler="Euler"
+    )
+    picture = engine.still(request)
+    again = replace(request, init=picture, denoising=0.5)
+
+    painter = engine._painter(None)
+    codec = painter._codec(None)
+    device, dtype = codec.vae.device, painter._unet.dtype
+    side = options.size // codec.factor
+    latents = torch.randn(2, 4, side, side, device=device, dtype=dtype)
+    context = torch.randn(2, 77, painter.checkpoint.unet.context, device=device, dtype=dtype)
+    times = torch.full((2,), 500.0, device=device)
+
+    def bare() -> None:
+        with torch.inference_mode():
+            for _ in range(options.steps):
+                painter._unet(latents, times, encoder_hidden_states=context, return_dict=False)
+
+    def decode() -> None:
+        with torch.inference_mode():
+            codec.decode(latents[:1].float())
+
+    whole, film, network, decoding = milliseconds(
+        options.rounds, lambda: engine.still(request), lambda: engine.still(again), bare, decode
+    )
+    print(f"txt2img, {options.size} px, {options.steps} steps: {whole:.0f} ms")
+    print(f"img2img, denoising 0.5: {film:.0f} ms")
+    print(f"network alone: {network / options.steps:.1f} ms a step; decoding {decoding:.0f} ms")
+    print(f"a step beside the bare network: {(whole - decoding) / network:.3f} times")
+
+
+if __name__ == "__main__":
+    main()
