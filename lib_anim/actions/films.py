@@ -12,6 +12,7 @@ from lib_anim.engines.contract import Engine, OnStep
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import Listener, Result, render, reopen, start
 from lib_anim.jobs.rerender import rerender as rerender_part
+from lib_anim.pipelines.trial import WHOLE, Trial
 
 
 def never() -> bool:
@@ -27,13 +28,16 @@ def submit(
     listen: Listener,
     on_step: OnStep | None = None,
     stop: Callable[[], bool] = never,
+    trial: Trial = WHOLE,
 ) -> Result:
     """Render settings into a new run folder under `parent`. Nothing is written when they are wrong.
 
-    `engine_as` is what `engine_of` will tell to whoever resumes the run.
+    `engine_as` is what `engine_of` will tell to whoever resumes the run; `trial` may leave out a part
+    of the film, for a look at it.
     """
     seed = secrets.randbelow(2**32)
-    folder, plan = start(loaded.kind, loaded.settings, engine, engine_as, parent, seed, loaded.warnings)
+    kind, warnings = loaded.kind, loaded.warnings
+    folder, plan = start(kind, loaded.settings, engine, engine_as, parent, seed, warnings, trial)
     return render(loaded.kind, plan, engine, folder, listen, on_step, stop)
 
 

@@ -22,6 +22,7 @@ from lib_anim.app.progress import ProgressBar
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.jobs.job import Result
 from lib_anim.pipelines.kinds import KINDS
+from lib_anim.pipelines.trial import Trial
 from lib_anim.settings.assemble import Assemble
 from lib_anim.settings.base import Settings, json_schema
 from lib_anim.settings.flags import flag_changes, parse_changes
@@ -40,9 +41,10 @@ STALE = 1
 def render(options: argparse.Namespace) -> int:
     """`render FILE`."""
     loaded = _load(options)
+    trial = Trial(every=options.every, half=options.half, only=options.only)
     engine, opened_as = open_engine(options.engine)
     with ProgressBar() as bar, _stop_on_interrupt() as stop:
-        result = films.submit(loaded, engine, opened_as, options.out, bar.hear, stop=stop)
+        result = films.submit(loaded, engine, opened_as, options.out, bar.hear, stop=stop, trial=trial)
     return _report(result, options.json)
 
 

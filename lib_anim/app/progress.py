@@ -7,7 +7,7 @@ from types import TracebackType
 
 from tqdm import tqdm
 
-from lib_anim.pipelines.events import Event, FrameDone, Progress, Warned
+from lib_anim.pipelines.events import Estimated, Event, FrameDone, Progress, Warned
 
 
 class ProgressBar:
@@ -29,6 +29,9 @@ class ProgressBar:
         """A listener for jobs."""
         if isinstance(event, Warned):
             tqdm.write(f"warning: {event.sentence}", file=sys.stderr)
+        elif isinstance(event, Estimated):
+            disk = f"at most {-(-event.most_bytes // 2**20)} MiB on the disk"
+            tqdm.write(f"{event.paint} pictures to paint for {event.frames} frames, {disk}", file=sys.stderr)
         elif isinstance(event, Progress):
             if self._bar is None:
                 self._bar = tqdm(total=event.total, initial=event.done, unit="frame", file=sys.stderr)

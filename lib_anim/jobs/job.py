@@ -20,18 +20,23 @@ from lib_anim import __version__
 from lib_anim.engines.contract import Engine, Interrupted, OnStep, Picture
 from lib_anim.errors import Conflict, FlipbookError, Problem
 from lib_anim.jobs.film import make_film
-from lib_anim.jobs.folder import RunFolder
-from lib_anim.jobs.needs import check_needs, look, opened
+from lib_anim.jobs.folder import KEEP_EVERY, RunFolder
+from lib_anim.jobs.needs import make_plan, opened
 from lib_anim.jobs.parts import History, Part, owner_of, parts_of
 from lib_anim.media.pictures import write_picture
-from lib_anim.pipelines.events import Event, Finished, FrameDone, Progress, Warned
+from lib_anim.pipelines.events import Estimated, Event, Finished, FrameDone, Progress, Warned
 from lib_anim.pipelines.kinds import Kind, Plan
+from lib_anim.pipelines.trial import WHOLE, Trial, trial_of
 from lib_anim.settings.base import Settings, from_json, to_json
 
 Listener = Callable[[Event], None]
 
 WRITES_AHEAD = 8
 """Frames that may wait for the disk while the next ones are painted."""
+
+
+PICTURES_IN_STATE = 2
+"""Float32 pictures that a loop's state holds at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +61,15 @@ def start(
     parent: Path,
     draw_seed: int,
     warnings: Sequence[str] = (),
+    trial: Trial = WHOLE,
 ) -> tuple[RunFolder, Plan]:
     """Plan a film and make its run folder, named by time and kind.
 
     `engine_as` is what the composition root opens this engine by, for resuming; `warnings` are those
-    known already. Raises FlipbookError before anything is written.
+    known already. `trial` may leave out a part of the film. Raises FlipbookError before anything is
+    written.
     """
-    check_needs(kind.needs(settings))
-    plan = kind.plan(settings, engine.capabilities, draw_seed, look)
+    plan = make_plan(kind, settings, engine, draw_seed, trial)
     warnings = (*warnings, *disk_warning(parent, plan))
     folder = RunFolder.create(parent, time.strftime(f"%Y%m%d-%H%M%S-{kind.name}"))
     folder.write_manifest(
@@ -77,6 +83,7 @@ def start(
             "engine": {"name": engine.name, "opened_as": engine_as, "fingerprint": engine.fingerprint},
             "fingerprint": plan.fingerprint(engine.fingerprint),
             "settings": to_json(plan.settings),
+            **({} if trial.whole else {"trial": trial.as_json()}),
             "warnings": list(warnings),
             "outputs": {},
             "versions": versions(),
@@ -89,8 +96,7 @@ def reopen(kind: Kind, folder: RunFolder, engine: Engine) -> Plan:
     """The plan of an interrupted run. Raises Conflict when its frames would no longer come out the same."""
     manifest = folder.manifest()
     settings, _ = from_json(kind.settings, manifest["settings"])
-    check_needs(kind.needs(settings))
-    plan = kind.plan(settings, engine.capabilities, 0, look)
+    plan = make_plan(kind, settings, engine, 0, trial_of(manifest))
     if manifest["fingerprint"] != plan.fingerprint(engine.fingerprint):
         was, now = manifest["engine"]["fingerprint"], engine.fingerprint
         sentence = f"this film began with another engine ({was}; now {now}), so its frames would change"
@@ -185,6 +191,8 @@ class _Run:
         folder.log("start", frame=done, engine=self._engine.fingerprint)
         if done == plan.frames:
             return True
+        ahead = sum(frame >= done for frame in plan.painted)
+        self._hear(Estimated(ahead, plan.frames - done, most_bytes(plan)))
         with opened(kind.needs(plan.settings)) as inputs:
             events = kind.run(plan, self._engine, inputs, state, on_step)
             return _frames(events, folder, self._owned(None), self._hear, stop)
@@ -205,7 +213,8 @@ class _Run:
         def hear(event: Event) -> None:
             self._hear(replace(event, total=part.last + 1) if isinstance(event, Progress) else event)
 
-        history = History(kind, self._plan, self._engine, self._folder, self._parts)
+        trial = trial_of(self._manifest)
+        history = History(kind, self._plan, self._engine, self._folder, self._parts, trial)
         plan = history.plan_of(part)
         state = folder.load_state(kind.state, before=min([*missing, part.last + 1]))
         if state is None:
@@ -351,14 +360,17 @@ def to_uint8(picture: Picture) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.asarray(np.rint(np.clip(picture, 0, 1) * 255), np.uint8)
 
 
-def disk_warning(parent: Path, plan: Plan) -> tuple[str, ...]:
-    """A sentence where the disk may not hold the film.
-
-    Reckoned with frames as large as they are without compression, so the true need is less.
-    """
-    place = next(folder for folder in (parent.absolute(), *parent.absolute().parents) if folder.exists())
+def most_bytes(plan: Plan) -> int:
+    """What a film's frames and states take on the disk at most: as much as without compression."""
     width, height = plan.size
-    need, free = plan.frames * width * height * 3, shutil.disk_usage(place).free
+    states = min(len(plan.painted), plan.frames // KEEP_EVERY + 3)
+    return width * height * 3 * (plan.frames + states * PICTURES_IN_STATE * 4)
+
+
+def disk_warning(parent: Path, plan: Plan) -> tuple[str, ...]:
+    """A sentence where the disk may not hold the film."""
+    place = next(folder for folder in (parent.absolute(), *parent.absolute().parents) if folder.exists())
+    need, free = most_bytes(plan), shutil.disk_usage(place).free
     if need <= free:
         return ()
     return (f"the film may need up to {need / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free",)

@@ -1,4 +1,4 @@
-"""Opening the files that a plan needs."""
+"""Plans, and the files that they need, opened."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from lib_anim.engines.contract import Engine
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.media.contract import SourceInfo
 from lib_anim.media.pictures import read_picture
 from lib_anim.media.read import Source, open_source
+from lib_anim.pipelines.kinds import Kind, Plan
 from lib_anim.pipelines.needs import Need, PictureNeed, VideoNeed
+from lib_anim.pipelines.trial import Trial
+from lib_anim.settings.base import Settings
+
+
+def make_plan(kind: Kind, settings: Settings, engine: Engine, draw_seed: int, trial: Trial) -> Plan:
+    """The plan of a film, or of a trial of it. Raises NotFound for files, FlipbookError for the rest."""
+    check_needs(kind.needs(settings))
+    plan = kind.plan(settings, engine.capabilities, draw_seed, look)
+    return plan if trial.whole else kind.try_out(plan, trial, engine.capabilities)
 
 
 def check_needs(needs: Mapping[str, Need]) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 from lib_anim.engines.contract import Engine, Interrupted, OnStep
 from lib_anim.errors import Conflict, Problem
 from lib_anim.jobs.folder import RunFolder
-from lib_anim.jobs.needs import check_needs, look, opened
+from lib_anim.jobs.needs import make_plan, opened
 from lib_anim.pipelines.events import Event, FrameDone, Progress
 from lib_anim.pipelines.kinds import Kind, Plan
+from lib_anim.pipelines.trial import Trial
 from lib_anim.settings.base import from_json
 
 
@@ -50,18 +51,23 @@ class History:
     """What made the frames of a run: its own plan, and the parts laid over it."""
 
     def __init__(
-        self, kind: Kind, plan: Plan, engine: Engine, folder: RunFolder, parts: Sequence[Part]
+        self,
+        kind: Kind,
+        plan: Plan,
+        engine: Engine,
+        folder: RunFolder,
+        parts: Sequence[Part],
+        trial: Trial,
     ) -> None:
         self._kind, self._plan, self._engine = kind, plan, engine
-        self._folder, self._parts = folder, parts
+        self._folder, self._parts, self._trial = folder, parts, trial
 
     def plan_of(self, part: Part | None) -> Plan:
         """A part's plan; None stands for the run. Raises NotFound for files that are gone."""
         if part is None:
             return self._plan
         settings, _ = from_json(self._kind.settings, part.settings)
-        check_needs(self._kind.needs(settings))
-        return self._kind.plan(settings, self._engine.capabilities, 0, look)
+        return make_plan(self._kind, settings, self._engine, 0, self._trial)
 
     def before(self, frame: int) -> Iterator[Part]:
         """The parts that the state before a frame may depend on, latest first."""

@@ -12,9 +12,10 @@ from lib_anim.engines.contract import Engine, OnStep
 from lib_anim.errors import Conflict, FlipbookError, Problem
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import Listener, Result, go_on, reopen
-from lib_anim.jobs.needs import check_needs, look
+from lib_anim.jobs.needs import make_plan
 from lib_anim.jobs.parts import History, Part, parts_json, parts_of
 from lib_anim.pipelines.kinds import Kind, Plan
+from lib_anim.pipelines.trial import trial_of
 from lib_anim.settings.base import Settings, to_json
 
 
@@ -39,8 +40,8 @@ def rerender(
     another process holds, and for a part that was begun and is not done.
     """
     run_plan = reopen(kind, folder, engine)
-    check_needs(kind.needs(settings))
-    plan = kind.plan(settings, engine.capabilities, draw_seed, look)
+    trial = trial_of(folder.manifest())
+    plan = make_plan(kind, settings, engine, draw_seed, trial)
     with folder.locked():
         manifest = folder.manifest()
         parts = parts_of(manifest)
@@ -52,7 +53,7 @@ def rerender(
             raise FlipbookError(*problems)
         _check_painted(plan, first, last)
         _check_pending(parts, first, last)
-        history = History(kind, run_plan, engine, folder, parts)
+        history = History(kind, run_plan, engine, folder, parts, trial)
         for part in history.before(first):
             history.plan_of(part)
         new = Part(number=len(parts) + 1, first=first, last=last, settings=to_json(plan.settings), done=False)

@@ -24,6 +24,18 @@ class FrameDone:
 
 
 @dataclass(frozen=True)
+class Estimated:
+    """What is ahead, told before the first frame."""
+
+    paint: int
+    """Frames that an engine must paint."""
+    frames: int
+    """Frames that are made, with those between painted ones."""
+    most_bytes: int
+    """What frames and states of the whole run take at most: as much as without compression."""
+
+
+@dataclass(frozen=True)
 class Progress:
     """Work done so far, in frames; `phase` is a word for people."""
 
@@ -46,4 +58,4 @@ class Finished:
     frames: int
 
 
-Event = FrameDone | Progress | Warned | Finished
+Event = FrameDone | Estimated | Progress | Warned | Finished

@@ -14,7 +14,9 @@ from lib_anim.pipelines.keyframed.pipeline import LoopState
 from lib_anim.pipelines.keyframed.pipeline import run as run_keyframed
 from lib_anim.pipelines.keyframed.plan import KeyframedPlan
 from lib_anim.pipelines.keyframed.plan import plan as plan_keyframed
+from lib_anim.pipelines.keyframed.trial import TrialPlan, run_trial, try_out
 from lib_anim.pipelines.needs import Look, Need
+from lib_anim.pipelines.trial import Trial
 from lib_anim.settings.base import Settings
 from lib_anim.settings.keyframed import Keyframed
 
@@ -55,6 +57,8 @@ class Kind:
     """settings → the files they need, by the name under which `run` gets them."""
     plan: Callable[[Any, Capabilities, int, Look], Plan]
     """(settings, what the engine can do, a seed to use where none is given, a look at videos) → plan."""
+    try_out: Callable[[Any, Trial, Capabilities], Plan]
+    """(plan, what is left out, what the engine can do) → plan of the trial, which `run` takes too."""
     run: Callable[[Any, Engine, Mapping[str, Any], Any, OnStep | None], Iterator[Event]]
     """(plan, engine, opened needs, state or None, step callback) → events."""
     state: type[Any]
@@ -68,12 +72,14 @@ class Kind:
 
 
 def _run_keyframed(
-    plan: KeyframedPlan,
+    plan: KeyframedPlan | TrialPlan,
     engine: Engine,
     opened: Mapping[str, Any],
     state: LoopState | None,
     on_step: OnStep | None,
 ) -> Iterator[Event]:
+    if isinstance(plan, TrialPlan):
+        return run_trial(plan, engine, Inputs.of(opened), state, on_step)
     return run_keyframed(plan, engine, Inputs.of(opened), state, on_step)
 
 
@@ -83,6 +89,7 @@ KEYFRAMED = Kind(
     settings=Keyframed,
     plan=plan_keyframed,
     needs=needs_of,
+    try_out=try_out,
     run=_run_keyframed,
     state=LoopState,
     soundtrack=lambda plan: plan.settings.soundtrack,

@@ -1,0 +1,149 @@
+"""A keyframed film in part or small, to look at before the long run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from lib_anim.engines.contract import Capabilities, Engine, OnStep
+from lib_anim.errors import FlipbookError, Problem
+from lib_anim.pipelines.events import Event, Finished, FrameDone, Progress
+from lib_anim.pipelines.keyframed.inputs import Inputs
+from lib_anim.pipelines.keyframed.pipeline import LoopState, run
+from lib_anim.pipelines.keyframed.plan import KeyframedPlan, Numbers
+from lib_anim.pipelines.trial import Trial
+from lib_anim.settings.keyframed import Keyframed
+
+LEAST = 64
+"""Pixels of a film's side at least."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrialPlan:
+    """Some frames of a plan as a film of their own, numbered from 0."""
+
+    settings: Keyframed
+    """Of the whole film at its full size."""
+    loop: KeyframedPlan
+    """What is painted, by the whole film's frames."""
+    kept: tuple[int, ...]
+    """The whole film's number of each frame; all that `loop` paints are among them."""
+    trial: Trial
+
+    @property
+    def frames(self) -> int:
+        return len(self.kept)
+
+    @property
+    def rate(self) -> Fraction:
+        return self.settings.fps / self.trial.every
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.loop.size
+
+    @property
+    def painted(self) -> tuple[int, ...]:
+        places = self.places
+        return tuple(places[frame] for frame in self.loop.painted)
+
+    @property
+    def places(self) -> dict[int, int]:
+        """The whole film's number of a kept frame → its own."""
+        return {frame: number for number, frame in enumerate(self.kept)}
+
+    def fingerprint(self, engine: str) -> str:
+        """As a whole film's, with what was left out."""
+        text = json.dumps([self.trial.as_json(), self.loop.fingerprint(engine)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def try_out(plan: KeyframedPlan, trial: Trial, capabilities: Capabilities) -> TrialPlan:
+    """The plan of a trial. Raises FlipbookError for what cannot be tried.
+
+    Every n-th frame is painted as if the cadence were n, and nothing between is shown. A frame that
+    the whole film would not paint takes the seed of the one before it that it would.
+    """
+    kept = tuple(range(0, plan.frames, trial.every))
+    loop = half(plan, math.lcm(8, capabilities.multiple_of)) if trial.half else plan
+    if trial.only is not None:
+        kept = (trial.only,)
+        _check_alone(plan, trial.only)
+    if len(kept) < plan.frames:
+        loop = replace(loop, painted=kept, seeds={frame: _seed(plan, frame) for frame in kept})
+    return TrialPlan(settings=plan.settings, loop=loop, kept=kept, trial=trial)
+
+
+def half(plan: KeyframedPlan, unit: int) -> KeyframedPlan:
+    """The same plan at half the size, rounded to multiples of `unit`, with all lengths in pixels scaled.
+
+    The grow, shrink and blur of mask expressions keep their pixels.
+    """
+    s = plan.settings
+    width, height = (max(round(side / 2 / unit), 1) * unit for side in (s.width, s.height))
+    if min(width, height) < LEAST:
+        sentence = f"{s.width} × {s.height} has no half: films are at least {LEAST} pixels wide and high"
+        raise FlipbookError(Problem(sentence, field="half"))
+    wide, high = width / s.width, height / s.height
+    mean = math.sqrt(wide * high)
+    numbers: dict[str, Numbers] = {
+        **plan.numbers,
+        "translation_x": plan.numbers["translation_x"] * wide,
+        "translation_y": plan.numbers["translation_y"] * high,
+        "sharpen_sigma": plan.numbers["sharpen_sigma"] * mean,
+        # Kernels stay odd.
+        "sharpen_kernel": np.maximum(2 * np.rint((plan.numbers["sharpen_kernel"] * mean - 1) / 2) + 1, 1),
+    }
+    smaller = {
+        "width": width,
+        "height": height,
+        "mask_blur": s.mask_blur * mean,
+        "mask_padding": round(s.mask_padding * mean),
+    }
+    return replace(plan, settings=s.changed(smaller), numbers=numbers)
+
+
+def run_trial(
+    plan: TrialPlan, engine: Engine, inputs: Inputs, state: LoopState | None, on_step: OnStep | None
+) -> Iterator[Event]:
+    """Events of the kept frames, numbered as the trial numbers them, the states' frames too."""
+    places = plan.places
+    if state is not None:
+        state = replace(state, frame=plan.kept[state.frame])
+    # Typed as any iterator; pipelines are generators, and closing is how they are stopped.
+    with closing(run(plan.loop, engine, inputs, state, on_step)) as events:  # type: ignore[type-var]
+        for event in events:
+            if isinstance(event, Progress):
+                yield Progress(places[event.done], plan.frames, event.phase)
+            elif isinstance(event, Finished):
+                yield Finished(plan.frames)
+            elif not isinstance(event, FrameDone):
+                yield event
+            elif event.index in places:
+                number = places[event.index]
+                after = None if event.state is None else replace(event.state, frame=number)
+                yield replace(event, index=number, state=after)
+
+
+def _seed(plan: KeyframedPlan, frame: int) -> int:
+    return plan.seeds[max(painted for painted in plan.painted if painted <= frame)]
+
+
+def _check_alone(plan: KeyframedPlan, frame: int) -> None:
+    if not 0 <= frame < plan.frames:
+        raise FlipbookError(
+            Problem(f"there is no frame {frame}: the film has frames 0 to {plan.frames - 1}", field="only")
+        )
+    if plan.settings.mode == "2D" and frame > 0:
+        sentence = (
+            f"in 2D frame {frame} is painted from the frames before it; "
+            "--every shows such a film quickly, and `rerender` tries one frame of a film that is there"
+        )
+        raise FlipbookError(Problem(sentence, field="only"))
