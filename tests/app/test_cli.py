@@ -77,6 +77,38 @@ def test_resume_finishes_a_run(capsys, settings, tmp_path):
     assert frame.read_bytes() == before
 
 
+def test_rerender_makes_some_frames_anew(capsys, settings, tmp_path):
+    _, facts, _ = run(capsys, "render", settings(), "--engine", "checker", "--out", str(tmp_path))
+    frames = [Path(facts["run"]) / "frames" / f"{index:06d}.png" for index in range(5)]
+    before = [frame.read_bytes() for frame in frames]
+    part = ["rerender", facts["run"], "--from", "2", "--to", "3"]
+    code, again, err = run(capsys, *part, "--set", "prompts=b")
+    assert code == 0
+    assert again["run"] == facts["run"]
+    (sentence,) = again["warnings"]
+    assert "between 1 and 2, and between 3 and 4" in sentence
+    assert sentence in err
+    same = [frame.read_bytes() == was for frame, was in zip(frames, before, strict=True)]
+    assert same == [True, True, False, False, True]
+    code, wrong, _ = run(capsys, *part, "--set", "promts=b")
+    assert code == 2
+    assert '"prompts"' in wrong["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "frames", "size"),
+    [(["--every", "2"], 3, (128, 128)), (["--half"], 5, (64, 64)), (["--only", "3"], 1, (128, 128))],
+)
+def test_a_look_before_the_long_run(capsys, settings, tmp_path, flags, frames, size):
+    file = settings(width=128, height=128, mode="Interpolation")
+    code, facts, err = run(capsys, "render", file, "--engine", "checker", "--out", str(tmp_path), *flags)
+    assert code == 0
+    assert facts["frames"] == frames
+    assert f"{frames} pictures to paint for {frames} frames, at most" in err
+    film = probe(Path(facts["film"]))
+    assert (film.frames, (film.width, film.height)) == (frames, size)
+
+
 @pytest.mark.parametrize(
     ("text", "flags", "expected"),
     [

@@ -300,12 +300,14 @@ def test_stopped_while_replaying_it_goes_on(tmp_path, make):
     assert pixels(run) == pixels(whole)
 
 
-def _child(run: Path) -> subprocess.Popen[bytes]:
+def _child(
+    run: Path, act: str = "again(run, 6, 27, listen=heard, seed=8, strength='0:(0.1)')"
+) -> subprocess.Popen[bytes]:
     code = (
         "from pathlib import Path; from tests.jobs.test_rerender import *\n"
         f"run = RunFolder.open(Path({str(run)!r}))\n"
         "print('begun', flush=True)\n"
-        "again(run, 6, 27, listen=lambda e: print('.', end='', flush=True), strength='0:(0.1)')\n"
+        f"heard = lambda e: print('.', end='', flush=True)\n{act}\n"
     )
     root = Path(__file__).resolve().parents[2]
     return subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE)
@@ -315,7 +317,7 @@ def _child(run: Path) -> subprocess.Popen[bytes]:
 @pytest.mark.parametrize("cadence", [1, 2, 5])
 def test_killed_at_a_random_moment_and_resumed_gives_the_same_pixels(tmp_path, cadence, make):
     whole, run = (make(tmp_path / name, cadence=cadence) for name in ("whole", "kill"))
-    again(whole, 6, 27, strength="0:(0.1)")
+    again(whole, 6, 27, seed=8, strength="0:(0.1)")
     dice = random.Random(cadence)
     child = _child(run.path)
     child.stdout.read(len("begun\n") + dice.randrange(2, 24))
@@ -324,6 +326,26 @@ def test_killed_at_a_random_moment_and_resumed_gives_the_same_pixels(tmp_path, c
     assert not run.manifest()["parts"][0]["done"]
     assert resume(run).finished
     assert pixels(run) == pixels(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+@pytest.mark.parametrize("mode", MODES)
+def test_killed_again_and_again(tmp_path, video, mode, make):
+    """A part killed at random moments, its resumed work too, until it is done."""
+    setup = changes_of(mode, video)
+    whole, run = (make(tmp_path / name, **setup) for name in ("whole", "kill"))
+    again(whole, 6, 27, seed=8, strength="0:(0.1)")
+    wanted, dice = pixels(whole), random.Random(mode)
+    child = _child(run.path)
+    for _ in range(6):
+        child.stdout.read(len("begun\n") + dice.randrange(1, 12))
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child = _child(run.path, "resume(run, listen=heard)")
+    child.wait()
+    assert run.manifest()["parts"][0]["done"]
+    assert pixels(run) == wanted
 
 
 def test_an_interrupted_run_can_have_a_part_and_goes_on_after_it(tmp_path, make):
