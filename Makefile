@@ -18,7 +18,7 @@ setup: .venv/ready
 	touch $@
 
 demo: setup
-	HF_HUB_OFFLINE=1 $(BIN)/python -m demo.film --out out
+	OMP_WAIT_POLICY=PASSIVE HF_HUB_OFFLINE=1 $(BIN)/python -m demo.film --out out
 
 test: setup
 	$(PYTEST) -m "not slow"
