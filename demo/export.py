@@ -101,6 +101,7 @@ def write_checkpoint(
     path = folder / f"{NAME}.safetensors"
     header = {"format": "pt", "modelspec.title": "Flipbook demo checkpoint", "flipbook": json.dumps(record)}
     save_file(single_file(unet, vae, text), str(path), metadata=header)
+    path.chmod(0o644)
     if path.stat().st_size > LIMIT_BYTES:
         raise ValueError(f"{path.name} has {path.stat().st_size} bytes; at most {LIMIT_BYTES} are allowed")
     yaml_path = folder / f"{NAME}.yaml"

@@ -19,21 +19,22 @@ from demo.networks import Widths, build_vae
 from demo.speed import float_norms, sleep
 from demo.tokenizer import build_tokenizer
 from demo.train_unet import Course, networks, train_unet
-from demo.train_vae import train_vae, vae_figures
+from demo.train_vae import train_decoder, train_vae, vae_figures
 from demo.training import Plan, write_json
 
 HERE = Path(__file__).resolve().parent
 VAE_PLAN = Plan(steps=1600, batch=4, peak=2.5e-4, seed=7, warmup=60, save_every=100)
+DECODER_PLAN = Plan(steps=800, batch=2, peak=2e-4, seed=9, warmup=40, save_every=50)
 COURSES = (
-    Course(side=64, scenes=4000, steps=800, batch=32, seed=11),
-    Course(side=128, scenes=2400, steps=600, batch=16, seed=12),
+    Course(side=64, scenes=4000, steps=400, batch=32, seed=11),
+    Course(side=128, scenes=2400, steps=1100, batch=16, seed=12),
 )
 UNET_PLAN = Plan(steps=sum(c.steps for c in COURSES), batch=32, peak=1.5e-3, seed=8, warmup=50, save_every=50)
 FOLD_SEED, FOLD_COUNT = 21, 96
 
 
 def folded_vae(work: Path, widths: Widths, device: str) -> AutoencoderKL:
-    """The trained VAE with its latents' scale folded in; written once, read afterwards."""
+    """The trained VAE, its latents' scale folded in once, with the finer decoder if there is one."""
     path = work / "vae-folded.pt"
     vae = build_vae(widths)
     if path.exists():
@@ -42,6 +43,11 @@ def folded_vae(work: Path, widths: Widths, device: str) -> AutoencoderKL:
         vae.load_state_dict(torch.load(work / "vae.pt", weights_only=True)["modules"]["vae"])
         fold_scale(vae, pictures.drawings(FOLD_COUNT, FOLD_SEED), "cpu")
         torch.save(vae.state_dict(), path)
+    finer = work / "decoder.pt"
+    if finer.exists():
+        halves = torch.load(finer, map_location="cpu", weights_only=True)["modules"]
+        vae.decoder.load_state_dict(halves["decoder"])
+        vae.post_quant_conv.load_state_dict(halves["post_quant_conv"])
     vae = vae.to(device, memory_format=torch.channels_last).eval()
     float_norms(vae)
     sleep(vae)
@@ -58,6 +64,11 @@ def load_averages(work: Path, widths: Widths, vocabulary: int) -> tuple[dict[str
     return modules, int(state["step"])
 
 
+def _step(path: Path) -> int:
+    """How far a stage has come; 0 where it never began."""
+    return int(torch.load(path, map_location="cpu", weights_only=True)["step"]) if path.exists() else 0
+
+
 def export(work: Path, folder: Path, widths: Widths) -> Path:
     """Write the checkpoint, its yaml and TRAINING.json from what has been trained so far."""
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
@@ -65,7 +76,8 @@ def export(work: Path, folder: Path, widths: Widths) -> Path:
     modules, step = load_averages(work, widths, len(tokenizer))
     record: dict[str, Any] = {
         "widths": asdict(widths),
-        "vae": asdict(VAE_PLAN),
+        "vae": asdict(VAE_PLAN) | {"trained_steps": _step(work / "vae.pt")},
+        "decoder": asdict(DECODER_PLAN) | {"trained_steps": _step(work / "decoder.pt")},
         "unet": asdict(UNET_PLAN) | {"trained_steps": step, "courses": [asdict(c) for c in COURSES]},
         "figures": {name: round(value, 2) for name, value in vae_figures(vae, "cpu", count=24).items()},
     }
@@ -84,7 +96,7 @@ def export(work: Path, folder: Path, widths: Widths) -> Path:
 def main() -> None:
     """Run the stages that were asked for, in order."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("stage", choices=("tokenizer", "vae", "unet", "export", "all"))
+    parser.add_argument("stage", choices=("tokenizer", "vae", "decoder", "unet", "export", "all"))
     parser.add_argument("--work", type=Path, required=True, help="folder for states, latents and logs")
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the finished checkpoint")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -97,6 +109,8 @@ def main() -> None:
         print("tokens:", build_tokenizer(asked.out / "tokenizer", widths))
     if asked.stage in ("vae", "all"):
         train_vae(asked.work, VAE_PLAN, widths, asked.device)
+    if asked.stage in ("decoder", "all"):
+        train_decoder(asked.work, DECODER_PLAN, folded_vae(asked.work, widths, asked.device), asked.device)
     if asked.stage in ("unet", "all"):
         tokenizer = CLIPTokenizer.from_pretrained(asked.out / "tokenizer")
         vae = folded_vae(asked.work, widths, asked.device)

@@ -45,9 +45,8 @@ def train_vae(
     drawn = pictures.drawings(pool, POOL_SEED)
     photographs = [pictures.photograph(name) for name in pictures.PHOTOGRAPHS]
     if stage.step == 0:
-        first = pictures.vae_batch(
-            drawn, photographs, START_BATCH, 2 * CROP, np.random.default_rng(plan.seed)
-        )
+        rng = np.random.default_rng(plan.seed)
+        first = pictures.vae_batch(drawn, photographs, min(START_BATCH, pool), 2 * CROP, rng)
         start_from_colours(vae, pictures.to_tensor(first).to(device))
     sleep(vae)
     average = Average()
@@ -56,6 +55,41 @@ def train_vae(
         rng = np.random.default_rng([plan.seed, stage.step])
         batch = pictures.to_tensor(pictures.vae_batch(drawn, photographs, plan.batch, CROP, rng)).to(device)
         loss = vae_loss(vae, batch, generator(plan.seed, stage.step))
+        stage.descend(loss)
+        average.add(float(loss.detach()))
+        if stage.step % plan.save_every == 0 or stage.step == last:
+            mean, spent = average.take()
+            stage.seconds += spent
+            stage.save()
+            stage.log(loss=mean, **vae_figures(vae, device))
+    return vae
+
+
+def train_decoder(
+    work: Path, plan: Plan, vae: AutoencoderKL, device: str, pool: int = POOL, stop: int | None = None
+) -> AutoencoderKL:
+    """Train the decoder alone, on whole pictures of twice the crop's side; latents stay what they are.
+
+    Its norms see the statistics of whole pictures here, and a UNet trained on the latents stays valid.
+    """
+    stage = Stage("decoder", work, plan, {"decoder": vae.decoder, "post_quant_conv": vae.post_quant_conv})
+    stage.resume()
+    drawn = pictures.drawings(pool, POOL_SEED)
+    photographs = [pictures.photograph(name) for name in pictures.PHOTOGRAPHS]
+    average = Average()
+    last = plan.steps if stop is None else min(stop, plan.steps)
+    while stage.step < last:
+        rng = np.random.default_rng([plan.seed, stage.step])
+        batch = pictures.to_tensor(pictures.vae_batch(drawn, photographs, plan.batch, 2 * CROP, rng))
+        batch = batch.to(device)
+        noise = generator(plan.seed, stage.step)
+        with torch.no_grad(), torch.autocast(device, torch.bfloat16):
+            posterior = vae.encode(batch).latent_dist
+            grain = torch.randn(posterior.mean.shape, generator=noise).to(device)
+            latents = posterior.mean.float() + posterior.std.float() * grain
+        with torch.autocast(device, torch.bfloat16):
+            restored = vae.decode(latents).sample.float()
+        loss = F.l1_loss(restored, batch) + F.mse_loss(restored, batch)
         stage.descend(loss)
         average.add(float(loss.detach()))
         if stage.step % plan.save_every == 0 or stage.step == last:

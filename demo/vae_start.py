@@ -59,7 +59,7 @@ def _fit(conv: nn.Conv2d, features: torch.Tensor, wanted: torch.Tensor) -> None:
     a = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1]).double()
     y = wanted.permute(0, 2, 3, 1).reshape(-1, wanted.shape[1]).double()
     a = torch.cat([a, torch.ones_like(a[:, :1])], dim=1)
-    gram = a.T @ a / len(a) + RIDGE * torch.eye(a.shape[1], dtype=torch.float64)
+    gram = a.T @ a / len(a) + RIDGE * torch.eye(a.shape[1], dtype=torch.float64, device=a.device)
     solution = torch.linalg.solve(gram, a.T @ y / len(a)).float()
     count = wanted.shape[1]
     conv.weight.data[:count] = 0

@@ -7,17 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderKL
 
 from demo import pictures
 from demo.latents import encode, fold_scale
 from demo.networks import Widths, build_vae
 from demo.speed import float_norms, sleep
-from demo.train_vae import psnr, restore, train_vae
+from demo.train_vae import psnr, restore, train_decoder, train_vae
 from demo.training import Plan, learning_rate
 from demo.vae_start import start_from_colours
 
 NARROW = Widths(vae=(64, 64, 64, 64))
-PLAN = Plan(steps=2, batch=2, peak=1e-4, seed=3, warmup=1, save_every=1)
+PLAN = Plan(steps=2, batch=2, peak=1e-4, seed=3, warmup=1, save_every=10)
 
 
 def test_the_start_already_shows_the_colours() -> None:
@@ -80,3 +81,19 @@ def test_crops_have_their_size_whatever_the_scale() -> None:
     picture = rng.integers(0, 256, (70, 200, 3), dtype=np.uint8)
     for _ in range(40):
         assert pictures.crop(picture, 64, 0.2, rng).shape == (64, 64, 3)
+
+
+def test_the_decoder_stage_leaves_the_latents_alone_and_resumes(tmp_path: Path) -> None:
+    def fresh() -> AutoencoderKL:
+        torch.manual_seed(2)
+        return build_vae(NARROW)
+
+    whole = train_decoder(tmp_path / "whole", PLAN, fresh(), "cpu", pool=3)
+    train_decoder(tmp_path / "parts", PLAN, fresh(), "cpu", pool=3, stop=1)
+    parts = train_decoder(tmp_path / "parts", PLAN, fresh(), "cpu", pool=3)
+    before = fresh().state_dict()
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, parts.state_dict()[name]), name
+        if name.startswith(("encoder.", "quant_conv.")):
+            assert torch.equal(value, before[name]), name
+    assert not torch.equal(whole.state_dict()["decoder.conv_out.weight"], before["decoder.conv_out.weight"])
