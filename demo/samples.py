@@ -89,7 +89,9 @@ def main() -> None:
     blank = np.full((-len(flat) % len(PLACES), *flat.shape[1:]), 255, np.uint8)
     flat = np.concatenate([flat, blank])
     pages += [flat[i : i + len(PLACES)] for i in range(0, len(flat), len(PLACES))]
-    Image.fromarray(sheet(pages)).quantize(256, dither=Image.Dither.NONE).save(asked.out, optimize=True)
+    whole = Image.fromarray(sheet(pages))
+    few = whole.quantize(palette=whole.quantize(256), dither=Image.Dither.FLOYDSTEINBERG)
+    few.save(asked.out, optimize=True)
 
 
 if __name__ == "__main__":
