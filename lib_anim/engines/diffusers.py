@@ -43,7 +43,7 @@ def open_engine(
     `ancestral_delta` its "Eta noise seed delta". Raises FlipbookError when the file or device cannot be used.
     """
     path = Path(checkpoint)
-    found = read_checkpoint(path)
+    found = _paintable(read_checkpoint(path))
     habits = Habits(source=noise, ancestral_delta=ancestral_delta)
     return DiffusersEngine(found, _device(device), folders or ModelFolders.around(path), habits)
 
@@ -60,6 +60,20 @@ def _device(name: str | None) -> torch.device:
             )
         ) from error
     return torch.device(name)
+
+
+def _paintable(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint, unless its UNet wants more than latents. Raises FlipbookError."""
+    takes, gives = checkpoint.unet.in_channels, checkpoint.unet.out_channels
+    if takes != gives:
+        raise FlipbookError(
+            Problem(
+                f"{checkpoint.path.name} takes {takes} channels, as inpainting checkpoints do, which is not "
+                "built yet; masks work with the ordinary checkpoint of the same model.",
+                field="checkpoint",
+            )
+        )
+    return checkpoint
 
 
 class DiffusersEngine:
@@ -150,7 +164,7 @@ class DiffusersEngine:
         """The checkpoint called `name`, loaded once; of several the latest used stay in memory."""
         path = self._checkpoint.path if name is None else self._beside[name]
         if path not in self._painters:
-            found = self._checkpoint if path == self._checkpoint.path else read_checkpoint(path)
+            found = self._checkpoint if path == self._checkpoint.path else _paintable(read_checkpoint(path))
             while len(self._painters) >= LOADED:
                 self._painters.popitem(last=False)
             self._painters[path] = Painter(

@@ -358,3 +358,15 @@ def test_ancestral_delta_changes_the_steps_noise_only(checkpoint: Path, engine: 
 def test_an_unknown_device_is_a_sentence(checkpoint: Path) -> None:
     with pytest.raises(FlipbookError, match=r'try "cpu"'):
         open_engine(checkpoint, device="abacus")
+
+
+def test_an_inpainting_checkpoint_is_refused_by_name(tmp_path):
+    from tests.models.random_checkpoint import write_sd1
+
+    weights = load_file(write_sd1(tmp_path / "plain.safetensors"))
+    first = "model.diffusion_model.input_blocks.0.0.weight"
+    weights[first] = torch.zeros(weights[first].shape[0], 9, 3, 3)
+    save_file(weights, tmp_path / "inpainting.safetensors")
+    with pytest.raises(FlipbookError) as caught:
+        open_engine(tmp_path / "inpainting.safetensors", device="cpu")
+    assert "inpainting.safetensors takes 9 channels" in str(caught.value)
