@@ -302,14 +302,14 @@ class Words(Schedule):
             raise Wrong(self.allowed())
         if self.optional and not value.strip():
             return ""
-        given = value
         if ":" not in value:
-            value = f"0:({json.dumps(value.strip(), ensure_ascii=False)})"
+            self.check_words([value.strip()], field)
+            return value.strip()
         schedule = parse_schedule(value, field=field, strings=True, dialect=dialect)
         if dialect == NATIVE:
             schedule.check()
         self.check_words([str(item.value) for item in schedule.items], field)
-        return str(given).strip()
+        return value.strip()
 
     def check_words(self, words: list[str], field: str) -> None:
         """Raise FlipbookError for words that can mean nothing at any frame; all words may."""
