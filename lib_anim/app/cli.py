@@ -56,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     _films(command)
+    sub = command("demo", commands.demo, "Put the demo checkpoint into a WebUI.")
+    sub.add_argument("--install", type=Path, required=True, metavar="WEBUI", help="the WebUI's folder")
     _looking(command)
     _assembling(command)
     return parser

@@ -17,6 +17,7 @@ from lib_anim.actions.assembly import assemble as assemble_film
 from lib_anim.actions.inspection import inspect as inspect_file
 from lib_anim.actions.preview import preview as preview_film
 from lib_anim.actions.settings_files import Loaded, find_kind, load_settings
+from lib_anim.app.demo import install_demo
 from lib_anim.app.engines import open_engine
 from lib_anim.app.progress import ProgressBar
 from lib_anim.errors import FlipbookError, Problem
@@ -73,6 +74,13 @@ def preview(options: argparse.Namespace) -> int:
         plan = preview_film(_load(options), options.out, bar.hear)
     film = str(options.out.absolute())
     print(json.dumps({"film": film, "frames": plan.frames}) if options.json else f"film   {film}")
+    return 0
+
+
+def demo(options: argparse.Namespace) -> int:
+    """`demo --install WEBUI`."""
+    checkpoint = install_demo(options.install)
+    print(json.dumps({"checkpoint": str(checkpoint)}) if options.json else f"checkpoint   {checkpoint}")
     return 0
 
 

@@ -359,3 +359,25 @@ def test_deforums_own_key_means_deforums(capsys, tmp_path):
     assert code == 0
     made = json.loads((Path(facts["run"]) / "run.json").read_text())["settings"]
     assert (made["strength"], made["zoom"], made["frames"]) == ("0: (0.65)", "0:(1)", 3)
+
+
+def test_the_demo_checkpoint_goes_into_a_webui(capsys, tmp_path):
+    models = tmp_path / "web ui" / "models" / "Stable-diffusion"
+    models.mkdir(parents=True)
+    code, facts, _ = run(capsys, "demo", "--install", str(tmp_path / "web ui"))
+    assert code == 0
+    assert facts["checkpoint"] == str(models / "flipbook-demo.safetensors")
+    import yaml
+
+    from lib_anim.models.checkpoint import read_checkpoint
+
+    told = yaml.safe_load((models / "flipbook-demo.yaml").read_text("utf-8"))["model"]["params"]
+    assert told["cond_stage_config"]["params"]["version"] == str(models / "flipbook-demo-tokenizer")
+    assert read_checkpoint(Path(facts["checkpoint"])).tokenizer == models / "flipbook-demo-tokenizer"
+
+
+def test_what_is_no_webui_gets_nothing(capsys, tmp_path):
+    code, facts, _ = run(capsys, "demo", "--install", str(tmp_path))
+    assert code == 2
+    assert "is no WebUI" in facts["errors"][0]["message"]
+    assert list(tmp_path.iterdir()) == []

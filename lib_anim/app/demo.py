@@ -1,0 +1,38 @@
+"""Putting the demo checkpoint into a WebUI."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import yaml
+
+from lib_anim.app.engines import DEMO_CHECKPOINT
+from lib_anim.errors import FlipbookError, NotFound, Problem
+
+TOKENIZER = "flipbook-demo-tokenizer"
+
+
+def install_demo(webui: Path) -> Path:
+    """Copy the checkpoint, its tokenizer and its yaml into a WebUI's models; returns the checkpoint there.
+
+    The WebUI reads the yaml beside a checkpoint and wants the tokenizer's absolute path in it, so the
+    copy must be made again when the WebUI's folder moves. Raises FlipbookError.
+    """
+    folder = webui.absolute() / "models" / "Stable-diffusion"
+    if not folder.is_dir():
+        sentence = f'"{webui}" is no WebUI: it has no models/Stable-diffusion'
+        raise NotFound(Problem(sentence, field="--install"))
+    if not DEMO_CHECKPOINT.is_file():
+        raise NotFound(Problem(f'"{DEMO_CHECKPOINT}" is missing from this copy of Flipbook', field="demo"))
+    source = DEMO_CHECKPOINT.with_suffix(".yaml")
+    config = yaml.safe_load(source.read_text("utf-8"))
+    config["model"]["params"]["cond_stage_config"]["params"]["version"] = str(folder / TOKENIZER)
+    try:
+        shutil.copytree(DEMO_CHECKPOINT.parent / "tokenizer", folder / TOKENIZER, dirs_exist_ok=True)
+        (folder / source.name).write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
+        shutil.copyfile(DEMO_CHECKPOINT, folder / DEMO_CHECKPOINT.name)
+    except OSError as error:
+        sentence = f'"{folder}" cannot be written: {error.strerror}'
+        raise FlipbookError(Problem(sentence, field="--install")) from error
+    return folder / DEMO_CHECKPOINT.name
