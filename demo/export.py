@@ -99,7 +99,8 @@ def write_checkpoint(
     `record` goes into the file's header as text. Raises ValueError when the file is larger than it may be.
     """
     path = folder / f"{NAME}.safetensors"
-    header = {"format": "pt", "modelspec.title": "Flipbook demo checkpoint", "flipbook": json.dumps(record)}
+    header = {"format": "pt", "modelspec.title": "Flipbook demo checkpoint"}
+    header |= {"modelspec.resolution": "128x128", "flipbook": json.dumps(record)}
     save_file(single_file(unet, vae, text), str(path), metadata=header)
     path.chmod(0o644)
     if path.stat().st_size > LIMIT_BYTES:

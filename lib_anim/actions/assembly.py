@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
+from lib_anim import __version__
+from lib_anim.actions.settings_files import Loaded
 from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import Listener
 from lib_anim.media.contract import Frame, FrameSource
-from lib_anim.media.formats import SEQUENCES, find_format
+from lib_anim.media.formats import FORMATS, SEQUENCES, find_format
 from lib_anim.media.mux import Sound
 from lib_anim.media.pictures import write_picture
 from lib_anim.media.read import open_source
@@ -20,6 +24,7 @@ from lib_anim.media.write import open_sink
 from lib_anim.pipelines.assemble.order import frame_order, keeps_step, read_in_order
 from lib_anim.pipelines.events import Progress, Warned
 from lib_anim.settings.assemble import Assemble
+from lib_anim.settings.base import to_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +35,34 @@ class Assembled:
     frames: int
     rate: Fraction
     warnings: tuple[str, ...]
+
+
+def assemble_run(loaded: Loaded, parent: Path, listen: Listener) -> tuple[Assembled, Path]:
+    """(film, its run folder): assembles into a new folder under `parent`, with a manifest beside the film."""
+    settings = loaded.settings
+    if not isinstance(settings, Assemble):
+        raise FlipbookError(Problem(f"a {settings.kind} film is rendered, not assembled", field="kind"))
+    _source_path(settings)
+    form = settings.format
+    name = "film" if form in SEQUENCES else f"film{FORMATS[form].suffix if form in FORMATS else '.mp4'}"
+    folder = RunFolder.create(parent, time.strftime("%Y%m%d-%H%M%S-assemble"))
+    for sentence in loaded.warnings:
+        listen(Warned(sentence))
+    done = assemble(settings, folder.path / name, listen)
+    done = replace(done, warnings=(*loaded.warnings, *done.warnings))
+    folder.write_manifest(
+        {
+            "flipbook": __version__,
+            "kind": settings.kind,
+            "status": "done",
+            "frames": done.frames,
+            "rate": str(done.rate),
+            "settings": to_json(settings),
+            "warnings": list(done.warnings),
+            "outputs": {"film": name},
+        }
+    )
+    return done, folder.path
 
 
 def assemble(settings: Assemble, film: Path, listen: Listener) -> Assembled:

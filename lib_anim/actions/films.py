@@ -7,12 +7,23 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lib_anim.actions.settings_files import Loaded, find_kind, settings_from
+from lib_anim.actions.settings_files import Loaded, settings_from
 from lib_anim.engines.contract import Engine, OnStep
+from lib_anim.errors import NotFound, Problem
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import Listener, Result, render, reopen, start
 from lib_anim.jobs.rerender import rerender as rerender_part
+from lib_anim.pipelines.kinds import KINDS, Kind
 from lib_anim.pipelines.trial import WHOLE, Trial
+
+
+def find_kind(name: str) -> Kind:
+    """The kind of a name that an engine paints. Raises NotFound with the names that exist."""
+    if name not in KINDS:
+        raise NotFound(
+            Problem(f'nothing is painted for "{name}"; there are {", ".join(KINDS)}', field="kind")
+        )
+    return KINDS[name]
 
 
 def never() -> bool:
@@ -36,9 +47,9 @@ def submit(
     of the film, for a look at it.
     """
     seed = secrets.randbelow(2**32)
-    kind, warnings = loaded.kind, loaded.warnings
+    kind, warnings = find_kind(loaded.settings.kind), loaded.warnings
     folder, plan = start(kind, loaded.settings, engine, engine_as, parent, seed, warnings, trial)
-    return render(loaded.kind, plan, engine, folder, listen, on_step, stop)
+    return render(kind, plan, engine, folder, listen, on_step, stop)
 
 
 def resume(
@@ -69,7 +80,16 @@ def rerender(
     loaded = settings_from(folder.manifest()["settings"], changes)
     seed = secrets.randbelow(2**32)
     return rerender_part(
-        loaded.kind, loaded.settings, first, last, engine, folder, seed, listen, on_step, stop
+        find_kind(loaded.settings.kind),
+        loaded.settings,
+        first,
+        last,
+        engine,
+        folder,
+        seed,
+        listen,
+        on_step,
+        stop,
     )
 
 

@@ -29,7 +29,7 @@ def inspect(path: Path) -> dict[str, Any]:
         loaded = load_settings(path)
         return {
             "kind": "settings",
-            "of": loaded.kind.name,
+            "of": loaded.settings.kind,
             "dialect": loaded.settings.dialect,
             "changed": loaded.settings.from_defaults(),
             "warnings": list(loaded.warnings),

@@ -48,5 +48,5 @@ def _track(path: Path) -> tuple[PromptTrack, tuple[str, ...]]:
         return parse_prompts(data), ()
     loaded = settings_from(data, {}, path.parent)
     if not isinstance(loaded.settings, Keyframed):
-        raise FlipbookError(Problem(f"a {loaded.kind.name} film has no prompts", field="file"))
+        raise FlipbookError(Problem(f"a {loaded.settings.kind} film has no prompts", field="file"))
     return loaded.settings.prompt_track(), loaded.warnings

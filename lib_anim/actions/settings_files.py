@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from lib_anim.errors import FlipbookError, NotFound, Problem
-from lib_anim.pipelines.kinds import KINDS, Kind
 from lib_anim.settings.base import Settings, from_json, specs
 from lib_anim.settings.deforum import from_deforum, is_deforum
 from lib_anim.settings.deforum_keys import key_of
 from lib_anim.settings.fields import PathText
+from lib_anim.settings.keyframed import Keyframed
+from lib_anim.settings.kinds import SETTINGS
 from lib_anim.settings.parts import partial
 
 LARGEST = 64 * 2**20
@@ -24,16 +25,15 @@ LARGEST = 64 * 2**20
 class Loaded:
     """Settings and what had to be said about them."""
 
-    kind: Kind
     settings: Settings
     warnings: tuple[str, ...]
 
 
-def find_kind(name: object) -> Kind:
-    """The kind of a name. Raises NotFound with the names that exist."""
-    if name not in KINDS:
-        raise NotFound(Problem(f'there is no kind "{name}"; there are {", ".join(KINDS)}', field="kind"))
-    return KINDS[str(name)]
+def settings_of(kind: object) -> type[Settings]:
+    """The settings class of a kind's name. Raises NotFound with the names that exist."""
+    if kind not in SETTINGS:
+        raise NotFound(Problem(f'there is no kind "{kind}"; there are {", ".join(SETTINGS)}', field="kind"))
+    return SETTINGS[str(kind)]
 
 
 def read_json(path: Path, field: str = "file") -> Any:
@@ -74,35 +74,34 @@ def load_settings(
     settings, warnings = plain.settings, list(changed.warnings)
     for part, other in parts.items():
         loaded = load_settings(other)
-        if loaded.kind != plain.kind:
-            sentence = f'"{other.name}" holds a {loaded.kind.name} film, not a {plain.kind.name} one'
+        if loaded.settings.kind != settings.kind:
+            sentence = f'"{other.name}" holds a {loaded.settings.kind} film, not a {settings.kind} one'
             raise FlipbookError(Problem(sentence, field=part))
         settings = partial(settings, loaded.settings, [part])
         warnings.extend(loaded.warnings)
     before = plain.settings.values()
     replaced = {name: value for name, value in changed.settings.values().items() if value != before[name]}
-    return Loaded(kind=plain.kind, settings=settings.changed(replaced), warnings=tuple(warnings))
+    return Loaded(settings=settings.changed(replaced), warnings=tuple(warnings))
 
 
 def settings_from(data: Mapping[str, Any], changes: Mapping[str, Any], folder: Path | None = None) -> Loaded:
     """As `load_settings`, for an object that is read already."""
     if "kind" not in data and is_deforum(data):
-        kind = find_kind("keyframed")
         native = {
             name: value
             for name, value in changes.items()
-            if name in specs(kind.settings) and name not in data and key_of(name) is None
+            if name in specs(Keyframed) and name not in data and key_of(name) is None
         }
         theirs = {name: value for name, value in changes.items() if name not in native}
         deforum, warnings = from_deforum({**data, **theirs})
         settings = deforum.changed(native) if native else deforum
-        return Loaded(kind=kind, settings=_rooted(settings, folder, frozenset(changes)), warnings=warnings)
-    kind = find_kind(data.get("kind", "keyframed"))
-    unknown = [name for name in changes if name not in specs(kind.settings)]
+        return Loaded(settings=_rooted(settings, folder, frozenset(changes)), warnings=warnings)
+    cls = settings_of(data.get("kind", Keyframed.kind))
+    unknown = [name for name in changes if name not in specs(cls)]
     if unknown:
-        kind.settings().changed(dict.fromkeys(unknown))
-    loaded, warnings = from_json(kind.settings, {**data, **changes})
-    return Loaded(kind=kind, settings=_rooted(loaded, folder, frozenset(changes)), warnings=warnings)
+        cls().changed(dict.fromkeys(unknown))
+    loaded, warnings = from_json(cls, {**data, **changes})
+    return Loaded(settings=_rooted(loaded, folder, frozenset(changes)), warnings=warnings)
 
 
 def _rooted(settings: Settings, folder: Path | None, given: frozenset[str]) -> Settings:

@@ -12,9 +12,9 @@ from typing import NoReturn
 from lib_anim import __version__
 from lib_anim.app import commands
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.pipelines.kinds import KINDS
 from lib_anim.settings.assemble import Assemble
 from lib_anim.settings.flags import add_flags
+from lib_anim.settings.kinds import SETTINGS
 
 WRONG_INPUT = 2
 """Exit code for what the user can put right."""
@@ -101,7 +101,7 @@ def _looking(command: Command) -> None:
     sub = command("inspect", commands.inspect, "Say what a file is: film, pictures, settings, weights.")
     sub.add_argument("file", type=Path, metavar="FILE")
     sub = command("schema", commands.schema, "Print the JSON Schema of a kind's settings.")
-    sub.add_argument("kind", metavar="KIND", help=", ".join(KINDS))
+    sub.add_argument("kind", metavar="KIND", help=", ".join(SETTINGS))
     sub = command("reference", commands.reference, "Write the reference pages of all settings.")
     sub.add_argument("folder", type=Path, metavar="FOLDER")
     sub.add_argument("--check", action="store_true", help="write nothing; fail when a page is stale")

@@ -14,20 +14,21 @@ from typing import Any
 
 from lib_anim.actions import films, schedules
 from lib_anim.actions.assembly import assemble as assemble_film
+from lib_anim.actions.assembly import assemble_run
 from lib_anim.actions.inspection import inspect as inspect_file
 from lib_anim.actions.preview import preview as preview_film
-from lib_anim.actions.settings_files import Loaded, find_kind, load_settings
+from lib_anim.actions.settings_files import Loaded, load_settings, settings_of
 from lib_anim.app.demo import install_demo
 from lib_anim.app.engines import open_engine
 from lib_anim.app.progress import ProgressBar
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.jobs.job import Result
-from lib_anim.pipelines.kinds import KINDS
 from lib_anim.pipelines.trial import Trial
 from lib_anim.settings.assemble import Assemble
-from lib_anim.settings.base import Settings, json_schema
+from lib_anim.settings.base import json_schema
 from lib_anim.settings.flags import flag_changes, parse_changes
 from lib_anim.settings.keyframed import Keyframed
+from lib_anim.settings.kinds import SETTINGS
 from lib_anim.settings.parts import PARTS
 from lib_anim.settings.reference import stale_pages, write_reference
 from lib_anim.timeline.context import Context
@@ -42,10 +43,21 @@ STALE = 1
 def render(options: argparse.Namespace) -> int:
     """`render FILE`."""
     loaded = _load(options)
+    if isinstance(loaded.settings, Assemble):
+        return _render_assembly(loaded, options)
     trial = Trial(every=options.every, half=options.half, only=options.only)
     engine, opened_as = open_engine(options.engine)
     with ProgressBar() as bar, _stop_on_interrupt() as stop:
         result = films.submit(loaded, engine, opened_as, options.out, bar.hear, stop=stop, trial=trial)
+    return _report(result, options.json)
+
+
+def _render_assembly(loaded: Loaded, options: argparse.Namespace) -> int:
+    with ProgressBar() as bar:
+        done, run = assemble_run(loaded, options.out, bar.hear)
+    result = Result(
+        film=done.film, sheet=None, run=run, frames=done.frames, warnings=done.warnings, finished=True
+    )
     return _report(result, options.json)
 
 
@@ -127,16 +139,13 @@ def inspect(options: argparse.Namespace) -> int:
 
 def schema(options: argparse.Namespace) -> int:
     """`schema KIND`."""
-    print(json.dumps(json_schema(find_kind(options.kind).settings), indent=2, ensure_ascii=False))
+    print(json.dumps(json_schema(settings_of(options.kind)), indent=2, ensure_ascii=False))
     return 0
 
 
 def reference(options: argparse.Namespace) -> int:
     """`reference FOLDER`."""
-    kinds: dict[str, type[Settings]] = {name: kind.settings for name, kind in KINDS.items()}
-    pages = (stale_pages if options.check else write_reference)(
-        options.folder, {**kinds, "assemble": Assemble}
-    )
+    pages = (stale_pages if options.check else write_reference)(options.folder, SETTINGS)
     for path in pages:
         print(f"stale: {path}; run `make docs`" if options.check else path)
     return STALE if options.check and pages else 0

@@ -381,3 +381,27 @@ def test_what_is_no_webui_gets_nothing(capsys, tmp_path):
     assert code == 2
     assert "is no WebUI" in facts["errors"][0]["message"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_assembly_can_be_a_settings_file_too(capsys, settings, tmp_path):
+    _, made, _ = run(capsys, "render", settings(), "--engine", "checker", "--out", str(tmp_path / "o"))
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(json.dumps({"kind": "assemble", "source": made["film"], "boomerang": True}))
+    changes = ["--set", "format=gif", "--set", "loop=2"]
+    code, facts, _ = run(capsys, "render", str(recipe), "--out", str(tmp_path / "a"), *changes)
+    assert code == 0
+    assert facts["frames"] == 16
+    assert facts["film"].endswith("film.gif")
+    manifest = json.loads((Path(facts["run"]) / "run.json").read_text())
+    assert manifest["settings"]["loop"] == 2
+    main(["schema", "assemble"])
+    assert json.loads(capsys.readouterr().out)["properties"]["boomerang"]["type"] == "boolean"
+
+
+def test_a_recipe_without_a_source_makes_no_folder(capsys, tmp_path):
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(json.dumps({"kind": "assemble", "source": "nowhere.mp4"}))
+    code, facts, _ = run(capsys, "render", str(recipe), "--out", str(tmp_path / "a"))
+    assert code == 2
+    assert facts["errors"][0]["field"] == "source"
+    assert not (tmp_path / "a").exists()

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from lib_anim.pipelines.kinds import KINDS
-from lib_anim.settings.assemble import Assemble
 from lib_anim.settings.base import specs
 from lib_anim.settings.deforum_keys import ROWS, UNIT_ROWS
 from lib_anim.settings.deforum_migrations import MIGRATIONS
@@ -15,10 +13,10 @@ from lib_anim.settings.deforum_page import keys_page, with_tables
 from lib_anim.settings.deforum_refusals import REFUSALS
 from lib_anim.settings.fields import Text, setting
 from lib_anim.settings.keyframed import Keyframed
+from lib_anim.settings.kinds import SETTINGS
 from lib_anim.settings.reference import COMMAND, pages, reference, stale_pages, write_reference
 
 DOCS = Path(__file__).parents[2] / "docs"
-SETTINGS = {**{name: kind.settings for name, kind in KINDS.items()}, "assemble": Assemble}
 
 
 def test_no_page_is_stale() -> None:
