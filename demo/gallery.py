@@ -1,0 +1,112 @@
+"""Paints the contact sheets of docs/gallery.md: `python -m demo.gallery --out docs/gallery`."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skimage
+
+from lib_anim.actions import films
+from lib_anim.actions.settings_files import settings_from
+from lib_anim.app.engines import open_engine
+from lib_anim.app.progress import ProgressBar
+from lib_anim.media.pictures import read_picture, write_picture
+from lib_anim.media.sheet import contact_sheet
+from lib_anim.media.write import open_sink
+
+SHOWN = 8
+FILM: dict[str, Any] = {
+    "kind": "keyframed",
+    "frames": 16,
+    "fps": 8,
+    "width": 128,
+    "height": 128,
+    "seed": 3,
+    "steps": 20,
+    "cfg_scale": 5,
+    "prompts": {"0": "spring meadow with blossoming trees, sunny day --neg night, rain"},
+    "strength": 0.5,
+    "noise": 0.02,
+    "sharpen_amount": 0,
+    "color_coherence": "None",
+}
+SEASONS = {
+    "0": "spring meadow with blossoming trees, sunny day",
+    "15": "winter meadow, bare trees, white snow",
+}
+SHEETS: dict[str, list[dict[str, Any]]] = {
+    "2d": [{"zoom": 1.03, "angle": "0:(0), 15:(3)"}],
+    "interpolation": [
+        {"mode": "Interpolation", "prompts": SEASONS, "prompt_blend": "slerp", "seed_behavior": "fixed"}
+    ],
+    "video-input": [
+        {
+            "mode": "Video Input",
+            "video": "slide.mp4",
+            "strength": 0.45,
+            "prompts": {"0": "autumn lake, orange trees"},
+        }
+    ],
+    "cadence": [{"zoom": 1.04, "cadence": 1}, {"zoom": 1.04, "cadence": 3}],
+    "borders": [
+        {"translation_x": 8, "strength": 1, "noise": 0, "border": "wrap"},
+        {"translation_x": 8, "strength": 1, "noise": 0, "border": "reflect"},
+    ],
+    "noise-mask": [
+        {
+            "noise": 0.9,
+            "noise_type": "uniform",
+            "strength": 1,
+            "noise_mask_expression": "[left.png]",
+            "frames": 8,
+        }
+    ],
+}
+"""Sheet → the films whose frames it shows, one under the other."""
+
+
+def prepare(folder: Path) -> None:
+    """The files that the sheets take in: a film that slides over a photograph, and half a mask."""
+    photograph = read_picture(Path(skimage.__file__).parent / "data" / "coffee.png")[..., :3]
+    with open_sink(folder / "slide.mp4", width=256, height=256, rate=8) as sink:
+        for frame in range(16):
+            sink.write(np.ascontiguousarray(photograph[80:336, 40 + 10 * frame : 296 + 10 * frame]))
+    mask = np.zeros((128, 128, 3), np.uint8)
+    mask[:, :64] = 255
+    write_picture(folder / "left.png", mask)
+
+
+def main() -> None:
+    """Paint every sheet into a folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    out = parser.parse_args().out.absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    engine, opened_as = open_engine("demo")
+    with tempfile.TemporaryDirectory() as work:
+        folder = Path(work)
+        prepare(folder)
+        for name, changes in SHEETS.items():
+            rows, labels = [], []
+            for change in changes:
+                settings = {**FILM, **change}
+                if "video" in settings:
+                    settings["video"] = str(folder / settings["video"])
+                if "noise_mask_expression" in settings:
+                    settings["noise_mask_expression"] = f"[{folder / 'left.png'}]"
+                with ProgressBar() as bar:
+                    result = films.submit(
+                        settings_from(settings, {}), engine, opened_as, folder / "runs", bar.hear
+                    )
+                shown = [round(i * (result.frames - 1) / (SHOWN - 1)) for i in range(SHOWN)]
+                rows += [read_picture(result.run / "frames" / f"{index:06d}.png") for index in shown]
+                labels += [str(index) for index in shown]
+            write_picture(out / f"{name}.png", contact_sheet(rows, columns=SHOWN, labels=labels))
+
+
+if __name__ == "__main__":
+    main()
