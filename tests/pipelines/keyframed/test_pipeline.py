@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from skimage import data
 
+from lib_anim.engines.checker import CheckerEngine
+from lib_anim.engines.contract import StillRequest
 from lib_anim.imaging.metrics import mean_motion
 from lib_anim.pipelines.events import Finished, FrameDone, Warned
 from lib_anim.pipelines.keyframed.inputs import Inputs
@@ -408,3 +410,10 @@ def test_a_noise_mask_expression_limits_the_noise(quiet, recorder):
     list(run(plan, recorder, Inputs(mask_image=HALF)))
     np.testing.assert_array_equal(recorder.requests[1].init[:, 32:], recorder.first[:, 32:])
     assert not np.array_equal(recorder.requests[1].init[:, :32], recorder.first[:, :32])
+
+
+def test_frame_0_without_init_equals_the_engines_own_txt2img_bit_for_bit(quiet):
+    engine = CheckerEngine()
+    done = frames_of(run(quiet(frames=1, steps=9, cfg_scale=3), engine, Inputs()))
+    request = StillRequest(prompt="a board", width=64, height=64, seed=5, steps=9, cfg_scale=3)
+    np.testing.assert_array_equal(done[0].picture, engine.still(request))
