@@ -303,6 +303,7 @@ def test_a_video_that_is_none_is_a_sentence_with_the_settings_name(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
 def test_a_hundred_kills(tmp_path):
     """In every mode and three cadences, killed at random moments again and again until the film is done."""
