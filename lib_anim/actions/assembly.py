@@ -18,7 +18,7 @@ from lib_anim.media.contract import Frame, FrameSource
 from lib_anim.media.formats import FORMATS, SEQUENCES, find_format
 from lib_anim.media.mux import Sound
 from lib_anim.media.pictures import write_picture
-from lib_anim.media.read import open_source
+from lib_anim.media.read import PICTURE_RATE, open_source
 from lib_anim.media.sheet import contact_sheet, sheet_frames
 from lib_anim.media.write import open_sink
 from lib_anim.pipelines.assemble.order import frame_order, keeps_step, read_in_order
@@ -67,14 +67,16 @@ def assemble_run(loaded: Loaded, parent: Path, listen: Listener) -> tuple[Assemb
 
 def assemble(settings: Assemble, film: Path, listen: Listener) -> Assembled:
     """Write the film. Raises FlipbookError; then no file of that name is left that was not there before."""
-    folder = _source_path(settings)
+    given = _source_path(settings)
+    folder, own_rate, sounding = _run_parts(given) if is_run(given) else (given, None, given)
+    rate = own_rate if settings.fps is None else settings.fps
     warnings: list[str] = []
     stop = None if settings.stop == -1 else settings.stop
-    with open_source(
-        folder, rate=settings.fps, start=settings.start, stop=stop, every=settings.every
-    ) as source:
+    with open_source(folder, rate=rate, start=settings.start, stop=stop, every=settings.every) as source:
         order = frame_order(settings, len(source))
-        sound = _sound(settings, folder, source, warnings)
+        # Pictures shown at another rate than the run's leave its sound behind; a film is resampled.
+        in_step = keeps_step(settings) and (own_rate is None or rate == own_rate)
+        sound = _sound(settings, sounding, in_step, warnings)
         if settings.poster and settings.poster_frame >= len(order):
             sentence = f"{settings.poster_frame} is beyond the film's last frame, {len(order) - 1}"
             raise FlipbookError(Problem(sentence, field="poster_frame"))
@@ -122,11 +124,23 @@ def _source_path(settings: Assemble) -> Path:
     path = Path(settings.source)
     if not path.exists():
         raise NotFound(Problem(f'there is no "{path}"', field="source"))
-    frames = path / "frames"
-    return frames if (path / "run.json").is_file() and frames.is_dir() else path
+    return path
 
 
-def _sound(settings: Assemble, folder: Path, source: FrameSource, warnings: list[str]) -> Sound | None:
+def is_run(path: Path) -> bool:
+    """Whether a path is a run folder with frames."""
+    return (path / "run.json").is_file() and (path / "frames").is_dir()
+
+
+def _run_parts(run: Path) -> tuple[Path, Fraction, Path]:
+    """A run's frames, its rate, and where its sound lies: in its film, where there is one."""
+    manifest = RunFolder.open(run).manifest()
+    film = (manifest.get("outputs") or {}).get("film")
+    sounding = run / film if film and (run / film).is_file() else run / "frames"
+    return run / "frames", Fraction(manifest.get("rate", PICTURE_RATE)), sounding
+
+
+def _sound(settings: Assemble, folder: Path, in_step: bool, warnings: list[str]) -> Sound | None:
     offset, fade_in, fade_out = (
         Fraction(value).limit_denominator(100_000)
         for value in (settings.audio_offset, settings.fade_in, settings.fade_out)
@@ -134,9 +148,12 @@ def _sound(settings: Assemble, folder: Path, source: FrameSource, warnings: list
     if settings.audio:
         start = Fraction(settings.audio_start).limit_denominator(100_000)
         return Sound(Path(settings.audio), start=start, offset=offset, fade_in=fade_in, fade_out=fade_out)
-    if settings.sound == "none" or not source.info.audio:
+    if settings.sound == "none" or folder.is_dir():
         return None
-    if not keeps_step(settings):
+    with open_source(folder) as source:
+        if not source.info.audio:
+            return None
+    if not in_step:
         warnings.append(
             "sound: dropped, since the frames no longer run in step with it; `audio` adds another"
         )

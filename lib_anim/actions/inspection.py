@@ -7,8 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lib_anim.actions.assembly import is_run
 from lib_anim.actions.settings_files import load_settings
 from lib_anim.errors import NotFound, Problem
+from lib_anim.jobs.folder import RunFolder
 from lib_anim.media.probe import probe
 from lib_anim.models.inspect import inspect as inspect_weights
 
@@ -24,6 +26,8 @@ def inspect(path: Path) -> dict[str, Any]:
     """
     if not path.exists():
         raise NotFound(Problem(f'there is no "{path}"', field="file"))
+    if is_run(path):
+        return _run_facts(path)
     suffix = path.suffix.lower()
     if suffix in SETTINGS:
         loaded = load_settings(path)
@@ -38,6 +42,14 @@ def inspect(path: Path) -> dict[str, Any]:
         return asdict(inspect_weights(path))
     facts = probe(path).as_json()
     return {**facts, "settings": _carried(facts.get("comment", ""))}
+
+
+def _run_facts(path: Path) -> dict[str, Any]:
+    folder = RunFolder.open(path)
+    manifest = folder.manifest()
+    kept = ("status", "frames", "rate", "warnings", "outputs", "engine", "versions", "settings")
+    facts = {name: manifest[name] for name in kept if name in manifest}
+    return {"kind": "run", "of": manifest.get("kind"), "frames_done": folder.frames_present(), **facts}
 
 
 def _carried(comment: str) -> Any:

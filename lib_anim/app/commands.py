@@ -214,6 +214,12 @@ def _report(result: Result, as_json: bool) -> int:
         print(json.dumps(facts, ensure_ascii=False))
     else:
         print(f"film   {result.film}\nsheet  {result.sheet}\nrun    {result.run}")
+        # Once more, since a progress bar has scrolled them away.
+        for sentence in result.warnings:
+            print(f"warning: {sentence}", file=sys.stderr)
+        if not result.finished:
+            way = f'go on with: python -m lib_anim resume "{result.run}"'
+            print(f"stopped after {result.frames} frames; {way}", file=sys.stderr)
     return 0 if result.finished else INTERRUPTED
 
 

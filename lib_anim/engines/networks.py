@@ -179,6 +179,8 @@ def _load_text(shape: TextShape, weights: Mapping[str, Tensor], path: Path, dtyp
         hidden_act=shape.activation,
         # The pooled vector is read at the highest token id, as OpenAI's and open_clip's code do.
         eos_token_id=2,
+        # Not used, but transformers warns of its default where the vocabulary is smaller.
+        bos_token_id=0,
     )
     # Built with values, not on the meta device: it holds buffers that no file brings.
     model: nn.Module = (CLIPTextModelWithProjection if shape.projection else CLIPTextModel)(config)

@@ -405,3 +405,29 @@ def test_a_recipe_without_a_source_makes_no_folder(capsys, tmp_path):
     assert code == 2
     assert facts["errors"][0]["field"] == "source"
     assert not (tmp_path / "a").exists()
+
+
+def test_a_run_assembles_at_its_own_rate_with_its_own_sound(capsys, settings, tmp_path):
+    from lib_anim.media.sound import click_track, write_wav
+
+    clicks = write_wav(tmp_path / "clicks.wav", click_track(120, 0.5), 48000)
+    file = settings(soundtrack=str(clicks))
+    _, made, _ = run(capsys, "render", file, "--engine", "checker", "--out", str(tmp_path / "o"))
+    film = tmp_path / "again.mp4"
+    code, facts, _ = run(capsys, "assemble", made["run"], "--out", str(film))
+    assert code == 0
+    assert facts["warnings"] == []
+    found = probe(film)
+    assert (found.frames, found.rate, found.audio) == (5, 10, True)
+    for change in (["--reverse"], ["--fps", "5"]):
+        _, back, _ = run(capsys, "assemble", made["run"], "--out", str(tmp_path / "back.mp4"), *change)
+        assert "sound: dropped" in back["warnings"][0]
+
+
+def test_inspect_tells_how_far_a_run_has_come(capsys, settings, tmp_path):
+    _, made, _ = run(capsys, "render", settings(), "--engine", "checker", "--out", str(tmp_path / "o"))
+    (Path(made["run"]) / "frames" / "000003.png").unlink()
+    code, facts, _ = run(capsys, "inspect", made["run"])
+    assert code == 0
+    assert (facts["kind"], facts["of"], facts["status"]) == ("run", "keyframed", "done")
+    assert (facts["frames_done"], facts["frames"], facts["settings"]["seed"]) == (3, 5, 3)
