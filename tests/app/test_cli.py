@@ -431,3 +431,15 @@ def test_inspect_tells_how_far_a_run_has_come(capsys, settings, tmp_path):
     assert code == 0
     assert (facts["kind"], facts["of"], facts["status"]) == ("run", "keyframed", "done")
     assert (facts["frames_done"], facts["frames"], facts["settings"]["seed"]) == (3, 5, 3)
+
+
+def test_missing_packages_are_a_sentence_with_the_way_out():
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "lib_anim", "--version"],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    assert done.returncode == 2
+    assert "make setup" in done.stderr
+    assert "Traceback" not in done.stderr
