@@ -34,6 +34,40 @@ class PromptTravel:
     """Along a line, or along the arc between the two (token by token, lengths mixed linearly)."""
 
 
+ResizeMode = Literal["Just Resize", "Crop and Resize", "Resize and Fill"]
+"""How a ControlNet unit's picture of another shape fills the request, in sd-webui-controlnet's words."""
+
+ControlMode = Literal["Balanced", "My prompt is more important", "ControlNet is more important"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ControlUnit:
+    """One ControlNet unit of one request; names and meaning are sd-webui-controlnet's."""
+
+    module: str = "none"
+    """The preprocessor; "none" takes the picture as it is."""
+    model: str = "None"
+    """A name of `Capabilities.control_models`."""
+    weight: float = 1.0
+    """0 … 2."""
+    guidance_start: float = 0.0
+    """0 … 1: the part of the steps at which it begins, and ends."""
+    guidance_end: float = 1.0
+    image: Picture | None = None
+    """Of any size; None takes the request's init."""
+    mask: Mask | None = None
+    """Of the picture's size: where the unit acts."""
+    resize_mode: ResizeMode = "Crop and Resize"
+    control_mode: ControlMode = "Balanced"
+    pixel_perfect: bool = False
+    """The preprocessor's resolution follows the request's size; `processor_res` is not used."""
+    processor_res: int = 512
+    threshold_a: float = -1.0
+    """The preprocessor's own numbers; -1 takes its defaults."""
+    threshold_b: float = -1.0
+    low_vram: bool = False
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StillRequest:
     """One picture to paint: txt2img without `init`, img2img with it, inpainting with `mask` too."""
@@ -75,6 +109,7 @@ class StillRequest:
     checkpoint: str | None = None
     """A name the engine knows; None is the one it was made with."""
     vae: str | None = None
+    control: tuple[ControlUnit, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +129,12 @@ class Capabilities:
     """Names that `StillRequest.checkpoint` may take."""
     vaes: tuple[str, ...] = ()
     """Names that `StillRequest.vae` may take."""
+    control: bool = False
+    """Whether `StillRequest.control` is understood."""
+    control_models: tuple[str, ...] = ()
+    """Names that `ControlUnit.model` may take."""
+    control_modules: tuple[str, ...] = ()
+    """Names that `ControlUnit.module` may take."""
     native_size: int = 512
     """Side in pixels at which the loaded checkpoint paints best."""
 

@@ -13,6 +13,7 @@ from lib_anim.errors import FlipbookError, Problem
 def check(request: StillRequest, can: Capabilities) -> None:
     """Raises FlipbookError with every part of `request` that lies outside `can`."""
     problems = [*_numbers(request, can), *_travel(request), *_pictures(request), *_abilities(request, can)]
+    problems += _control(request, can)
     if problems:
         raise FlipbookError(*problems)
 
@@ -72,3 +73,22 @@ def _abilities(request: StillRequest, can: Capabilities) -> Iterator[Problem]:
     ):
         if asked and not able:
             yield Problem("this engine cannot do that.", field=field)
+
+
+def _control(request: StillRequest, can: Capabilities) -> Iterator[Problem]:
+    if request.control and not can.control:
+        yield Problem("this engine has no ControlNet; leave the units away.", field="control")
+        return
+    for number, unit in enumerate(request.control):
+        field = f"control unit {number}"
+        for name, have in (("model", can.control_models), ("module", can.control_modules)):
+            if getattr(unit, name) not in have:
+                known = f"it has {', '.join(have)}" if have else "it has none"
+                yield Problem(f'there is no {name} "{getattr(unit, name)}" here; {known}.', field=field)
+        if unit.image is None and request.init is None:
+            yield Problem("it has no picture, and the request no init to take.", field=field)
+        if not 0 <= unit.guidance_start <= unit.guidance_end <= 1:
+            begin, end = unit.guidance_start, unit.guidance_end
+            yield Problem(f"its range {begin} … {end} does not lie within 0 … 1.", field=field)
+        if not 0 <= unit.weight <= 2:
+            yield Problem(f"its weight {unit.weight} is outside 0 … 2.", field=field)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract import Engine, Interrupted, StillRequest
+from lib_anim.engines.contract import ControlUnit, Engine, Interrupted, StillRequest
 from lib_anim.engines.diffusers import open_engine
 from lib_anim.errors import FlipbookError
 
@@ -136,6 +136,14 @@ def test_requests_outside_the_capabilities_are_refused(
         engine.still(replace(REQUEST, **changed), never)  # type: ignore[arg-type]
     assert [p.field for p in caught.value.problems] == [field]
     assert words in str(caught.value)
+
+
+def test_control_units_are_painted_by_engines_that_can_and_refused_by_all_others(engine: Engine) -> None:
+    picture = np.full((48, 64, 3), 0.5, np.float32)
+    unit = ControlUnit(model="no such model", image=picture)
+    with pytest.raises(FlipbookError) as caught:
+        engine.still(replace(REQUEST, control=(unit,)))
+    assert ("no such model" if engine.capabilities.control else "no ControlNet") in str(caught.value)
 
 
 def test_every_problem_is_named_at_once(engine: Engine) -> None:
