@@ -12,7 +12,8 @@ from lib_anim.imaging.noise import add_noise
 from lib_anim.imaging.sharpen import unsharp
 from lib_anim.imaging.tween import blend
 from lib_anim.pipelines.keyframed.plan import KeyframedPlan
-from lib_anim.pipelines.keyframed.seeds import SEEDS
+from lib_anim.pipelines.prompt_blend import blended
+from lib_anim.pipelines.seeds import SEEDS
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -156,22 +157,6 @@ class Painter:
         return (self.plan.seeds[frame] + shift) % SEEDS
 
     def _prompt(self, frame: int) -> tuple[str, str, PromptTravel | None]:
-        settings, place = self.plan.settings, self.plan.travel[frame]
-        before, after, weight = place.before, place.after, place.weight
-        if settings.mode != "Interpolation" or weight == 0:
-            return before.positive, before.negative, None
-        if settings.prompt_blend == "AND":
-            prompt = f"{before.positive} :{1 - weight:.4f} AND {after.positive} :{weight:.4f}"
-            return prompt, _weighted(before.negative, after.negative, weight), None
-        travel = PromptTravel(
-            prompt=after.positive, negative=after.negative, weight=weight, how=settings.prompt_blend
-        )
-        return before.positive, before.negative, travel
-
-
-def _weighted(before: str, after: str, weight: float) -> str:
-    """Two negative prompts as one: AND composes positive ones only, so attention weighs."""
-    if before == after:
-        return before
-    parts = [(before, 1 - weight), (after, weight)]
-    return ", ".join(f"({text}:{share:.4f})" for text, share in parts if text)
+        settings = self.plan.settings
+        how = settings.prompt_blend if settings.mode == "Interpolation" else "hold"
+        return blended(self.plan.travel[frame], how)

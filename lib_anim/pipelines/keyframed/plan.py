@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lib_anim.engines.contract import Capabilities
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.imaging.warp import Matrix, affine_matrix, flip_matrix
+from lib_anim.pipelines.curves import Numbers, evaluate, lacking, spelled
 from lib_anim.pipelines.keyframed.inputs import EXPRESSIONS, MASK_NAMES, needs_of, terms_of
-from lib_anim.pipelines.keyframed.seeds import painted_seeds
 from lib_anim.pipelines.needs import Look, VideoNeed
-from lib_anim.settings.base import specs, to_json
-from lib_anim.settings.fields import NATIVE, Schedule, Words
+from lib_anim.pipelines.seeds import painted_seeds
+from lib_anim.settings.base import to_json
 from lib_anim.settings.keyframed import Keyframed
 from lib_anim.timeline.context import Context
-from lib_anim.timeline.items import Dialect
 from lib_anim.timeline.prompts import Travel
-from lib_anim.timeline.schedule import parse_schedule
-
-Numbers = NDArray[np.float64]
 
 CLAMPED_BY_DEFORUM = ("strength",)
 """Settings that Deforum clamps into their range; its files rely on it. Elsewhere that is an error."""
@@ -125,7 +119,8 @@ def plan(settings: Keyframed, capabilities: Capabilities | None, draw_seed: int,
         settings = settings.changed({"seed": draw_seed})
     settings = _counted(settings, look)
     context = context_of(settings)
-    numbers, words, warnings, problems = _evaluate(settings, context)
+    curves = evaluate(settings, context, CLAMPED_BY_DEFORUM)
+    numbers, warnings, problems = curves.numbers, list(curves.warnings), list(curves.problems)
     travel: tuple[Travel, ...] = ()
     try:
         track = settings.prompt_track()
@@ -134,8 +129,9 @@ def plan(settings: Keyframed, capabilities: Capabilities | None, draw_seed: int,
     except FlipbookError as error:
         problems.extend(error.problems)
     if not problems and capabilities is not None:
-        words = _spelled(words, capabilities)
-        problems.extend(_lacking(settings, numbers, words, capabilities))
+        curves = replace(curves, words=spelled(curves.words, capabilities))
+        problems.extend(lacking(curves, (settings.width, settings.height), capabilities))
+        problems.extend(_lacking(settings, numbers, capabilities))
     if problems:
         raise FlipbookError(*problems)
     cadence = settings.cadence if settings.mode == "2D" else 1
@@ -150,7 +146,7 @@ def plan(settings: Keyframed, capabilities: Capabilities | None, draw_seed: int,
         settings=settings,
         travel=travel,
         numbers=numbers,
-        words=words,
+        words=curves.words,
         painted=painted,
         seeds=dict(zip(painted, seeds, strict=True)),
         warnings=tuple(warnings),
@@ -198,85 +194,9 @@ def painted_frames(frames: int, cadence: int) -> tuple[int, ...]:
     return tuple(sorted({*range(0, frames, cadence), frames - 1}))
 
 
-def _evaluate(
-    settings: Keyframed, context: Context
-) -> tuple[dict[str, Numbers], dict[str, tuple[str, ...]], list[str], list[Problem]]:
-    numbers: dict[str, Numbers] = {}
-    words: dict[str, tuple[str, ...]] = {}
-    warnings: list[str] = []
-    problems: list[Problem] = []
-    for name, spec in specs(Keyframed).items():
-        if not isinstance(spec, Schedule):
-            continue
-        text = getattr(settings, name)
-        try:
-            if isinstance(spec, Words):
-                if not text:
-                    continue
-                words[name] = _words(text, name, settings.dialect, context)
-            elif text:
-                values, sentences = _numbers(text, name, spec, settings.dialect, context)
-                numbers[name] = values
-                warnings.extend(sentences)
-        except FlipbookError as error:
-            problems.extend(error.problems)
-    return numbers, words, warnings, problems
-
-
-def _words(text: str, name: str, dialect: Dialect, context: Context) -> tuple[str, ...]:
-    if ":" not in text:
-        return (text,) * context.frames
-    return tuple(parse_schedule(text, field=name, strings=True, dialect=dialect).texts(context))
-
-
-def _numbers(
-    text: str, name: str, spec: Schedule, dialect: Dialect, context: Context
-) -> tuple[Numbers, list[str]]:
-    schedule = parse_schedule(text, field=name, dialect=dialect)
-    values, warnings = schedule.numbers(context), list(schedule.warnings(context))
-    if spec.whole:
-        values = np.trunc(values)
-    low = -math.inf if spec.low is None else spec.low
-    high = math.inf if spec.high is None else spec.high
-    outside = np.flatnonzero((values < low) | (values > high))
-    if outside.size and dialect != NATIVE and name in CLAMPED_BY_DEFORUM:
-        values = np.clip(values, low, high)
-        share = f"{outside.size} of {context.frames} frames"
-        warnings.append(f"{name}: {share} were outside {low:g} to {high:g} and set to the nearest")
-    elif outside.size:
-        frame = int(outside[0])
-        sentence = f"{values[frame]:g} at frame {frame} is not allowed; it takes {spec.allowed()}"
-        raise FlipbookError(Problem(sentence, field=name))
-    return values, warnings
-
-
-def _spelled(words: dict[str, tuple[str, ...]], capabilities: Capabilities) -> dict[str, tuple[str, ...]]:
-    """Samplers and schedulers as the engine spells them: people write "euler a" too."""
-    spelled = dict(words)
-    for name, have in (("sampler", capabilities.samplers), ("scheduler", capabilities.schedulers)):
-        own = {word.lower(): word for word in have}
-        spelled[name] = tuple(own.get(word.lower(), word) for word in words[name])
-    return spelled
-
-
 def _lacking(
-    settings: Keyframed,
-    numbers: Mapping[str, Numbers],
-    words: Mapping[str, tuple[str, ...]],
-    capabilities: Capabilities,
+    settings: Keyframed, numbers: Mapping[str, Numbers], capabilities: Capabilities
 ) -> Iterable[Problem]:
-    for name in ("width", "height"):
-        value, unit = getattr(settings, name), capabilities.multiple_of
-        if value % unit:
-            yield Problem(f"{value} does not fit this engine; it takes multiples of {unit}", field=name)
-    for name, have in (("sampler", capabilities.samplers), ("scheduler", capabilities.schedulers)):
-        for word in sorted(set(words[name]) - set(have)):
-            choices = ", ".join(have)
-            yield Problem(f'"{word}" is not a {name} of this engine; it has {choices}', field=name)
-    for name, names in (("checkpoint", capabilities.checkpoints), ("vae", capabilities.vaes)):
-        for word in sorted({w for w in words.get(name, ()) if w not in names}):
-            choice = f"it has {', '.join(names)}" if names else "it has none to change to"
-            yield Problem(f'"{word}" is not a {name} of this engine; {choice}', field=name)
     masks = [n for n in (*MASKS, "mask_expression") if getattr(settings, n)]
     if masks and not capabilities.inpaint:
         yield Problem("this engine cannot paint a masked part; leave the mask away", field=masks[0])
@@ -284,8 +204,6 @@ def _lacking(
         yield Problem(
             f"this engine cannot mix conditioning ({settings.prompt_blend}); AND works", field="prompt_blend"
         )
-    if not capabilities.subseed and np.any(numbers["subseed_strength"] > 0):
-        yield Problem("this engine has no subseeds; 0 leaves them off", field="subseed_strength")
     sharpening = numbers["sharpen_amount"] > 0
     even = np.flatnonzero(sharpening & (numbers["sharpen_kernel"] % 2 == 0))
     if even.size:

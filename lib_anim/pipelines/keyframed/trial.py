@@ -14,10 +14,11 @@ import numpy as np
 
 from lib_anim.engines.contract import Capabilities, Engine, OnStep
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.pipelines.curves import Numbers
 from lib_anim.pipelines.events import Event, Finished, FrameDone, Progress
 from lib_anim.pipelines.keyframed.inputs import Inputs
 from lib_anim.pipelines.keyframed.pipeline import LoopState, run
-from lib_anim.pipelines.keyframed.plan import KeyframedPlan, Numbers
+from lib_anim.pipelines.keyframed.plan import KeyframedPlan
 from lib_anim.pipelines.trial import Trial
 from lib_anim.settings.keyframed import Keyframed
 

@@ -1,6 +1,6 @@
 import pytest
 
-from lib_anim.pipelines.keyframed.seeds import painted_seeds
+from lib_anim.pipelines.seeds import painted_seeds
 
 
 @pytest.mark.parametrize(
