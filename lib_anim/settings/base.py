@@ -124,6 +124,7 @@ def json_schema(cls: type[Settings]) -> dict[str, Any]:
             "default": spec.to_json(getattr(default, name)),
             **({"x-unit": spec.unit} if spec.unit else {}),
             **({"x-group": spec.group} if spec.group else {}),
+            **({"x-basic": True} if spec.basic else {}),
             **spec.schema(),
         }
         for name, spec in specs(cls).items()

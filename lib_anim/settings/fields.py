@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -51,6 +52,8 @@ class Spec:
     group: str = ""
     """The heading under which views and the reference show it."""
     unit: str = ""
+    basic: bool = False
+    """Whether a newcomer sees it at once; views fold the others away."""
 
     def check(self, value: Any, *, field: str, dialect: Dialect) -> Any:
         """The value in its canonical form. Raises Wrong, or FlipbookError with columns."""
@@ -210,6 +213,38 @@ class Choice(Spec):
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "enum": list(self.options)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices(Spec):
+    """One or several of a few words, each once and in the order of the options; as text joined by `+`."""
+
+    options: tuple[str, ...]
+
+    def allowed(self) -> str:
+        return "one or several of " + ", ".join(json.dumps(option) for option in self.options)
+
+    def check(self, value: Any, *, field: str, dialect: Dialect) -> tuple[str, ...]:
+        given = re.split(r"[+,]", value) if isinstance(value, str) else value
+        if not isinstance(given, Sequence) or not given:
+            raise Wrong(self.allowed())
+        known = {option.lower(): option for option in self.options}
+        found = {known.get(str(word).strip().lower()) for word in given}
+        if None in found:
+            raise Wrong(self.allowed())
+        return tuple(option for option in self.options if option in found)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": {"type": "string", "enum": list(self.options)}, "minItems": 1}
+
+    def to_json(self, value: tuple[str, ...]) -> list[str]:
+        return list(value)
+
+    def to_text(self, value: tuple[str, ...]) -> str:
+        return "+".join(value)
+
+    def from_text(self, text: str) -> str:
+        return text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from lib_anim.settings.assemble import Assemble
 from lib_anim.settings.base import Settings
+from lib_anim.settings.clip import Clip
 from lib_anim.settings.keyframed import Keyframed
 
-SETTINGS: Mapping[str, type[Settings]] = {cls.kind: cls for cls in (Keyframed, Assemble)}
+SETTINGS: Mapping[str, type[Settings]] = {cls.kind: cls for cls in (Keyframed, Clip, Assemble)}

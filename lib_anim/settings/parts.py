@@ -10,7 +10,11 @@ from lib_anim.errors import FlipbookError, Problem
 from lib_anim.settings.base import Settings, specs
 from lib_anim.settings.fields import NATIVE
 
-PARTS = {"motion": ("Motion",), "prompts": ("Prompts",), "output": ("Film", "Sound")}
+PARTS = {
+    "motion": ("Motion", "Clip", "Context", "FreeInit", "Noise"),
+    "prompts": ("Prompts",),
+    "output": ("Film", "Sound", "Output"),
+}
 """Part → the groups of settings that it holds."""
 
 S = TypeVar("S", bound=Settings)

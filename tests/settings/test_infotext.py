@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from lib_anim.errors import FlipbookError
 from lib_anim.settings.assemble import Assemble
 from lib_anim.settings.base import Settings, from_json, json_schema, specs, to_json
+from lib_anim.settings.clip import Clip
 from lib_anim.settings.fields import (
     Choice,
+    Choices,
     Flag,
     MaskWords,
     Number,
@@ -66,6 +68,8 @@ def values(spec: Spec) -> st.SearchStrategy[Any]:
         return st.booleans()
     if isinstance(spec, Choice):
         return st.sampled_from(spec.options)
+    if isinstance(spec, Choices):
+        return st.lists(st.sampled_from(spec.options), min_size=1, max_size=4)
     if isinstance(spec, MaskWords):
         return st.sampled_from(
             ["{everywhere}", "!{init} & [a b.png]", '0:("{init}"), 9:("grow({video}, 3)")']
@@ -87,7 +91,7 @@ def values(spec: Spec) -> st.SearchStrategy[Any]:
 FEW = hypothesis_settings(max_examples=25, deadline=None)
 CHANGES = {
     cls: st.fixed_dictionaries({}, optional={name: values(spec) for name, spec in specs(cls).items()})
-    for cls in (Keyframed, Assemble)
+    for cls in (Keyframed, Clip, Assemble)
 }
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from lib_anim.errors import FlipbookError
 from lib_anim.settings.base import specs
+from lib_anim.settings.clip import Clip
 from lib_anim.settings.keyframed import Keyframed
 from lib_anim.settings.parts import PARTS, partial
 
@@ -30,8 +31,18 @@ def test_parts_add_up_and_none_changes_nothing() -> None:
 
 
 def test_every_group_of_a_part_exists() -> None:
-    groups = {spec.group for spec in specs(Keyframed).values()}
+    groups = {spec.group for cls in (Keyframed, Clip) for spec in specs(cls).values()}
     assert {group for groups_of in PARTS.values() for group in groups_of} <= groups
+
+
+def test_a_clips_motion_is_what_the_module_does() -> None:
+    theirs = Clip(
+        module="v3.safetensors", context=8, motion_scale="0:(2)", prompts="theirs", formats=("MP4",)
+    )
+    mine = Clip(prompts="mine")
+    assert partial(mine, theirs, ["motion"]) == Clip(
+        module="v3.safetensors", context=8, motion_scale="0:(2)", prompts="mine"
+    )
 
 
 def test_a_deforum_films_motion_keeps_its_reading() -> None:
