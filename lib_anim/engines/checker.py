@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
 
 from lib_anim import __version__
-from lib_anim.engines.contract import Capabilities, OnStep, Picture, StillRequest
-from lib_anim.engines.request import check
+from lib_anim.engines.contract import (
+    Capabilities,
+    ClipRequest,
+    MotionChoice,
+    OnStep,
+    Picture,
+    StillRequest,
+)
+from lib_anim.engines.request import check, check_clip
 from lib_anim.engines.samplers import SAMPLERS
 from lib_anim.engines.sigmas import SPACINGS
 
 SQUARES = 8
 """Squares along the shorter side."""
+
+MODULE = MotionChoice(
+    "checker", "checker draws its squares a pixel further per frame; it is no network.", 4096
+)
 
 
 class CheckerEngine:
@@ -35,6 +47,8 @@ class CheckerEngine:
             schedulers=("Automatic", *SPACINGS),
             multiple_of=1,
             inpaint=True,
+            clip=True,
+            motion_modules=(MODULE,),
             native_size=256,
         )
 
@@ -52,20 +66,39 @@ class CheckerEngine:
         for step in range(request.steps if on_step is not None else 0):
             assert on_step is not None
             on_step(step + 1, request.steps)
-        picture = _write(_board(request), request)
-        if request.init is None:
-            return picture
-        picture = request.init * np.float32(1 - request.denoising) + picture * np.float32(request.denoising)
-        if request.mask is not None:
-            mask = request.mask
-            if request.mask_blur > 0:
-                mask = cv2.GaussianBlur(mask, (0, 0), request.mask_blur).astype(np.float32, copy=False)
-            mask = mask[..., None]
-            picture = request.init * (1 - mask) + picture * mask
-        return np.clip(picture, 0, 1).astype(np.float32, copy=False)
+        return _painted(request)
+
+    def clip(self, request: ClipRequest, on_step: OnStep | None = None) -> Iterator[Picture]:
+        """A clip; see `Engine.clip`. Its squares move, and each frame says its number."""
+        check_clip(request, self.capabilities)
+        return _clip(request, on_step)
 
     def close(self) -> None:
         """Nothing to free."""
+
+
+def _clip(request: ClipRequest, on_step: OnStep | None) -> Iterator[Picture]:
+    freeinit = request.motion.freeinit
+    steps = request.steps * (1 if freeinit is None else freeinit.iterations)
+    for step in range(steps if on_step is not None else 0):
+        assert on_step is not None
+        on_step(step + 1, steps)
+    for index in range(request.shown):
+        yield _painted(request.still(index), f"frame {index}")
+
+
+def _painted(request: StillRequest, title: str = "") -> Picture:
+    picture = _write(_board(request), request, title)
+    if request.init is None:
+        return picture
+    picture = request.init * np.float32(1 - request.denoising) + picture * np.float32(request.denoising)
+    if request.mask is not None:
+        mask = request.mask
+        if request.mask_blur > 0:
+            mask = cv2.GaussianBlur(mask, (0, 0), request.mask_blur).astype(np.float32, copy=False)
+        mask = mask[..., None]
+        picture = request.init * (1 - mask) + picture * mask
+    return np.clip(picture, 0, 1).astype(np.float32, copy=False)
 
 
 def _digest(request: StillRequest) -> bytes:
@@ -84,9 +117,10 @@ def _board(request: StillRequest) -> Picture:
     return board
 
 
-def _write(board: Picture, request: StillRequest) -> Picture:
+def _write(board: Picture, request: StillRequest, title: str) -> Picture:
     """The request's words in white with a black edge, sized to the picture."""
     lines = (
+        *([title] if title else []),
         f"#{_digest(request).hex()[:6]}",
         f"seed {request.seed}",
         f"denoise {request.denoising if request.init is not None else 1:.3f}",

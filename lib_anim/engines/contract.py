@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -113,6 +113,151 @@ class StillRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClipFrame:
+    """What is asked of one frame of a clip by itself; see `StillRequest` for the words."""
+
+    prompt: str
+    negative: str = ""
+    travel: PromptTravel | None = None
+    seed: int
+    subseed: int = 0
+    cfg_scale: float = 7.0
+    denoising: float = 1.0
+    """Below the clip's highest, the frame keeps its init until the steps that it would run by itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreeInit:
+    """Sampling again from noise that keeps the low frequencies of the last result (Wu et al. 2023)."""
+
+    filter: Literal["butterworth", "gaussian", "box", "ideal"] = "butterworth"
+    spatial: float = 0.25
+    """Stop frequency in the picture, 0 … 1."""
+    temporal: float = 0.25
+    iterations: int = 3
+    """How often the clip is sampled in all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentRamp:
+    """How much of the first and the last picture a clip's frames start from; see docs/clips.md."""
+
+    power: float = 1.0
+    scale: float = 32.0
+    power_last: float = 1.0
+    scale_last: float = 32.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Steering:
+    """What the motion module does, resolved: a value for every frame where values change."""
+
+    module: str
+    """A name of `Capabilities.motion_modules`."""
+    loras: tuple[tuple[str, float], ...] = ()
+    """Motion LoRAs with their weights."""
+    context: int = 16
+    """Frames that are denoised in one window."""
+    stride: int = 1
+    overlap: int = -1
+    closed_loop: Literal["N", "R-P", "R+P", "A"] = "R-P"
+    schedule: Literal["uniform", "standard static", "standard uniform", "batched"] = "uniform"
+    fusion: Literal["pyramid", "flat", "overlap-linear", "last"] = "pyramid"
+    scale: tuple[float, ...] = (1.0,)
+    """One factor for all frames, or one for each."""
+    effect: tuple[float, ...] = (1.0,)
+    scale_mask: Mask | None = None
+    """Of any size: where it is 1 the scale holds, where it is 0 it is 1."""
+    effect_mask: Mask | None = None
+    """Of any size: a factor on the effect."""
+    noise: Literal["per frame", "shared", "repeated", "FreeNoise"] = "per frame"
+    noise_shared: float = 0.5
+    """With shared: the part of the variance that all frames have in common."""
+    freeinit: FreeInit | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClipRequest:
+    """Frames to denoise together under a motion module; words that are not said here are `StillRequest`'s."""
+
+    frames: tuple[ClipFrame, ...]
+    """All that are denoised."""
+    shown: int
+    """How many of them, from the first on, are decoded and given back."""
+    motion: Steering
+    width: int
+    height: int
+    subseed_strength: float = 0.0
+    steps: int = 25
+    sampler: str = "Euler a"
+    scheduler: str = "Automatic"
+    eta: float | None = None
+    clip_skip: int = 1
+    noise_multiplier: float = 1.0
+    init: Callable[[int], Picture] | None = None
+    """Frame → the picture that it starts from; asked when it is needed, as often as it is."""
+    last: Picture | None = None
+    """The picture that the clip ends with."""
+    ramp: LatentRamp | None = None
+    """None starts every frame from its init alone."""
+    mask: Callable[[int], Mask] | None = None
+    """Frame → where it is repainted."""
+    mask_blur: float = 0.0
+    fill: Fill = "original"
+    only_masked: bool = False
+    only_masked_padding: int = 32
+    tiling: bool = False
+    checkpoint: str | None = None
+    vae: str | None = None
+
+    def still(self, index: int, *, pictures: bool = True) -> StillRequest:
+        """What frame `index` would be asked for by itself; `pictures` adds its init and mask."""
+        frame = self.frames[index]
+        with_init = pictures and self.init is not None
+        return StillRequest(
+            prompt=frame.prompt,
+            negative=frame.negative,
+            travel=frame.travel,
+            width=self.width,
+            height=self.height,
+            seed=frame.seed,
+            subseed=frame.subseed,
+            subseed_strength=self.subseed_strength,
+            steps=self.steps,
+            cfg_scale=frame.cfg_scale,
+            sampler=self.sampler,
+            scheduler=self.scheduler,
+            eta=self.eta,
+            clip_skip=self.clip_skip,
+            init=self.init(index) if with_init and self.init is not None else None,
+            denoising=frame.denoising,
+            noise_multiplier=self.noise_multiplier,
+            mask=self.mask(index) if with_init and self.mask is not None else None,
+            mask_blur=self.mask_blur,
+            fill=self.fill,
+            only_masked=self.only_masked,
+            only_masked_padding=self.only_masked_padding,
+            tiling=self.tiling,
+            checkpoint=self.checkpoint,
+            vae=self.vae,
+        )
+
+
+@dataclass(frozen=True)
+class MotionChoice:
+    """A motion module that an engine has."""
+
+    name: str
+    """What `Steering.module` takes."""
+    title: str
+    """What it is, in one sentence."""
+    most_frames: int
+    """The largest context that it knows."""
+    why_not: str = ""
+    """Why it cannot be used with the engine's checkpoint; empty where it can."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Capabilities:
     """What an engine can do, as data: views grey out the rest and show `why_not`'s sentence."""
 
@@ -135,6 +280,10 @@ class Capabilities:
     """Names that `ControlUnit.model` may take."""
     control_modules: tuple[str, ...] = ()
     """Names that `ControlUnit.module` may take."""
+    clip: bool = False
+    """Whether `Engine.clip` paints."""
+    motion_modules: tuple[MotionChoice, ...] = ()
+    """In the order in which they are offered; "the first that fits" is the first without `why_not`."""
     native_size: int = 512
     """Side in pixels at which the loaded checkpoint paints best."""
 
@@ -150,6 +299,11 @@ class Engine(Protocol):
     request's arrays untouched and holds no reference to them. A request outside the capabilities raises
     FlipbookError before any work is done. A request that fails or is interrupted leaves the engine
     usable: the next one gives what it would have given.
+
+    `clip` denoises all frames together, then decodes and gives `shown` of them one by one, in order, each as
+    `still` gives its picture; `on_step` counts the steps of all frames together, over all iterations. A
+    request outside the capabilities is refused when it is made, before a frame is asked for. Closing the
+    iterator early is no failure. Nothing else may be asked of the engine while one is open.
     """
 
     @property
@@ -169,5 +323,7 @@ class Engine(Protocol):
         ...
 
     def still(self, request: StillRequest, on_step: OnStep | None = None) -> Picture: ...
+
+    def clip(self, request: ClipRequest, on_step: OnStep | None = None) -> Iterator[Picture]: ...
 
     def close(self) -> None: ...

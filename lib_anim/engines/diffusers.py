@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
 import diffusers
 import torch
 
-from lib_anim.engines.contract import Capabilities, Engine, OnStep, Picture, StillRequest
+from lib_anim.engines.contract import Capabilities, ClipRequest, Engine, OnStep, Picture, StillRequest
 from lib_anim.engines.noise import NoiseSource
 from lib_anim.engines.painter import Habits, Painter
-from lib_anim.engines.request import check
+from lib_anim.engines.request import check, check_clip
 from lib_anim.engines.samplers import SAMPLERS
 from lib_anim.engines.sigmas import SPACINGS
 from lib_anim.errors import FlipbookError, Problem
@@ -154,6 +155,11 @@ class DiffusersEngine:
                         field="width",
                     )
                 ) from error
+
+    def clip(self, request: ClipRequest, on_step: OnStep | None = None) -> Iterator[Picture]:
+        """A clip; see `Engine.clip`. Refused as long as the capabilities say so."""
+        check_clip(request, self.capabilities)
+        raise NotImplementedError
 
     def close(self) -> None:
         """Frees the networks; the engine cannot be used afterwards."""

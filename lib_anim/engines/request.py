@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lib_anim.engines.contract import Capabilities, StillRequest
+from lib_anim.engines.contract import Capabilities, ClipRequest, StillRequest
 from lib_anim.errors import FlipbookError, Problem
 
 
@@ -16,6 +16,51 @@ def check(request: StillRequest, can: Capabilities) -> None:
     problems += _control(request, can)
     if problems:
         raise FlipbookError(*problems)
+
+
+def check_clip(request: ClipRequest, can: Capabilities) -> None:
+    """Raises FlipbookError with every part of a clip's request outside `can`; asks for no picture."""
+    if not can.clip:
+        raise FlipbookError(Problem("this engine makes no clips.", field="module"))
+    problems = list(_motion(request, can))
+    for index in range(len(request.frames)):
+        still = request.still(index, pictures=False)
+        problems += [*_numbers(still, can), *_travel(still), *_abilities(still, can)]
+    if request.mask is not None and not can.inpaint:
+        problems.append(Problem("this engine cannot do that.", field="mask"))
+    if request.init is None:
+        problems += [
+            Problem("needs an init picture.", field=field)
+            for field in ("mask", "last", "ramp")
+            if getattr(request, field) is not None
+        ]
+    if problems:
+        # What is wrong with all frames is said once.
+        raise FlipbookError(*dict.fromkeys(problems))
+
+
+def _motion(request: ClipRequest, can: Capabilities) -> Iterator[Problem]:
+    count, motion = len(request.frames), request.motion
+    if not 1 <= request.shown <= count:
+        yield Problem(f"{request.shown} of {count} frames cannot be shown.", field="shown")
+    chosen = {choice.name: choice for choice in can.motion_modules}.get(motion.module)
+    if chosen is None:
+        have = (
+            f"it has {', '.join(c.name for c in can.motion_modules)}" if can.motion_modules else "it has none"
+        )
+        yield Problem(f'"{motion.module}" is no motion module of this engine; {have}.', field="module")
+    elif chosen.why_not:
+        yield Problem(chosen.why_not, field="module")
+    elif min(motion.context, count) > chosen.most_frames:
+        yield Problem(
+            f"{motion.context} frames at once are more than {chosen.name} knows; it takes at most "
+            f"{chosen.most_frames}.",
+            field="context",
+        )
+    for field in ("scale", "effect"):
+        values = getattr(motion, field)
+        if len(values) not in (1, count):
+            yield Problem(f"has {len(values)} values for {count} frames.", field=f"motion_{field}")
 
 
 def _numbers(request: StillRequest, can: Capabilities) -> Iterator[Problem]:

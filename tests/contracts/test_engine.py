@@ -6,12 +6,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract import ControlUnit, Engine, Interrupted, StillRequest
+from lib_anim.engines.contract import (
+    ClipFrame,
+    ClipRequest,
+    ControlUnit,
+    Engine,
+    FreeInit,
+    Interrupted,
+    Steering,
+    StillRequest,
+)
 from lib_anim.engines.diffusers import open_engine
 from lib_anim.errors import FlipbookError
 
@@ -164,3 +174,128 @@ def test_it_says_who_it_is(engine: Engine) -> None:
     assert "\n" not in engine.fingerprint
     assert engine.fingerprint == engine.fingerprint
     assert engine.warnings == ()
+
+
+def _module(engine: Engine) -> str:
+    if not engine.capabilities.clip:
+        pytest.skip(f"{engine.name} makes no clips")
+    return next(choice.name for choice in engine.capabilities.motion_modules if not choice.why_not)
+
+
+def _clip(engine: Engine, count: int = 4, **changes: Any) -> ClipRequest:
+    frames = tuple(ClipFrame(prompt="a red ball", negative="blue", seed=7 + i) for i in range(count))
+    asked = {"frames": frames, "shown": count, "motion": Steering(module=_module(engine)), "steps": 3}
+    return ClipRequest(**{**asked, "width": 64, "height": 48, **changes})
+
+
+@pytest.fixture(scope="module")
+def clip(engine: Engine) -> list[np.ndarray]:
+    return list(engine.clip(_clip(engine)))
+
+
+def test_a_clip_is_as_many_pictures_as_it_shows(engine: Engine, clip: list[np.ndarray]) -> None:
+    assert len(clip) == 4
+    for frame in clip:
+        assert frame.shape == (48, 64, 3)
+        assert frame.dtype == np.float32
+        assert np.isfinite(frame).all()
+        assert 0 <= frame.min() <= frame.max() <= 1
+    assert not np.array_equal(clip[0], clip[1])
+    first = list(engine.clip(_clip(engine, shown=2)))
+    assert len(first) == 2
+    assert all(np.array_equal(one, other) for one, other in zip(first, clip, strict=False))
+
+
+def test_equal_clips_are_equal_and_leave_stills_as_they_were(
+    engine: Engine, picture: np.ndarray, clip: list[np.ndarray]
+) -> None:
+    assert all(
+        np.array_equal(one, other) for one, other in zip(engine.clip(_clip(engine)), clip, strict=True)
+    )
+    assert np.array_equal(engine.still(REQUEST), picture)
+
+
+def test_frames_are_decoded_when_they_are_asked_for(engine: Engine, clip: list[np.ndarray]) -> None:
+    frames = engine.clip(_clip(engine))
+    assert np.array_equal(next(frames), clip[0])
+    frames.close()  # type: ignore[attr-defined]
+    assert np.array_equal(next(engine.clip(_clip(engine))), clip[0])
+
+
+def test_a_clips_steps_are_counted_to_the_end(engine: Engine) -> None:
+    for freeinit, total in ((None, 3), (FreeInit(iterations=2), 6)):
+        seen: list[tuple[int, int]] = []
+        motion = Steering(module=_module(engine), freeinit=freeinit)
+        request = _clip(engine, motion=motion)
+        next(engine.clip(request, lambda done, total, seen=seen: seen.append((done, total))))  # type: ignore[misc]
+        assert seen == [(i + 1, total) for i in range(total)]
+
+
+def test_an_interrupted_clip_leaves_the_engine_usable(
+    engine: Engine, picture: np.ndarray, clip: list[np.ndarray]
+) -> None:
+    def stop(done: int, total: int) -> None:
+        if done == 2:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        list(engine.clip(_clip(engine), stop))
+    assert np.array_equal(engine.still(REQUEST), picture)
+    assert np.array_equal(next(engine.clip(_clip(engine))), clip[0])
+
+
+def test_a_clip_starts_from_its_pictures(engine: Engine, clip: list[np.ndarray]) -> None:
+    grey = np.full((48, 64, 3), 0.5, np.float32)
+    frames = tuple(replace(f, denoising=0.4) for f in _clip(engine).frames)
+    asked: list[int] = []
+
+    def init(index: int) -> np.ndarray:
+        asked.append(index)
+        return grey
+
+    result = list(engine.clip(_clip(engine, frames=frames, init=init)))
+    assert set(asked) == {0, 1, 2, 3}
+    for frame, free in zip(result, clip, strict=True):
+        assert np.abs(frame - grey).mean() < np.abs(free - grey).mean()
+
+
+def test_a_clips_masks_keep_what_they_do_not_repaint(engine: Engine) -> None:
+    grey = np.full((48, 64, 3), 0.5, np.float32)
+
+    def mask(index: int) -> np.ndarray:
+        found = np.zeros((48, 64), np.float32)
+        found[:, 16 * index : 16 * index + 16] = 1
+        return found
+
+    frames = engine.clip(_clip(engine, init=lambda index: grey, mask=mask))
+    for index, frame in enumerate(frames):
+        kept = mask(index) == 0
+        assert np.abs(frame[kept] - 0.5).max() < 1e-5
+        assert np.abs(frame[~kept] - 0.5).max() > 0.02
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "words"),
+    [
+        ({"shown": 9}, "shown", "9 of 4"),
+        ({"sampler": "Elder a"}, "sampler", "Euler a"),
+        ({"width": -8}, "width", "-8"),
+        ({"last": np.zeros((48, 64, 3), np.float32)}, "last", "init"),
+        ({"motion": Steering(module="no such thing")}, "module", "no such thing"),
+    ],
+)
+def test_clips_outside_the_capabilities_are_refused_before_any_work(
+    engine: Engine, changed: dict[str, Any], field: str, words: str
+) -> None:
+    with pytest.raises(FlipbookError) as caught:
+        engine.clip(_clip(engine, **changed))
+    assert [p.field for p in caught.value.problems] == [field]
+    assert words in str(caught.value)
+
+
+def test_a_window_is_no_longer_than_the_module_knows(engine: Engine) -> None:
+    module = next(c for c in engine.capabilities.motion_modules if c.name == _module(engine))
+    many = module.most_frames + 1
+    motion = Steering(module=module.name, context=many)
+    with pytest.raises(FlipbookError, match=f"takes at most {module.most_frames}"):
+        engine.clip(_clip(engine, many, motion=motion))
