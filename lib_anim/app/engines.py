@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lib_anim.engines.contract import Engine
+from lib_anim.engines.contract import Capabilities, Engine
 from lib_anim.errors import NotFound, Problem
+from lib_anim.models.folders import ModelFolders, weights_in
 
 DEMO_CHECKPOINT = Path(__file__).resolve().parents[2] / "demo" / "flipbook-demo.safetensors"
 
@@ -27,3 +30,66 @@ def open_engine(name: str) -> tuple[Engine, str]:
     from lib_anim.engines.diffusers import open_engine as open_diffusers
 
     return open_diffusers(checkpoint), name if name == "demo" else str(checkpoint.absolute())
+
+
+class StandaloneEngines:
+    """The engines of a server without a WebUI: demo, checker, and the checkpoints of a folder, by file name.
+
+    Besides `checker` one engine is kept warm, the one that was opened last.
+    """
+
+    def __init__(self, checkpoints: Path | None = None) -> None:
+        self._folder = checkpoints
+        self._lock = threading.Lock()
+        self._warm: tuple[str, Engine] | None = None
+        self._known: dict[str, Capabilities] = {}
+        self._checker: Engine = open_engine("checker")[0]
+        self._known["checker"] = self._checker.capabilities
+
+    @property
+    def default(self) -> str:
+        return self.names()[0]
+
+    def names(self) -> Sequence[str]:
+        demo = ["demo"] if DEMO_CHECKPOINT.is_file() else []
+        return [*demo, "checker", *self._checkpoints()]
+
+    def title(self, name: str) -> str:
+        own = {"demo": "Demo checkpoint (embedded engine)", "checker": "Checkerboard (no model)"}
+        return own.get(name, f"{name} (embedded engine)")
+
+    def capabilities(self, name: str) -> Capabilities | None:
+        return self._known.get(name)
+
+    def open(self, name: str) -> Engine:
+        if name == "checker":
+            return self._checker
+        with self._lock:
+            if self._warm is not None and self._warm[0] == name:
+                return self._warm[1]
+            if self._warm is not None:
+                self._warm[1].close()
+                self._warm = None
+            engine, _ = open_engine(str(self._checkpoints().get(name, name if name == "demo" else "")))
+            self._warm = name, engine
+            self._known[name] = engine.capabilities
+            return engine
+
+    def models(self) -> Mapping[str, Sequence[str]]:
+        found: dict[str, Sequence[str]] = {"checkpoints": list(self._checkpoints())}
+        if self._folder is not None:
+            around = ModelFolders.around(self._folder / "any")
+            folders = {"loras": around.loras, "embeddings": around.embeddings, "vaes": around.vaes[:1]}
+            found |= {what: sorted(weights_in(places)) for what, places in folders.items()}
+        return found
+
+    def close(self) -> None:
+        with self._lock:
+            if self._warm is not None:
+                self._warm[1].close()
+            self._warm = None
+
+    def _checkpoints(self) -> dict[str, Path]:
+        if self._folder is None:
+            return {}
+        return {path.stem: path for path in sorted(self._folder.glob("*.safetensors"))}

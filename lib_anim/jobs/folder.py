@@ -14,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ import numpy as np
 
 from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
 from lib_anim.jobs import atomic
+from lib_anim.jobs.lock import lock
 
 State = TypeVar("State")
 
@@ -153,20 +153,8 @@ class RunFolder:
         """Hold the run for this process. Raises Conflict when another one that still lives holds it."""
         with open(self.path / "lock", "a+b") as file:
             try:
-                _lock(file.fileno())
+                lock(file.fileno())
             except OSError as error:
                 sentence = f'"{self.path}" is being worked on by another process; wait for it or stop it'
                 raise Conflict(Problem(sentence, field="run")) from error
             yield
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

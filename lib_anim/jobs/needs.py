@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from lib_anim.engines.contract import Engine
+from lib_anim.engines.contract import Capabilities, Engine
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.media.contract import SourceInfo
 from lib_anim.media.pictures import read_picture
@@ -19,9 +19,16 @@ from lib_anim.settings.base import Settings
 
 def make_plan(kind: Kind, settings: Settings, engine: Engine, draw_seed: int, trial: Trial) -> Plan:
     """The plan of a film, or of a trial of it. Raises NotFound for files, FlipbookError for the rest."""
+    return plan_for(kind, settings, engine.capabilities, draw_seed, trial)
+
+
+def plan_for(
+    kind: Kind, settings: Settings, capabilities: Capabilities, draw_seed: int, trial: Trial
+) -> Plan:
+    """As `make_plan`, for any engine that can do what `capabilities` say."""
     check_needs(kind.needs(settings))
-    plan = kind.plan(settings, engine.capabilities, draw_seed, look)
-    return plan if trial.whole else kind.try_out(plan, trial, engine.capabilities)
+    plan = kind.plan(settings, capabilities, draw_seed, look)
+    return plan if trial.whole else kind.try_out(plan, trial, capabilities)
 
 
 def check_needs(needs: Mapping[str, Need]) -> None:

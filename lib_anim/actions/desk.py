@@ -1,0 +1,292 @@
+"""Everything a person can ask for, in one object that a composition root makes and hands to its doors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lib_anim.actions import curves as curving
+from lib_anim.actions.engines import EngineFacts, Engines
+from lib_anim.actions.settings_files import Loaded, settings_from, settings_of
+from lib_anim.actions.work import worker_of
+from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
+from lib_anim.jobs.folder import RunFolder
+from lib_anim.jobs.needs import check_needs, plan_for
+from lib_anim.jobs.queue import Order, Queue
+from lib_anim.jobs.record import JobEvent, JobRecord, Status
+from lib_anim.jobs.worker import Worker
+from lib_anim.pipelines.kinds import KINDS
+from lib_anim.pipelines.trial import Trial
+from lib_anim.settings.assemble import Assemble
+from lib_anim.settings.base import Settings, json_schema, to_json
+from lib_anim.settings.deforum import is_deforum
+from lib_anim.settings.fields import Flag, Number, Spec, problems_of
+from lib_anim.settings.keyframed import Keyframed
+from lib_anim.settings.kinds import SETTINGS
+
+TITLES = {Assemble.kind: "Assembly"} | {kind.name: kind.title for kind in KINDS.values()}
+
+MOST_WAITING = 1_000
+"""Jobs that may wait at a time: a job is a film, and more is a runaway script."""
+
+PLANNED_AT_ONCE = 20_000
+"""Frames of a film that is planned while it is submitted; longer ones are planned when their turn comes."""
+
+
+class Desk:
+    """Jobs, looks at settings, and what there is, for every door alike.
+
+    `home` is the folder of the user's data: the queue, run folders, presets. `engines` says who paints.
+    Safe to call from any thread. What it raises are FlipbookErrors with the sentences that doors show.
+    """
+
+    def __init__(self, home: Path, engines: Engines) -> None:
+        self.home = home.absolute()
+        self.runs = self.home / "runs"
+        self.runs.mkdir(parents=True, exist_ok=True)
+        self._engines = engines
+        # Names with a dot in front: the WebUI's page serves the data folder's files, but not those.
+        self._queue = Queue(self.home / ".queue.sqlite")
+        self._worker = Worker(
+            self._queue, self.home / ".workers", engines.names, worker_of(engines, self.runs)
+        )
+
+    def close(self) -> None:
+        """End the job in hand so that it can be resumed, and give everything back."""
+        self._worker.close()
+        self._queue.close()
+        self._engines.close()
+
+    # Jobs.
+
+    def submit(
+        self,
+        kind: str,
+        settings: Mapping[str, Any],
+        *,
+        engine: str = "",
+        trial: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Queue one film; returns its id. `settings` may be Deforum's.
+
+        `trial` asks for a look at it: `every`, `half`, `only`. Raises all problems of the settings.
+        """
+        return self.submit_all([{"kind": kind, "settings": settings, "engine": engine, "trial": trial}])[0]
+
+    def submit_all(self, orders: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Queue several films, all or none: mappings with `kind`, `settings`, and maybe `engine`, `trial`."""
+        checked: list[Order] = []
+        problems: list[Problem] = []
+        for number, order in enumerate(orders):
+            try:
+                checked.append(self._order(**order))
+            except FlipbookError as error:
+                if len(orders) == 1:
+                    raise
+                problems += [Problem(p.sentence, field=f"jobs[{number}]") for p in error.problems]
+        if problems:
+            raise FlipbookError(*problems)
+        if not checked:
+            raise FlipbookError(Problem("is empty; give at least one job", field="jobs"))
+        ids = self._queue.submit(checked, MOST_WAITING)
+        self._worker.nudge()
+        return ids
+
+    def _order(
+        self,
+        kind: str,
+        settings: Mapping[str, Any],
+        engine: str = "",
+        trial: Mapping[str, Any] | None = None,
+    ) -> Order:
+        loaded = self.load(kind, settings)
+        part = _trial(trial or {})
+        if kind not in KINDS:
+            return Order(kind=kind, engine="", settings=to_json(loaded.settings), warnings=loaded.warnings)
+        name = engine or self._engines.default
+        if name not in self._engines.names():
+            sentence = f'there is no engine "{name}"; there are {", ".join(self._engines.names())}'
+            raise FlipbookError(Problem(sentence, field="engine"))
+        self._check_plan(loaded.settings, name, part)
+        task = {} if part.whole else {"trial": part.as_json()}
+        return Order(
+            kind=kind,
+            engine=name,
+            settings=to_json(loaded.settings),
+            task=task,
+            warnings=loaded.warnings,
+        )
+
+    def _check_plan(self, settings: Settings, engine: str, trial: Trial) -> None:
+        """What the engine would refuse is told now, where its capabilities are known; files always."""
+        kind = KINDS[settings.kind]
+        check_needs(kind.needs(settings))
+        capabilities = self._engines.capabilities(engine)
+        if capabilities is not None and getattr(settings, "frames", 0) <= PLANNED_AT_ONCE:
+            plan_for(kind, settings, capabilities, 0, trial)
+
+    def load(self, kind: str, settings: Mapping[str, Any]) -> Loaded:
+        """Checked settings of a kind from a JSON object; of a keyframed film in Deforum's keys as well."""
+        cls = settings_of(kind)
+        named = settings.get("kind", kind)
+        if named != kind:
+            raise FlipbookError(Problem(f'the settings say "{named}", the job "{kind}"', field="kind"))
+        if cls is Keyframed and "kind" not in settings and is_deforum(settings):
+            return settings_from(settings, {})
+        return settings_from({**settings, "kind": kind}, {})
+
+    def rerender(
+        self, id: str, first: int, last: int, changes: Mapping[str, Any], *, engine: str = ""
+    ) -> str:
+        """Queue frames `first` to `last` of an ended job's run, to be made anew; returns the new job's id."""
+        record = self._with_run(id)
+        if record.status not in ("done", "cancelled", "failed") or record.kind not in KINDS:
+            raise Conflict(Problem(f"a {record.kind} job that is {record.status} has no parts", field="job"))
+        assert record.folder is not None
+        settings_from(record.settings, changes)
+        order = Order(
+            kind=record.kind,
+            engine=engine or record.engine,
+            settings=record.settings,
+            task={"part": {"first": first, "last": last, "changes": dict(changes)}},
+            run=record.run,
+        )
+        ids = self._queue.submit([order], MOST_WAITING)
+        self._worker.nudge()
+        return ids[0]
+
+    def jobs(
+        self, statuses: Sequence[Status] = (), *, limit: int = 1_000, batch: str | None = None
+    ) -> list[JobRecord]:
+        """Running, then waiting in their order, then ended ones, newest first."""
+        return self._queue.jobs(statuses, limit, batch)
+
+    def job(self, id: str) -> JobRecord:
+        """The job as it is now. Raises NotFound."""
+        return self._queue.get(id)
+
+    def events(self, id: str, after: int = 0) -> list[JobEvent]:
+        """What happened to a job since event number `after`; does not wait. Raises NotFound."""
+        return self._queue.events(id, after)
+
+    def follow(self, id: str, after: int = 0) -> Iterator[JobEvent]:
+        """What happens to a job, as it happens, until it has ended. Blocks between events."""
+        return self._queue.follow(id, after)
+
+    def cancel(self, id: str) -> JobRecord:
+        """A queued job ends now, a running one after its frame, with a film of what there is."""
+        record = self._queue.cancel(id)
+        self._worker.nudge()
+        return record
+
+    def resume(self, id: str) -> JobRecord:
+        """Go on with a failed, interrupted or cancelled job; frames come out as if it had never stopped."""
+        record = self._queue.resume(id)
+        self._worker.nudge()
+        return record
+
+    def move(self, id: str, to: int) -> JobRecord:
+        """A queued job to a place among the queued ones: 0 is next, -1 is last."""
+        return self._queue.move(id, to)
+
+    def forget(self, id: str) -> None:
+        """Drop an ended job from the list; its run folder stays."""
+        self._queue.forget(id)
+
+    # What remains of a job.
+
+    def _with_run(self, id: str) -> JobRecord:
+        record = self._queue.get(id)
+        if record.folder is None or not record.folder.is_dir():
+            raise NotFound(Problem("it has no run folder, or that was deleted", field="job"))
+        return record
+
+    def _output(self, id: str, name: str) -> Path:
+        record = self._with_run(id)
+        assert record.folder is not None
+        path = record.folder / record.outputs.get(name, "")
+        if name not in record.outputs or not path.exists():
+            raise NotFound(Problem(f"it has no {name}, or none yet; it is {record.status}", field="job"))
+        return path
+
+    def film(self, id: str) -> Path:
+        """The film's file, or a folder where its format is a sequence of pictures. Raises NotFound."""
+        return self._output(id, "film")
+
+    def sheet(self, id: str) -> Path:
+        """The contact sheet. Raises NotFound."""
+        return self._output(id, "sheet")
+
+    def frame(self, id: str, number: int = -1) -> Path:
+        """A frame's PNG, also while the film is made; -1 is the latest. Raises NotFound."""
+        record = self._with_run(id)
+        assert record.folder is not None
+        folder = RunFolder(record.folder)
+        count = folder.frames_present() if number == -1 else 0
+        path = folder.frame_path(count - 1 if number == -1 else number)
+        if number < -1 or not path.is_file():
+            sentence = f"there is no frame {number} yet; {record.frames_done} of {record.frames} are made"
+            raise NotFound(Problem(sentence, field="frame"))
+        return path
+
+    # Looks at settings.
+
+    def curves(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """`{"schedules": {name: text}, "frames", …}` → `{"curves", "errors", "problems", "warnings"}`."""
+        return curving.curves(asked)
+
+    def prompts(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """`{"prompts": …, "frames": N, …}` → `{"spans": [{"first", "last", "positive", "negative"}], …}`."""
+        return curving.prompts(asked)
+
+    # What there is.
+
+    def kinds(self) -> list[dict[str, Any]]:
+        """`{"kind", "title", "engine"}` of every kind; `engine` says whether one is needed."""
+        return [{"kind": n, "title": TITLES.get(n, n), "engine": n in KINDS} for n in SETTINGS]
+
+    def schema(self, kind: str) -> dict[str, Any]:
+        """JSON Schema of a kind's settings. Raises NotFound."""
+        return json_schema(settings_of(kind))
+
+    def engines(self) -> list[EngineFacts]:
+        """Every engine that can be named now, the default first."""
+        return [self._facts(name) for name in self._engines.names()]
+
+    def _facts(self, name: str) -> EngineFacts:
+        capabilities = self._engines.capabilities(name)
+        return EngineFacts(
+            name=name,
+            title=self._engines.title(name),
+            default=name == self._engines.default,
+            capabilities=None if capabilities is None else asdict(capabilities),
+        )
+
+    def models(self) -> dict[str, list[str]]:
+        """Names of model files at hand, by what they are."""
+        return {what: list(names) for what, names in self._engines.models().items()}
+
+
+_TRIAL: Mapping[str, Spec] = {
+    "every": Number(label="", help="", whole=True, low=1),
+    "half": Flag(label="", help=""),
+    "only": Number(label="", help="", whole=True, low=0),
+}
+
+
+def _trial(asked: Mapping[str, Any]) -> Trial:
+    problems = [
+        Problem(f"there is no such trial; there are {', '.join(_TRIAL)}", field=f"trial.{name}")
+        for name in asked
+        if name not in _TRIAL
+    ]
+    values: dict[str, Any] = {}
+    for name, spec in _TRIAL.items():
+        if asked.get(name) is not None:
+            values[name], wrong = problems_of(spec, f"trial.{name}", asked[name])
+            problems += wrong
+    if problems:
+        raise FlipbookError(*problems)
+    return Trial(**values)

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import json
+import threading
+
+import numpy as np
+import pytest
+
+from lib_anim.actions.desk import Desk
+from lib_anim.engines.checker import CheckerEngine
+from lib_anim.errors import Conflict, FlipbookError, NotFound
+from lib_anim.media.pictures import read_picture
+from lib_anim.media.probe import probe
+
+from .conftest import SETTINGS, Checkers, ended
+
+
+class Gate(CheckerEngine):
+    """A checkerboard whose frame `at` waits until somebody opens."""
+
+    def __init__(self, at: int = 2) -> None:
+        self.at, self.painted = at, 0
+        self.reached, self.open = threading.Event(), threading.Event()
+
+    def still(self, request, on_step=None):
+        if self.painted == self.at:
+            self.reached.set()
+            assert self.open.wait(30)
+        self.painted += 1
+        return super().still(request, on_step)
+
+
+class Broken(CheckerEngine):
+    """Fails at its third picture."""
+
+    painted = 0
+
+    def still(self, request, on_step=None):
+        self.painted += 1
+        if self.painted == 3:
+            raise RuntimeError("the card fell out")
+        return super().still(request, on_step)
+
+
+def pixels(desk: Desk, id: str) -> list[bytes]:
+    run = desk.job(id).folder
+    return [read_picture(path).tobytes() for path in sorted((run / "frames").glob("*.png"))]
+
+
+def test_a_job_ends_with_its_film_sheet_and_frames(desk):
+    id = desk.submit("keyframed", SETTINGS)
+    names = [event.name for event in desk.follow(id)]
+    record = desk.job(id)
+    assert (record.status, record.frames_done, record.frames) == ("done", 6, 6)
+    assert names[:2] == ["status", "status"]
+    assert {"phase", "frames"} <= set(names)
+    assert probe(desk.film(id)).frames == 6
+    assert read_picture(desk.sheet(id)).ndim == 3
+    assert desk.frame(id) == desk.frame(id, 5)
+    with pytest.raises(NotFound, match="no frame 6"):
+        desk.frame(id, 6)
+    assert desk.jobs() == [record]
+
+
+def test_settings_are_refused_before_anything_is_queued(desk):
+    wrong = {**SETTINGS, "strength": "0:(2)", "sampler": "Eulr"}
+    with pytest.raises(FlipbookError) as refused:
+        desk.submit("keyframed", wrong)
+    assert {p.field for p in refused.value.problems} == {"strength"}
+    with pytest.raises(FlipbookError) as refused:
+        desk.submit_all(
+            [{"kind": "keyframed", "settings": SETTINGS}, {"kind": "keyframed", "settings": wrong}]
+        )
+    assert refused.value.problems[0].sentence.startswith("jobs[1]: strength: ")
+    with pytest.raises(NotFound, match="no kind"):
+        desk.submit("claymation", {})
+    with pytest.raises(FlipbookError, match="there are checker"):
+        desk.submit("keyframed", SETTINGS, engine="demo")
+    with pytest.raises(NotFound, match="nowhere"):
+        desk.submit("keyframed", {**SETTINGS, "init_image": "/nowhere/a.png"})
+    with pytest.raises(FlipbookError, match="at least one"):
+        desk.submit_all([])
+    assert desk.jobs() == []
+
+
+def test_a_deforum_file_is_a_keyframed_job(desk):
+    deforum = {"W": 64, "H": 64, "max_frames": 4, "animation_mode": "2D", "prompts": {"0": "a tree"}}
+    record = ended(desk, desk.submit("keyframed", deforum))
+    assert (record.status, record.frames, record.settings["dialect"]) == ("done", 4, "deforum")
+
+
+def test_an_assembly_waits_in_the_same_queue(desk):
+    film = ended(desk, desk.submit("keyframed", SETTINGS))
+    record = ended(desk, desk.submit("assemble", {"source": film.run, "reverse": True}))
+    assert (record.status, record.frames_done, record.engine) == ("done", 6, "")
+    assert probe(desk.film(record.id)).frames == 6
+
+
+def test_a_trial_is_a_job(desk):
+    record = ended(desk, desk.submit("keyframed", SETTINGS, trial={"every": 2}))
+    assert (record.status, record.frames) == ("done", 3)
+    with pytest.raises(FlipbookError, match=r"trial.every: 0 is not allowed"):
+        desk.submit("keyframed", SETTINGS, trial={"every": 0})
+    with pytest.raises(FlipbookError, match=r"trial.evry: there is no such trial"):
+        desk.submit("keyframed", SETTINGS, trial={"evry": 2})
+
+
+def test_a_running_job_is_cancelled_after_its_frame_and_resumed_the_same(tmp_path):
+    engines = Checkers()
+    gate = engines.known["checker"] = Gate()
+    desk = Desk(tmp_path, engines)
+    id = desk.submit("keyframed", SETTINGS)
+    assert gate.reached.wait(30)
+    assert desk.job(id).status == "running"
+    assert desk.cancel(id).cancelling
+    gate.open.set()
+    record = ended(desk, id)
+    assert (record.status, record.frames_done, record.resumable) == ("cancelled", 3, True)
+    assert probe(desk.film(id)).frames == 3
+    desk.resume(id)
+    record = ended(desk, id)
+    assert (record.status, record.frames_done) == ("done", 6)
+    whole = ended(desk, desk.submit("keyframed", SETTINGS))
+    assert pixels(desk, id) == pixels(desk, whole.id)
+    with pytest.raises(Conflict):
+        desk.resume(id)
+    desk.close()
+
+
+def test_a_failing_job_does_not_stop_the_next_and_says_why(tmp_path, caplog):
+    engines = Checkers("broken")
+    engines.known["broken"] = Broken()
+    desk = Desk(tmp_path, engines)
+    first = desk.submit("keyframed", SETTINGS, engine="broken")
+    second = desk.submit("keyframed", SETTINGS)
+    assert ended(desk, second).status == "done"
+    failed = desk.job(first)
+    assert (failed.status, failed.frames_done) == ("failed", 2)
+    assert "the card fell out" in failed.errors[0]["message"]
+    assert "the card fell out" in caplog.text
+    desk.resume(first)
+    assert ended(desk, first).status == "done"
+    assert pixels(desk, first) == pixels(desk, second)
+    desk.close()
+
+
+def test_closing_leaves_the_job_resumable_by_the_next_process(tmp_path):
+    engines = Checkers()
+    gate = engines.known["checker"] = Gate()
+    desk = Desk(tmp_path, engines)
+    id, waiting = desk.submit_all([{"kind": "keyframed", "settings": SETTINGS}] * 2)
+    assert gate.reached.wait(30)
+    closing = threading.Thread(target=desk.close)
+    closing.start()
+    gate.open.set()
+    closing.join(30)
+    again = Desk(tmp_path, Checkers())
+    ended(again, waiting)
+    assert again.job(id).status == "failed"
+    assert again.job(id).resumable
+    again.resume(id)
+    assert ended(again, id).status == "done"
+    assert pixels(again, id) == pixels(again, waiting)
+    again.close()
+
+
+def test_a_job_waits_for_its_engine(tmp_path):
+    first = Desk(tmp_path, Checkers("late"))
+    first.close()
+    absent = Desk(tmp_path, Checkers())
+    with pytest.raises(FlipbookError, match='no engine "late"'):
+        absent.submit("keyframed", SETTINGS, engine="late")
+    engines = Checkers("late")
+    gate = engines.known["late"] = Gate(at=0)
+    there = Desk(tmp_path, engines)
+    id = there.submit("keyframed", SETTINGS, engine="late")
+    assert gate.reached.wait(30)
+    second = there.submit("keyframed", SETTINGS, engine="late")
+    # The other process has nothing to do and no engine for what waits.
+    assert ended(absent, absent.submit("keyframed", SETTINGS)).status == "done"
+    assert absent.job(second).status == "queued"
+    gate.open.set()
+    assert ended(there, id).status == "done"
+    assert ended(there, second).status == "done"
+    there.close()
+    absent.close()
+
+
+def test_some_frames_are_made_anew_in_a_job_of_their_own(desk):
+    film = ended(desk, desk.submit("keyframed", SETTINGS))
+    before = pixels(desk, film.id)
+    record = ended(desk, desk.rerender(film.id, 2, 3, {"prompts": {"0": "other"}}))
+    assert (record.status, record.run) == ("done", film.run)
+    after = pixels(desk, film.id)
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, True, False, False, True, True]
+    manifest = json.loads((film.folder / "run.json").read_text())
+    assert [(p["first"], p["last"], p["done"]) for p in manifest["parts"]] == [(2, 3, True)]
+    with pytest.raises(FlipbookError, match="zoom"):
+        desk.rerender(film.id, 2, 3, {"zoom": "0:("})
+
+
+def test_curves_are_the_timelines_values_and_errors_stand_beside_their_names(desk):
+    asked = {
+        "schedules": {
+            "zoom": "0:(1), 4:(2)",
+            "angle": "0:(",
+            "sampler": '0:("Euler"), 2:("DDIM")',
+            "steps": 3,
+        },
+        "frames": 5,
+    }
+    answer = desk.curves(asked)
+    assert answer["curves"]["zoom"] == [1, 1.25, 1.5, 1.75, 2]
+    assert answer["curves"]["sampler"] == ["Euler", "Euler", "DDIM", "DDIM", "DDIM"]
+    assert answer["curves"]["steps"] == [3] * 5
+    assert set(answer["errors"]) == {"angle"}
+    assert answer["errors"]["angle"].startswith("angle, key 0, column 3: ")
+    assert answer["problems"]["angle"][0]["column"] == 3
+    json.dumps(answer, allow_nan=False)
+
+
+def test_curves_hold_a_kinds_bounds(desk):
+    asked = {"schedules": {"strength": "0:(0.5), 4:(1.5)", "mine": "0:(9)"}, "frames": 5, "kind": "keyframed"}
+    answer = desk.curves(asked)
+    assert set(answer["curves"]) == {"mine"}
+    assert "at frame 3" in answer["errors"]["strength"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"frames": 5}, "schedules"),
+        ({"schedules": {}, "frames": 0}, "frames"),
+        ({"schedules": {}}, "frames"),
+        ({"schedules": {}, "frames": 5, "fps": "fast"}, "fps"),
+        ({"schedules": {}, "frames": 5, "dialect": "klingon"}, "dialect"),
+        ({"schedules": {}, "frames": 5, "frmes": 5}, "frmes"),
+        ({"schedules": {str(n): 1 for n in range(201)}, "frames": 5}, "schedules"),
+        ({"schedules": {str(n): 1 for n in range(11)}, "frames": 100_000}, "schedules"),
+    ],
+)
+def test_a_question_that_is_wrong_is_refused_by_field(desk, asked, field):
+    with pytest.raises(FlipbookError) as refused:
+        desk.curves(asked)
+    assert refused.value.problems[0].field == field
+
+
+def test_prompts_come_as_spans(desk):
+    answer = desk.prompts({"prompts": {"0": "a `t`", "2": "b --neg c"}, "frames": 4})
+    assert answer["spans"] == [
+        {"first": 0, "last": 0, "positive": "a 0", "negative": ""},
+        {"first": 1, "last": 1, "positive": "a 1", "negative": ""},
+        {"first": 2, "last": 3, "positive": "b", "negative": "c"},
+    ]
+    assert answer["keyframes"] == [0, 2]
+
+
+def test_what_there_is(desk):
+    assert {kind["kind"] for kind in desk.kinds()} >= {"keyframed", "assemble"}
+    assert desk.schema("keyframed")["properties"]["zoom"]["x-schedule"] == "number"
+    (checker,) = desk.engines()
+    assert (checker.name, checker.default) == ("checker", True)
+    assert "Euler a" in checker.capabilities["samplers"]
+    json.dumps(checker.capabilities)
+    assert desk.models() == {"checkpoints": ["a", "b"]}
+
+
+def test_frames_of_two_jobs_do_not_depend_on_each_other(desk):
+    ids = desk.submit_all([{"kind": "keyframed", "settings": {**SETTINGS, "seed": n}} for n in (1, 2, 1)])
+    for id in ids:
+        assert ended(desk, id).status == "done"
+    one, two, three = (pixels(desk, id) for id in ids)
+    assert one == three
+    assert not np.array_equal(one, two)
