@@ -17,7 +17,12 @@ from lib_anim.media.pictures import open_picture, read_text
 LONGEST = 8 * 1024 * 1024
 """Most bytes of text that are written to or read from one file."""
 
+LONGEST_EXIF = 1 << 20
+"""Bytes of text that are also written as EXIF."""
+
 _KEY = "comment"
+_WEBUI_KEY = "parameters"
+"""The PNG entry in which the WebUI looks for a picture's parameters."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _XMP_HEAD = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -72,28 +77,48 @@ def _embed_gif(old: BinaryIO, new: BinaryIO, data: bytes) -> None:
 
 
 def _embed_png(old: BinaryIO, new: BinaryIO, data: bytes) -> None:
-    """After the header chunk, uncompressed (PNG, section 11.3.3.4)."""
+    """After the header chunk, uncompressed (PNG, section 11.3.3.4); once more where the WebUI looks."""
     new.write(old.read(8 + 25))
-    body = b"iTXt" + _KEY.encode() + b"\0\0\0\0\0" + data
-    new.write(struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body)))
+    for key in (_KEY, _WEBUI_KEY):
+        body = b"iTXt" + key.encode() + b"\0\0\0\0\0" + data
+        new.write(struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body)))
     _copy(old, new)
 
 
 def _embed_webp(old: BinaryIO, new: BinaryIO, text: str, file: Path) -> None:
-    """As XMP at the end, with its flag in the VP8X chunk (WebP container, "Extended file format")."""
+    """At the end, with flags in the VP8X chunk (WebP container, "Extended file format"): EXIF, where the
+    WebUI looks, and XMP, which holds any length."""
+    exif = _exif(text)
     xmp = (_XMP_HEAD + escape(text) + _XMP_TAIL).encode("utf-8")
-    padded = xmp + b"\0" * (len(xmp) % 2)
-    size = os.fstat(old.fileno()).st_size + len(padded)
+    chunks = [(b"XMP ", xmp)] if exif is None else [(b"EXIF", exif), (b"XMP ", xmp)]
+    tail = b"".join(
+        kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2) for kind, data in chunks
+    )
+    # The size counts all behind the file's first eight bytes.
+    size = os.fstat(old.fileno()).st_size - 8 + len(tail)
     head = bytearray(old.read(30))
-    if head[12:16] == b"VP8X":
-        head[20] |= 0x04
-    else:
+    if head[12:16] != b"VP8X":
         head[12:12] = _webp_extension(head, file)
         size += 18
+    head[20] |= 0x04 if exif is None else 0x0C
     head[4:8] = struct.pack("<I", size)
     new.write(head)
     _copy(old, new)
-    new.write(b"XMP " + struct.pack("<I", len(xmp)) + padded)
+    new.write(tail)
+
+
+def _exif(text: str) -> bytes | None:
+    """An EXIF block whose UserComment is the text in UTF-16 (EXIF 2.32, tag 0x9286), as the WebUI writes it.
+
+    None for what is longer than readers of pictures take.
+    """
+    data = b"UNICODE\0" + text.encode("utf-16-be", "surrogatepass")
+    if len(data) > LONGEST_EXIF:
+        return None
+    # One directory that points to EXIF's own, which holds one entry: tag, type, length, place.
+    first = struct.pack(">HHHIII", 1, 0x8769, 4, 1, 26, 0)
+    second = struct.pack(">HHHIII", 1, 0x9286, 7, len(data), 44, 0)
+    return b"MM\0*" + struct.pack(">I", 8) + first + second + data
 
 
 def _webp_extension(head: bytes | bytearray, file: Path) -> bytes:

@@ -41,6 +41,7 @@ class FilmSpec:
     comment: str = ""
     quality: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    loop: int = 0
 
 
 class FilmSink:
@@ -61,7 +62,7 @@ class FilmSink:
         self._container: Any = None
         try:
             spec.path.parent.mkdir(parents=True, exist_ok=True)
-            url, growing = f"file:{self._part}", dict(spec.form.growing)
+            url, growing = f"file:{self._part}", {**spec.form.growing, **spec.form.showing(spec.loop)}
             self._container = av.open(url, "w", format=spec.form.muxer, options=growing)
             with quiet_encoder():
                 self._stream = self._make_stream()

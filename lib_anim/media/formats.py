@@ -50,6 +50,10 @@ class Format:
     finished: Mapping[str, str] = field(default_factory=dict)
     """Muxer options of the finished file."""
     codec_tag: str = ""
+    shows: str = ""
+    """The muxer's option for how often it is shown; empty for films, whose players decide."""
+    shown_again: bool = False
+    """Whether that option counts the times after the first one, with -1 for none."""
     tick: Fraction | None = None
     """Unit of time where the format has a fixed one; frames are then shown at the nearest tick."""
 
@@ -57,6 +61,13 @@ class Format:
     def animation(self) -> bool:
         """Whether it is a picture that moves: no sound, and no container to copy pictures between."""
         return not self.sound
+
+    def showing(self, times: int) -> dict[str, str]:
+        """The muxer's options for being shown `times` times; 0 is for ever."""
+        if not self.shows:
+            return {}
+        again = (times - 1 or -1) if times and self.shown_again else times
+        return {self.shows: str(again)}
 
 
 _FRAGMENTS = {
@@ -158,7 +169,9 @@ FORMATS: dict[str, Format] = {
             muxer="gif",
             codec="gif",
             pixels="pal8",
-            growing={**_FLUSHED, "loop": "0"},
+            growing=_FLUSHED,
+            shows="loop",
+            shown_again=True,
             tick=Fraction(1, 100),
         ),
         Format(
@@ -171,7 +184,8 @@ FORMATS: dict[str, Format] = {
             pixels_alpha="bgra",
             options={"lossless": "1"},
             quality=Quality("quality", 100, 0, None, {"lossless": "0"}),
-            growing={**_FLUSHED, "loop": "0"},
+            growing=_FLUSHED,
+            shows="loop",
         ),
         Format(
             name="apng",
@@ -181,7 +195,8 @@ FORMATS: dict[str, Format] = {
             codec="apng",
             pixels="rgb24",
             pixels_alpha="rgba",
-            growing={**_FLUSHED, "plays": "0"},
+            growing=_FLUSHED,
+            shows="plays",
         ),
     )
 }

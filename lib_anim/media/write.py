@@ -20,6 +20,9 @@ from lib_anim.media.sound import check_sound
 _GIF_SHOWN = 50
 """Frames per second of a GIF above which browsers slow it down to 10."""
 
+MOST_LOOPS = 65_535
+"""Times that an animation can be shown; its file counts with 16 bits."""
+
 
 def open_sink(
     path: Path | str,
@@ -33,6 +36,7 @@ def open_sink(
     format: str | None = None,
     quality: int | None = None,
     options: Mapping[str, str] | None = None,
+    loop: int = 0,
 ) -> FrameSink:
     """Open a film for writing. The path's ending chooses the format unless `format` names one of
     `FORMATS`, or of `SEQUENCES`, where the path is a folder that does not exist yet or is empty.
@@ -41,7 +45,8 @@ def open_sink(
     sound is taken, or a `Sound` with trim, offset and fades; it lasts no longer than the film.
     `comment` is text kept in the file, settings as JSON for example. `quality` is the encoder's own
     number (crf; JPEG and WebP: 0 to 100); None takes the format's default. `options` go to the
-    encoder. Raises FlipbookError naming the argument, before anything is written.
+    encoder. `loop` is how often an animation is shown, 0 for ever; films leave it to their player.
+    Raises FlipbookError naming the argument, before anything is written.
     """
     place = Path(path).absolute()
     check_length(comment)
@@ -76,6 +81,7 @@ def open_sink(
         comment=comment,
         quality=quality,
         options=dict(options or {}),
+        loop=loop,
     )
     return FilmSink(spec, (*_check(spec), *(_dropped(sound, form.title) if form.animation else ())))
 
@@ -85,6 +91,8 @@ def _check(spec: FilmSpec) -> tuple[str, ...]:
     form = spec.form
     if spec.alpha and not form.pixels_alpha:
         raise FlipbookError(Problem(f"{form.title} carries no transparency; choose another.", "format"))
+    if not 0 <= spec.loop <= MOST_LOOPS:
+        raise FlipbookError(Problem(f"{spec.loop} is out of range; it takes 0 to {MOST_LOOPS}.", "loop"))
     if spec.quality is not None:
         _check_quality(form, spec.quality)
     if form.tick is not None:
