@@ -47,6 +47,7 @@ class CheckerEngine:
             schedulers=("Automatic", *SPACINGS),
             multiple_of=1,
             inpaint=True,
+            travel=True,
             clip=True,
             motion_modules=(MODULE,),
             native_size=256,
@@ -101,15 +102,26 @@ def _painted(request: StillRequest, title: str = "") -> Picture:
     return np.clip(picture, 0, 1).astype(np.float32, copy=False)
 
 
-def _digest(request: StillRequest) -> bytes:
-    return hashlib.sha256(f"{request.prompt}\0{request.negative}".encode()).digest()
+def _digest(prompt: str, negative: str) -> bytes:
+    return hashlib.sha256(f"{prompt}\0{negative}".encode()).digest()
+
+
+def _colours(digest: bytes) -> Picture:
+    """A dark and a light colour, (2, 3)."""
+    colours = np.frombuffer(digest, np.uint8, 6).reshape(2, 3).astype(np.float32) / 255
+    return colours * np.float32(0.4) + np.array([[0.0], [0.6]], np.float32)
 
 
 def _board(request: StillRequest) -> Picture:
-    """Checkerboard of a light and a dark colour that the prompt's hash chooses; the seed shifts it."""
-    digest = _digest(request)
-    colours = np.frombuffer(digest, np.uint8, 6).reshape(2, 3).astype(np.float32) / 255
-    colours = colours * np.float32(0.4) + np.array([[0.0], [0.6]], np.float32)
+    """Checkerboard of a light and a dark colour that the prompt's hash chooses; the seed shifts it.
+
+    On the way to another prompt the colours are mixed with that one's.
+    """
+    colours = _colours(_digest(request.prompt, request.negative))
+    if request.travel is not None:
+        weight = np.float32(request.travel.weight)
+        towards = _colours(_digest(request.travel.prompt, request.travel.negative))
+        colours = colours * (1 - weight) + towards * weight
     side = max(1, min(request.width, request.height) // SQUARES)
     rows = (np.arange(request.height) + request.seed % (2 * side)) // side
     columns = np.arange(request.width) // side
@@ -121,7 +133,7 @@ def _write(board: Picture, request: StillRequest, title: str) -> Picture:
     """The request's words in white with a black edge, sized to the picture."""
     lines = (
         *([title] if title else []),
-        f"#{_digest(request).hex()[:6]}",
+        f"#{_digest(request.prompt, request.negative).hex()[:6]}",
         f"seed {request.seed}",
         f"denoise {request.denoising if request.init is not None else 1:.3f}",
         f"steps {request.steps}",

@@ -164,6 +164,7 @@ class _Run:
                 self._kind.soundtrack(plan),
                 self._manifest["settings"],
                 self._kind.backwards(plan),
+                self._kind.motion(plan),
             )
         except BaseException as error:
             self._mark_failed(error)

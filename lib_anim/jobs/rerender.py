@@ -36,9 +36,11 @@ def rerender(
     `settings` are the run's with changes. The part is written to the manifest before a frame is
     replaced, so that `render` finishes it after a crash; `Result.finished` says whether the part is
     complete. Raises FlipbookError, with nothing touched, for frames that are not there, settings of
-    the whole film, and parts without a painted frame; Conflict for another engine, for a run that
-    another process holds, and for a part that was begun and is not done.
+    the whole film, parts without a painted frame, and films of one piece; Conflict for another engine,
+    for a run that another process holds, and for a part that was begun and is not done.
     """
+    if kind.indivisible:
+        raise FlipbookError(Problem(kind.indivisible, field="from"))
     run_plan = reopen(kind, folder, engine)
     trial = trial_of(folder.manifest())
     plan = make_plan(kind, settings, engine, draw_seed, trial)

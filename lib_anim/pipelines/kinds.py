@@ -8,6 +8,13 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from lib_anim.engines.contract import Capabilities, Engine, OnStep
+from lib_anim.pipelines.clip.inputs import ClipInputs
+from lib_anim.pipelines.clip.inputs import needs_of as clip_needs
+from lib_anim.pipelines.clip.pipeline import ClipState
+from lib_anim.pipelines.clip.pipeline import run as run_clip
+from lib_anim.pipelines.clip.plan import ClipFilmPlan
+from lib_anim.pipelines.clip.plan import plan as plan_clip
+from lib_anim.pipelines.clip.plan import try_out as try_clip
 from lib_anim.pipelines.events import Event
 from lib_anim.pipelines.keyframed.inputs import Inputs, needs_of
 from lib_anim.pipelines.keyframed.pipeline import LoopState
@@ -18,7 +25,9 @@ from lib_anim.pipelines.keyframed.trial import TrialPlan, run_trial, try_out
 from lib_anim.pipelines.needs import Look, Need
 from lib_anim.pipelines.trial import Trial
 from lib_anim.settings.base import Settings
+from lib_anim.settings.clip import Clip
 from lib_anim.settings.keyframed import Keyframed
+from lib_anim.settings.motion import Motion
 
 
 class Plan(Protocol):
@@ -69,6 +78,10 @@ class Kind:
     """plan → whether the film shows its last frame first."""
     whole: tuple[str, ...]
     """Settings of the film as a whole: a part that is made anew cannot change them."""
+    indivisible: str = ""
+    """Why some frames cannot be made anew by themselves; empty where they can."""
+    motion: Callable[[Any], Motion | None] = lambda plan: None
+    """plan → settings of a clip's films: further formats, order, in-betweens. None has the film alone."""
 
 
 def _run_keyframed(
@@ -97,4 +110,31 @@ KEYFRAMED = Kind(
     whole=("frames", "fps", "width", "height", "soundtrack", "init_last"),
 )
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (KEYFRAMED,)}
+
+def _run_clip(
+    plan: ClipFilmPlan,
+    engine: Engine,
+    opened: Mapping[str, Any],
+    state: ClipState | None,
+    on_step: OnStep | None,
+) -> Iterator[Event]:
+    return run_clip(plan, engine, ClipInputs(**opened), state, on_step)
+
+
+CLIP = Kind(
+    name="clip",
+    title="Clip (AnimateDiff)",
+    settings=Clip,
+    plan=plan_clip,
+    needs=clip_needs,
+    try_out=try_clip,
+    run=_run_clip,
+    state=ClipState,
+    soundtrack=lambda plan: plan.settings.soundtrack,
+    backwards=lambda plan: False,
+    whole=(),
+    indivisible="a clip is denoised as one, so a part of it cannot be made anew; render the clip again",
+    motion=lambda plan: plan.settings,
+)
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (KEYFRAMED, CLIP)}

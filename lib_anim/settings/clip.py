@@ -42,13 +42,14 @@ class Clip(Motion):
     negative: str = setting("", Text(label="Negative suffix", help="Stands after every negative prompt.", group=PROMPTS, basic=True))
 
     init_image: str = setting("", PathText(label="Init image", help="The picture that an img2img clip starts from.", group=INIT))
-    init_video: bool = setting(False, Flag(label="Init video", help="Each frame starts from the video's frame of its number.", group=INIT))
-    init_fit: InitFit = setting("crop", Choice(label="Init fit", help="How an init picture of another shape fills the frame: cut at the edges, or stretched.", group=INIT, options=get_args(InitFit)))
-    denoising: float = setting(0.75, Number(label="Denoising strength", help="With an init image or video: 0 keeps it, 1 paints anew.", group=INIT, low=0, high=1))
+    init_fit: InitFit = setting("crop", Choice(label="Init fit", help="How a picture or video of another shape fills the frame: cut at the edges, or stretched.", group=INIT, options=get_args(InitFit)))
+    denoising: float = setting(0.75, Number(label="Denoising strength", help="With an init image, or a video whose frames the clip's frames start from: 0 keeps them, 1 paints anew.", group=INIT, low=0, high=1))
 
     mask_invert: bool = setting(False, Flag(label="Invert mask", help="Repaints what would stay.", group=MASK))
     mask_blur: float = setting(4.0, Number(label="Mask blur", help="Softens the masks' edges.", group=MASK, low=0, high=256, unit="px"))
     mask_fill: Fill = setting("original", Choice(label="Mask fill", help="What the masked area starts from.", group=MASK, options=get_args(Fill)))
+    mask_only: bool = setting(False, Flag(label="Only masked", help="Paints the masked area at full size by itself.", group=MASK))
+    mask_padding: int = setting(32, Number(label="Only masked padding", help="What is painted around it.", group=MASK, whole=True, low=0, high=1024, unit="px"))
 
     sampler: str = setting("Euler a", Text(label="Sampler", help="Sampling method.", group=PAINT, longest=100))
     scheduler: str = setting("Automatic", Text(label="Scheduler", help="Spacing of the noise levels.", group=PAINT, longest=100))
@@ -67,17 +68,15 @@ class Clip(Motion):
 
     def contradictions(self) -> Iterator[Problem]:
         yield from super().contradictions()
-        if self.init_video and not self.video:
-            yield Problem("needs a film or folder in video_path or video_source", field="init_video")
-        if self.init_video and self.init_image:
-            yield Problem("an init image and an init video are two; leave one out", field="init_image")
+        if self.video and self.init_image:
+            yield Problem("an init image beside a video is one too many; leave one out", field="init_image")
         if self.last_frame and not self.init_image:
             yield Problem("needs a first one in init_image", field="last_frame")
-        if self.mask_path and not (self.init_image or self.init_video):
+        if self.mask_path and not (self.init_image or self.video):
             yield Problem(
                 "needs an init image or video: what a mask keeps comes from there", field="mask_path"
             )
-        if self.denoising_ramp and not (self.init_image or self.init_video):
+        if self.denoising_ramp and not (self.init_image or self.video):
             yield Problem("needs an init image or video to keep a part of", field="denoising_ramp")
         if -1 < self.eta < 0:
             yield Problem(f"{self.eta:g} is no share of noise; it takes 0 to 1, or -1", field="eta")

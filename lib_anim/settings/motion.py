@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, get_args
 
-from lib_anim.errors import Problem
+from lib_anim.errors import FlipbookError, Problem
 from lib_anim.settings.base import Settings
 from lib_anim.settings.fields import Choice, Choices, Flag, Number, PathText, Rate, Schedule, Text, setting
 
@@ -88,9 +90,29 @@ class Motion(Settings):
     denoising_ramp: str = setting("", Schedule(label="Denoising ramp", help="Denoising by frame, of an img2img clip: 0 keeps the frame's picture, 1 paints it anew; empty has one denoising for all.", group=LATENTS, low=0, high=1, optional=True))
     # fmt: on
 
+    @property
+    def loras(self) -> tuple[tuple[str, float], ...]:
+        """The motion LoRAs with their weights, in order. Raises FlipbookError."""
+        found = []
+        for part in filter(None, (part.strip() for part in self.motion_loras.split(","))):
+            # A weight behind the last colon; without one, or with a path's colon, the weight is 1.
+            name, colon, weight = part.rpartition(":")
+            number = _number(weight) if colon else None
+            if colon and number is None and not re.search(r"[\\/]", weight):
+                sentence = f'"{weight}" is no weight of "{name}"; write {name}:0.8'
+                raise FlipbookError(Problem(sentence, field="motion_loras"))
+            found.append((part, 1.0) if number is None else (name.strip(), number))
+        return tuple(found)
+
     def contradictions(self) -> Iterator[Problem]:
+        try:
+            self.loras  # noqa: B018 (read for what it raises)
+        except FlipbookError as error:
+            yield from error.problems
         if self.formats == ("TXT",):
             yield Problem("TXT alone keeps no frame; add one such as GIF or PNG", field="formats")
+        if "GIF" in self.formats and self.fps > 100:
+            yield Problem(f"a GIF shows at most 100 frames per second, not {self.fps}", field="fps")
         if self.overlap >= self.context:
             yield Problem(
                 f"{self.overlap} frames do not fit into a window of {self.context}; it takes less than context",
@@ -106,3 +128,11 @@ class Motion(Settings):
     def video(self) -> str:
         """The video whose frames are used: the folder before the film; empty for none."""
         return self.video_path or self.video_source
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

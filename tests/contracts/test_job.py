@@ -44,11 +44,24 @@ KEYFRAMED = {
     "prompts": {"0": "a", "4": "b"},
 }
 
+CLIP = {
+    "width": 64,
+    "height": 64,
+    "frames": FRAMES,
+    "fps": 9,
+    "seed": 5,
+    "steps": 70,
+    "prompts": "a\n0: b\n5: c",
+    "formats": "MP4",
+}
+
 JOBS = {
     "keyframed 2D": Job("keyframed", {**KEYFRAMED, "zoom": 1.05, "noise": 0.2}),
     "keyframed 2D, cadence 4": Job("keyframed", {**KEYFRAMED, "angle": 2, "cadence": 4}),
     "keyframed Interpolation": Job("keyframed", {**KEYFRAMED, "mode": "Interpolation"}),
     "keyframed Video Input": Job("keyframed", {**KEYFRAMED, "mode": "Video Input"}, video="video"),
+    "clip": Job("clip", CLIP),
+    "clip of a video": Job("clip", {**CLIP, "denoising": 0.6}, video="video_path"),
 }
 
 

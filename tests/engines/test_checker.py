@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract import StillRequest
+from lib_anim.engines.contract import PromptTravel, StillRequest
 
 REQUEST = StillRequest(prompt="spring", width=256, height=256, seed=3)
 
@@ -53,3 +53,11 @@ def test_a_picture_takes_milliseconds() -> None:
         engine.still(replace(REQUEST, seed=seed))
         times.append(time.perf_counter() - start)
     assert min(times) < 0.005
+
+
+def test_prompts_on_their_way_mix_their_colours() -> None:
+    ends = [CheckerEngine().still(replace(REQUEST, prompt=prompt)) for prompt in ("one", "two")]
+    travel = PromptTravel(prompt="two", negative=REQUEST.negative, weight=0.25, how="slerp")
+    mixed = CheckerEngine().still(replace(REQUEST, prompt="one", travel=travel))
+    corner = (-1, -1)
+    assert np.allclose(mixed[corner], ends[0][corner] * 0.75 + ends[1][corner] * 0.25, atol=1e-6)

@@ -1,0 +1,1 @@
+"""Clips: frames denoised together under a motion module."""
