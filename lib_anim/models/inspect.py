@@ -11,6 +11,8 @@ from lib_anim.errors import FlipbookError
 from lib_anim.models.checkpoint import UNET, VAE, family_of, read_checkpoint, read_vae
 from lib_anim.models.header import Header, read_header
 from lib_anim.models.keys import inversion_keys, is_lora
+from lib_anim.models.motion_facts import is_motion, motion_facts
+from lib_anim.models.table import Table
 
 Kind = Literal["checkpoint", "vae", "lora", "embedding", "motion module", "controlnet", "other", "broken"]
 
@@ -91,15 +93,14 @@ def _lora(header: Header) -> Finding | None:
 
 
 def _motion(header: Header) -> Finding | None:
-    layers = {k for k in header.tensors if "motion_modules." in k or "temporal_transformer" in k}
-    if not layers:
+    table = Table.of(header)
+    if not is_motion(table):
         return None
-    middle = any(key.startswith("mid_block.") for key in layers)
-    return Finding(
-        "motion module",
-        f"{header.path.name} is an AnimateDiff motion module ({_millions(header)}, {_dtypes(header)})"
-        f"{' that also moves the middle block' if middle else ''}.",
-    )
+    try:
+        facts = motion_facts(table)
+    except FlipbookError as error:
+        return Finding("motion module", error.problems[0].message)
+    return Finding("motion module", facts.sentence, facts.base)
 
 
 def _embedding(header: Header) -> Finding | None:

@@ -81,9 +81,10 @@ def test_textual_inversion(tmp_path: Path, name: str, tensors: dict[str, torch.T
 
 
 def test_motion_module(tmp_path: Path) -> None:
-    key = "mid_block.motion_modules.0.temporal_transformer.norm.weight"
-    found = of(tmp_path / "mm.safetensors", **{key: torch.zeros(8)})
-    assert found.kind == "motion module"
+    sites = [f"down_blocks.{level}.motion_modules.0" for level in range(4)] + ["mid_block.motion_modules.0"]
+    norms = {f"{site}.temporal_transformer.norm.weight": torch.zeros(8) for site in sites}
+    found = of(tmp_path / "mm.safetensors", **norms)
+    assert (found.kind, found.family) == ("motion module", "sd1")
     assert "middle block" in found.sentence
 
 

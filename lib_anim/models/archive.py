@@ -1,0 +1,38 @@
+"""Weights in torch's own files (.ckpt, .pt), read without running anything that is in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lib_anim.errors import FlipbookError, Problem
+
+WRAPS = ("state_dict", "controlnet", "module")
+"""Keys under which training scripts put the weights proper."""
+
+
+def read_archive(path: Path) -> dict[str, Tensor]:
+    """The tensors of a zip file by `torch.save` (since 1.6), mapped: values are read when they are used.
+
+    Only tensors and plain containers are accepted (`weights_only`); a file with anything else is refused
+    with FlipbookError, and nothing of it has run.
+    """
+    try:
+        tree: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+        raise FlipbookError(
+            Problem(
+                f"{path.name} holds more than weights, or is damaged, and is not opened since it might run "
+                "foreign code; use its .safetensors version."
+            )
+        ) from error
+    for wrap in WRAPS:
+        if isinstance(tree, dict) and isinstance(tree.get(wrap), dict):
+            tree = tree[wrap]
+    if not isinstance(tree, dict):
+        raise FlipbookError(Problem(f"{path.name} holds no table of weights."))
+    return {str(key): value for key, value in tree.items() if isinstance(value, Tensor)}

@@ -1,0 +1,50 @@
+"""Reads motion modules of every layout into one naming."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from lib_anim.errors import FlipbookError, Problem
+from lib_anim.models.archive import read_archive
+from lib_anim.models.header import read_header
+from lib_anim.models.motion_facts import MotionFacts, motion_facts
+from lib_anim.models.motion_keys import native_names, site_of
+from lib_anim.models.table import is_archive, read_table
+
+
+@dataclass(frozen=True)
+class MotionModule:
+    """A motion module read from a file."""
+
+    facts: MotionFacts
+    weights: Mapping[str, Mapping[str, Tensor]]
+    """By site, then by the native name behind `temporal_transformer.`; on the CPU, in the file's type."""
+
+
+def read_motion_module(path: Path) -> MotionModule:
+    """Reads a motion module of any layout. Raises NotFound; FlipbookError says what else the file is."""
+    facts = motion_facts(read_table(path))
+    weights: dict[str, dict[str, Tensor]] = {site: {} for site in facts.sites}
+    for key, value in read_tensors(path).items():
+        for native in native_names(key):
+            site, rest = site_of(native)
+            weights[site][rest] = value
+    return MotionModule(facts, weights)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Every tensor of a .safetensors file or a torch archive, on the CPU. Raises NotFound, FlipbookError."""
+    if is_archive(path):
+        return read_archive(path)
+    read_header(path)
+    try:
+        weights: dict[str, Tensor] = load_file(path)
+    except SafetensorError as error:
+        raise FlipbookError(Problem(f"{path.name} cannot be read: {error}.")) from error
+    return weights

@@ -1,0 +1,70 @@
+"""Names of a motion module's tensors: every layout in the wild to the original (native) one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+Layout = Literal["native", "diffusers", "HotShot-XL's own"]
+
+WRAPPERS = ("module.", "unet.", "model.diffusion_model.", "motion_module.")
+"""Beginnings that training scripts and exports put in front of every name."""
+
+_BLOCK = r"(?:down_blocks\.\d+|up_blocks\.\d+|mid_block)\.motion_modules\.\d+"
+_SITE = re.compile(rf"({_BLOCK})\.temporal_transformer\.(.+)")
+
+_OF_DIFFUSERS = (
+    (".attn1.", ".attention_blocks.0."),
+    (".attn2.", ".attention_blocks.1."),
+    (".norm1.", ".norms.0."),
+    (".norm2.", ".norms.1."),
+    (".norm3.", ".ff_norm."),
+)
+
+
+def layout_of(keys: Iterable[str]) -> Layout | None:
+    """The layout of a file's names; None when no name is a temporal layer's."""
+    keys = tuple(keys)
+    if any(".temporal_attentions." in key for key in keys):
+        return "HotShot-XL's own"
+    if any(".motion_modules." in key and ".temporal_transformer." in key for key in keys):
+        return "native"
+    if any(".motion_modules." in key and ".transformer_blocks." in key for key in keys):
+        return "diffusers"
+    return None
+
+
+def native_names(key: str) -> tuple[str, ...]:
+    """The native names of the tensor `key`: none for what is no temporal layer's.
+
+    Two for diffusers' position table, which serves both attention blocks.
+    """
+    key = unwrapped(key)
+    key = key.replace(".temporal_attentions.", ".motion_modules.").replace("positional_encoding", "pe")
+    found = re.fullmatch(rf"({_BLOCK})\.(.+)", key)
+    if found is None:
+        return ()
+    site, rest = found.groups()
+    rest = "." + rest.removeprefix("temporal_transformer.")
+    for theirs, ours in _OF_DIFFUSERS:
+        rest = rest.replace(theirs, ours)
+    stem = f"{site}.temporal_transformer"
+    shared = re.fullmatch(r"(\.transformer_blocks\.\d+)\.pos_embed\.pe", rest)
+    if shared is not None:
+        return tuple(f"{stem}{shared[1]}.attention_blocks.{i}.pos_encoder.pe" for i in (0, 1))
+    return (stem + rest,)
+
+
+def unwrapped(key: str) -> str:
+    """`key` without what training scripts put in front of it."""
+    while prefix := next((w for w in WRAPPERS if key.startswith(w)), ""):
+        key = key[len(prefix) :]
+    return key
+
+
+def site_of(native: str) -> tuple[str, str]:
+    """(`down_blocks.0.motion_modules.1`, rest of the name behind `temporal_transformer.`)."""
+    found = _SITE.fullmatch(native)
+    assert found is not None, native
+    return found[1], found[2]

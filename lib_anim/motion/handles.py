@@ -1,0 +1,74 @@
+"""Hooks on a UNet's layers: put on together, taken off by identity, whoever else has touched the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from lib_anim.motion.sites import Site, Sites
+
+Change = Callable[[str, Tensor], Tensor]
+"""(site's key, the layer's output) to what goes on instead of it."""
+
+
+class Handles:
+    """The hooks of one clip on one UNet. Built without effect; `put_on` and `take_off` may be called again.
+
+    They are torch's own module hooks: `forward` is nobody's to replace, a neighbour may replace it on the
+    instance before or after, and removal finds each hook by its id wherever it then stands.
+    """
+
+    def __init__(self) -> None:
+        self._handles: list[Any] = []
+        self.sites: Sites | None = None
+        """Where they are; None while off."""
+
+    def put_on(
+        self,
+        sites: Sites,
+        places: tuple[Site, ...],
+        change: Change,
+        fold: Callable[[Tensor], Tensor] | None,
+        unfold: Callable[[Tensor], Tensor] | None,
+    ) -> None:
+        """Hooks `change` behind the layers of `places`; `fold` and `unfold` round the norms, unless None.
+
+        All or none: when one cannot be put on, those before it are taken off.
+        """
+        self.take_off()
+        try:
+            for site in places:
+                self._handles.append(site.layer.register_forward_hook(_behind(site.key, change)))
+            if fold is not None and unfold is not None:
+                for norm in sites.norms:
+                    self._handles.append(norm.register_forward_pre_hook(_before(fold)))
+                    self._handles.append(norm.register_forward_hook(_after(unfold)))
+        except BaseException:
+            self.take_off()
+            raise
+        self.sites = sites
+
+    def take_off(self) -> None:
+        """Removes every hook; nothing happens when they are off."""
+        while self._handles:
+            self._handles.pop().remove()
+        self.sites = None
+
+
+def _behind(key: str, change: Change) -> Callable[[nn.Module, Any, Any], Any]:
+    def hook(layer: nn.Module, given: Any, output: Any) -> Any:
+        if isinstance(output, tuple):
+            return (change(key, output[0]), *output[1:])
+        return change(key, output)
+
+    return hook
+
+
+def _before(fold: Callable[[Tensor], Tensor]) -> Callable[[nn.Module, tuple[Any, ...]], Any]:
+    return lambda layer, given: (fold(given[0]), *given[1:])
+
+
+def _after(unfold: Callable[[Tensor], Tensor]) -> Callable[[nn.Module, Any, Tensor], Any]:
+    return lambda layer, given, output: unfold(output)

@@ -1,0 +1,211 @@
+"""The clip session: one clip's motion module, windows and strengths, round any denoiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from lib_anim.errors import FlipbookError, Problem
+from lib_anim.models.motion import MotionModule
+from lib_anim.motion.dials import DialReader
+from lib_anim.motion.fit import refuse_misfit
+from lib_anim.motion.fusion import shares
+from lib_anim.motion.handles import Handles
+from lib_anim.motion.plan import ClipPlan
+from lib_anim.motion.rows import Rows
+from lib_anim.motion.sites import Sites
+from lib_anim.motion.transformer import PIECE, TemporalTransformer
+from lib_anim.motion.windows import Window, windows
+
+Warn = Callable[[str], None]
+Inner = Callable[[Rows], Tensor]
+"""Runs the network on some rows of the batch and gives its result for them, in their order."""
+
+
+class ClipSession:
+    """Steers one clip. Built without effect on anything; one session serves one clip at a time.
+
+    The number of groups is always rows // frames, taken from the tensor that arrives: prompts and negatives
+    may come together, one by one, or not at all at some steps.
+    """
+
+    def __init__(self, module: MotionModule, plan: ClipPlan, *, warn: Warn = lambda sentence: None) -> None:
+        """Raises FlipbookError when the plan asks more of the module than it has.
+
+        `warn` is told, in one sentence each, of what goes otherwise than asked.
+        """
+        facts = module.facts
+        if min(plan.context, plan.frames) > facts.positions:
+            raise FlipbookError(
+                Problem(
+                    f"{plan.context} frames are more than {facts.title} knows ({facts.name} has "
+                    f"{facts.positions} positions); use at most {facts.positions}.",
+                    field="context",
+                )
+            )
+        self.module = module
+        self.plan = plan
+        self._warn = warn
+        self._layers = {
+            site: TemporalTransformer(weights, facts.positions) for site, weights in module.weights.items()
+        }
+        self._scale = DialReader(plan.scale, plan.frames)
+        self._effect = DialReader(plan.effect, plan.frames)
+        self._handles = Handles()
+        self._window: Window = tuple(range(plan.frames))
+        self._piece = PIECE
+        self._apart = False
+        self._rows = lru_cache(maxsize=512)(Rows)
+        self._shares = lru_cache(maxsize=512)(self._share_tensors)
+
+    @property
+    def window(self) -> Window:
+        """The frames of the pass that is running; the whole clip outside of one."""
+        return self._window
+
+    @contextmanager
+    def installed(self, sites: Sites) -> Iterator[ClipSession]:
+        """Puts the motion layers into the UNet behind `sites` and takes them out again, also after an error.
+
+        Raises FlipbookError when the module does not fit the UNet; then nothing has been changed.
+        """
+        self.move(sites)
+        try:
+            yield self
+        finally:
+            self._handles.take_off()
+
+    def move(self, sites: Sites) -> None:
+        """Puts the layers into another UNet, out of the one that they are in: for a refiner's change."""
+        facts = self.module.facts
+        refuse_misfit(facts, sites)
+        self._handles.take_off()
+        dtype = _dtype_of(sites)
+        for layer in self._layers.values():
+            layer.to(layer.device, dtype)
+        places = tuple(site for site in sites.blocks if site.key in self._layers)
+        across = facts.norms_across_frames
+        self._handles.put_on(
+            sites, places, self._moved, self._fold if across else None, self._unfold if across else None
+        )
+
+    @property
+    def sites(self) -> Sites | None:
+        """Where the layers are; None while they are out."""
+        return self._handles.sites
+
+    def windows(self, step: int) -> tuple[Window, ...]:
+        """The windows of `step` (from 0), in the order in which they are run."""
+        return windows(self.plan, step)
+
+    def denoise(self, x: Tensor, step: int, inner: Inner) -> Tensor:
+        """The network's result for the batch `x`, window by window, fused.
+
+        `x` (groups · frames, C, h, w), frames running fastest, is only asked for its shape, type and
+        device; `inner` runs the network on the rows it is given (`rows.of(x)` cuts a tensor) and may be
+        called again for the same rows when memory runs short. What it gives for a frame in several windows
+        is averaged by the plan's fusion; this is right for noise predictions and for guesses of the clean
+        latents alike. Raises FlipbookError when the rows are no multiple of the clip's frames.
+        """
+        count = self.plan.frames
+        groups = self._groups(len(x), count)
+        found = windows(self.plan, step)
+        if len(found) == 1 and found[0] == tuple(range(count)):
+            return self._pass(found[0], groups, x, inner)
+        total: Tensor | None = None
+        weights = self._shares(found, groups, x.device)
+        for window, share in zip(found, weights, strict=True):
+            result = self._pass(window, groups, x, inner)
+            rows = self._rows(window, count, 0, groups, len(x), x.device)
+            if total is None:
+                total = torch.zeros((len(x), *result.shape[1:]), dtype=torch.float32, device=result.device)
+            total.index_add_(0, rows.index, result.float() * share)
+        assert total is not None
+        return total.to(result.dtype)
+
+    def _pass(self, window: Window, groups: int, x: Tensor, inner: Inner) -> Tensor:
+        """One window; when memory runs out once more, in halves of everything that can be halved."""
+        if not self._apart:
+            try:
+                return self._run(window, 0, groups, groups, x, inner)
+            except RuntimeError as error:
+                if not is_shortage(error):
+                    raise
+            self._apart, self._piece = True, self._piece // 2
+            self._warn(
+                "Memory ran out; motion attention goes on in pieces half as large, prompts one after another."
+            )
+            if x.device.type == "cuda":
+                torch.cuda.empty_cache()
+        parts = [self._run(window, g, g + 1, groups, x, inner) for g in range(groups)]
+        return parts[0] if groups == 1 else torch.cat(parts)
+
+    def _run(self, window: Window, first: int, last: int, groups: int, x: Tensor, inner: Inner) -> Tensor:
+        before = self._window
+        self._window = window
+        try:
+            return inner(self._rows(window, self.plan.frames, first, last, len(x), x.device))
+        finally:
+            self._window = before
+
+    def _share_tensors(
+        self, found: tuple[Window, ...], groups: int, device: torch.device
+    ) -> tuple[Tensor, ...]:
+        plan = self.plan
+        parts = shares(found, plan.frames, plan.fusion, plan.shared, plan.closed_loop == "A")
+        return tuple(torch.tensor(part, device=device).repeat(groups).view(-1, 1, 1, 1) for part in parts)
+
+    def _moved(self, site: str, x: Tensor) -> Tensor:
+        """A layer's output with its motion layer's change: what the hooks call."""
+        frames = len(self._window)
+        self._groups(len(x), frames)
+        effect = self._effect.at(site, self._window, x)
+        if effect == 0.0 and isinstance(effect, float):
+            return x
+        layer = self._layers[site]
+        if layer.device != x.device:
+            layer.to(x.device, layer.dtype)
+        return layer(x, frames, self._scale.at(site, self._window, x), effect, self._piece)
+
+    def _fold(self, x: Tensor) -> Tensor:
+        """(groups·frames, C, h, w) to (groups, C, frames·h, w): a norm then sees all frames as one."""
+        frames = len(self._window)
+        groups = self._groups(len(x), frames)
+        _, channels, height, width = x.shape
+        parts = x.view(groups, frames, channels, height, width).transpose(1, 2)
+        return parts.reshape(groups, channels, frames * height, width)
+
+    def _unfold(self, x: Tensor) -> Tensor:
+        frames = len(self._window)
+        groups, channels, height, width = x.shape
+        parts = x.view(groups, channels, frames, height // frames, width).transpose(1, 2)
+        return parts.reshape(groups * frames, channels, height // frames, width)
+
+    def _groups(self, rows: int, frames: int) -> int:
+        groups, rest = divmod(rows, frames)
+        if rest or not groups:
+            raise FlipbookError(
+                Problem(
+                    f"the network was given {rows} pictures, which is no multiple of the {frames} frames "
+                    "that are denoised together."
+                )
+            )
+        return groups
+
+
+def is_shortage(error: RuntimeError) -> bool:
+    """Whether torch failed for want of memory; not every allocator has an error type of its own."""
+    known = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
+    text = str(error)
+    return isinstance(error, known) or "out of memory" in text or "can't allocate memory" in text
+
+
+def _dtype_of(sites: Sites) -> torch.dtype:
+    """The type that the UNet computes in; 8-bit weights are stored so, but computed with in half."""
+    weights: Sequence[torch.Tensor] = [p for p in sites.blocks[0].layer.parameters() if p.is_floating_point()]
+    dtype = weights[0].dtype if weights else torch.float32
+    return dtype if dtype in (torch.float32, torch.bfloat16, torch.float16) else torch.float16
