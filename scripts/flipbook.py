@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from lib_anim.webui.registration import register
 from lib_anim.webui.script import AnimateDiffScript
+from lib_anim.webui.witness import Witness
 
-__all__ = ["AnimateDiffScript"]
+__all__ = ["AnimateDiffScript", "Witness"]
 
 register()

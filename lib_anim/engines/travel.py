@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from lib_anim.engines.conditioning import Embedding
 from lib_anim.engines.denoiser import Guide
+from lib_anim.engines.mixing import How, between
 from lib_anim.engines.prompts import Course
-
-How = Literal["lerp", "slerp"]
 
 
 def mixed(
@@ -43,27 +41,13 @@ def mix(a: Embedding, b: Embedding, weight: float, how: How, empty: Embedding) -
     if weight in (0, 1) or a is b:
         return b if weight == 1 else a
     length = max(len(a.tokens), len(b.tokens))
-    tokens = _mix(_filled(a, length, empty), _filled(b, length, empty), weight, how)
+    tokens = between(_filled(a, length, empty), _filled(b, length, empty), weight, how)
     if a.pooled is None or b.pooled is None:
         return Embedding(tokens)
-    return Embedding(tokens, _mix(a.pooled, b.pooled, weight, how))
+    return Embedding(tokens, between(a.pooled, b.pooled, weight, how))
 
 
 def _filled(embedding: Embedding, length: int, empty: Embedding) -> Tensor:
     """(length, width): chunks of the empty prompt behind the embedding's own."""
     missing = (length - len(embedding.tokens)) // len(empty.tokens)
     return torch.cat([embedding.tokens, *[empty.tokens] * missing])
-
-
-def _mix(a: Tensor, b: Tensor, weight: float, how: How) -> Tensor:
-    """Along the line, or each direction along its arc and lengths along the line (Shoemake 1985)."""
-    line = torch.lerp(a, b, weight)
-    if how == "lerp":
-        return line
-    lengths = a.norm(dim=-1, keepdim=True), b.norm(dim=-1, keepdim=True)
-    u, v = a / lengths[0].clamp(min=1e-12), b / lengths[1].clamp(min=1e-12)
-    angle = torch.acos((u * v).sum(-1, keepdim=True).clamp(-1, 1))
-    # Near 0 and π the arc is no arc: there the line is taken.
-    sine = torch.sin(angle)
-    arc = (torch.sin((1 - weight) * angle) * u + torch.sin(weight * angle) * v) / sine.clamp(min=1e-4)
-    return torch.where(sine > 1e-3, arc * torch.lerp(*lengths, weight), line)

@@ -1,0 +1,217 @@
+"""The WebUI as an engine: every picture of a film goes through the host's own processing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from modules import (
+    call_queue,
+    devices,
+    launch_utils,
+    processing,
+    sd_models,
+    sd_samplers,
+    sd_schedulers,
+    sd_vae,
+    shared,
+)
+
+from lib_anim.engines.contract import Capabilities, Interrupted, OnStep, Picture, StillRequest
+from lib_anim.engines.request import check
+from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.webui.pinned import OURS, digest, in_force, pinned_now
+from lib_anim.webui.processing import attach_scripts, host_request, runner_of, to_pil
+from lib_anim.webui.travel import travelling
+from lib_anim.webui.witness import WATCHED, Watch
+
+NAME = "webui"
+
+
+class WebuiEngine:
+    """Paints with the WebUI's checkpoint, samplers, networks and scripts, as they were when it was made.
+
+    The host's queue is held for one picture at a time, so that txt2img works between the frames of a film.
+    For that time the checkpoint, VAE and options which change pixels are those of the film; afterwards they
+    are what they were. A picture that is asked for without init, or with one of 8 bits, equals the host's own
+    still bit for bit; one with a finer init comes back finer than 8 bits.
+    """
+
+    def __init__(self, checkpoint: str | None = None) -> None:
+        """`checkpoint`: a title or alias of the host's; None takes the one that is chosen now.
+
+        Raises NotFound when it does not exist.
+        """
+        self._info = _checkpoint(checkpoint)
+        self._vae = str(shared.opts.sd_vae)
+        self._pinned = pinned_now()
+
+    @property
+    def name(self) -> str:
+        return NAME
+
+    @property
+    def opened_as(self) -> str:
+        """What opens this engine again with the same checkpoint, whatever is chosen in the page by then."""
+        return f"{NAME}:{self._info.name}"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            samplers=tuple(sampler.name for sampler in sd_samplers.all_samplers),
+            schedulers=tuple(scheduler.label for scheduler in sd_schedulers.schedulers),
+            multiple_of=8,
+            inpaint=True,
+            travel=True,
+            restore_faces=bool(shared.face_restorers),
+            tiling=True,
+            subseed=True,
+            checkpoints=tuple(sd_models.checkpoint_aliases),
+            vaes=("Automatic", "None", *sd_vae.vae_dict),
+            native_size=self._native_size(),
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        path = self._info.filename
+        found = self._info.sha256 or self._info.calculate_shorthash() or self._info.sha256
+        size = os.stat(path)
+        # --no-hashing: size and time stand for the contents.
+        weights = f"sha256 {self._info.sha256}" if found else f"{size.st_size} bytes of {size.st_mtime_ns}"
+        return (
+            f"webui engine {launch_utils.git_tag()}, {self._info.name} {weights}, VAE {self._vae}, "
+            f"{devices.device}, {devices.dtype}, options {digest(self._pinned)}, torch {torch.__version__}"
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return ()
+
+    def still(self, request: StillRequest, on_step: OnStep | None = None) -> Picture:
+        """One picture; see `Engine.still`. Painted again when the host is interrupted for another job."""
+        check(request, self.capabilities)
+        while True:
+            picture = self._once(request, on_step)
+            if picture is not None:
+                return picture
+
+    def close(self) -> None:
+        """Nothing to free: the networks are the host's."""
+
+    def _once(self, request: StillRequest, on_step: OnStep | None) -> Picture | None:
+        """The picture, or None when it was cut short by an interrupt that was not the film's."""
+        with call_queue.queue_lock, self._asserted(request), _own_randomness(request.seed):
+            watch = Watch(on_step)
+            shared.state.begin(job=NAME)
+            shared.state.job_count = 1
+            try:
+                with closing(host_request(request)) as p:
+                    setattr(p, WATCHED, watch)
+                    attach_scripts(p, runner_of(request), {})
+                    with travelling(p, request.travel):
+                        images = processing.process_images(p).images
+            except devices.NansException as error:
+                raise FlipbookError(Problem(str(error).splitlines()[0], field="checkpoint")) from error
+            except RuntimeError as error:
+                raise _as_sentence(error, request) from error
+            finally:
+                cut = shared.state.interrupted or shared.state.skipped or shared.state.stopping_generation
+                closing_down = shared.state.server_command is not None
+                shared.state.end()
+                shared.state.interrupted = shared.state.skipped = shared.state.stopping_generation = False
+        if watch.failed is not None:
+            raise watch.failed
+        if watch.ended is not None or (cut and closing_down):
+            raise watch.ended or Interrupted
+        if cut or not images:
+            return None
+        return _finest(np.asarray(images[0].convert("RGB")), watch.decoded, request.init)
+
+    @contextmanager
+    def _asserted(self, request: StillRequest) -> Iterator[None]:
+        """The film's checkpoint, VAE and options in force."""
+        info = self._info if request.checkpoint is None else sd_models.checkpoint_aliases[request.checkpoint]
+        if not os.path.isfile(info.filename):
+            sentence = f'the checkpoint "{info.name}" is gone; put {info.filename} back'
+            raise NotFound(Problem(sentence, field="checkpoint"))
+        options: Mapping[str, Any] = {
+            **self._pinned,
+            **OURS,
+            "CLIP_stop_at_last_layers": request.clip_skip,
+            "sd_model_checkpoint": info.title,
+            "sd_vae": request.vae or self._vae,
+        }
+        vae = str(shared.opts.sd_vae)
+        with in_force(options):
+            try:
+                sd_models.reload_model_weights()
+                if options["sd_vae"] != vae:
+                    sd_vae.reload_vae_weights()
+                yield
+            finally:
+                shared.opts.data["sd_vae"] = vae
+                if options["sd_vae"] != vae:
+                    sd_vae.reload_vae_weights()
+
+    def _native_size(self) -> int:
+        model = sd_models.model_data.sd_model
+        return 1024 if model is not None and getattr(model, "is_sdxl", False) else 512
+
+
+def _checkpoint(name: str | None) -> Any:
+    if name is None:
+        try:
+            return sd_models.select_checkpoint()
+        except FileNotFoundError as error:
+            sentence = "the WebUI has no checkpoint; put one into models/Stable-diffusion"
+            raise NotFound(Problem(sentence, field="checkpoint")) from error
+    found = sd_models.checkpoint_aliases.get(name)
+    if found is None:
+        have = ", ".join(info.name for info in sd_models.checkpoints_list.values())
+        raise NotFound(Problem(f'the WebUI has no checkpoint "{name}"; it has {have}', field="checkpoint"))
+    return found
+
+
+@contextmanager
+def _own_randomness(seed: int) -> Iterator[None]:
+    """Torch's global generators start at the seed, and go on afterwards as if nothing had been drawn.
+
+    The host's VAE draws from them when it encodes an init picture: else a frame depended on what was made
+    before it.
+    """
+    cuda = [torch.cuda.current_device()] if devices.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed)
+        yield
+
+
+def _finest(shown: np.ndarray, decoded: torch.Tensor | None, init: Picture | None) -> Picture:
+    """The host's 8-bit picture, with what is known more finely where it is the same.
+
+    `shown` is what the host hands out: the decoded picture cut down to 8 bits, over which masks, face
+    restoration and scripts may have been laid. Eight bits answer where eight bits asked (or nothing), so that
+    such pictures equal the host's; in a loop they would darken by half a level at every turn.
+    """
+    picture: Picture = shown.astype(np.float32) / np.float32(255)
+    if init is None or np.array_equal(np.asarray(to_pil(init), np.float32) / np.float32(255), init):
+        return picture
+    if decoded is not None and decoded.shape[1:] == shown.shape[:2]:
+        fine = decoded.numpy().transpose(1, 2, 0)
+        picture = np.where((255 * fine).astype(np.uint8) == shown, fine, picture)
+    kept = (np.asarray(to_pil(init)) == shown).all(axis=-1, keepdims=True)
+    return np.ascontiguousarray(np.clip(np.where(kept, init, picture), 0, 1), np.float32)
+
+
+def _as_sentence(error: RuntimeError, request: StillRequest) -> Exception:
+    """An error of the host that a user can do something about, as a sentence; any other as it is."""
+    if isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error):
+        size = f"{request.width}×{request.height}"
+        return FlipbookError(
+            Problem(f"{size} does not fit into the WebUI's memory; use a smaller size", field="width")
+        )
+    return error

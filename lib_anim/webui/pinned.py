@@ -1,0 +1,77 @@
+"""The host's options as a film found them, put back in force for each of its pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from modules import shared
+
+ABSENT = object()
+
+PIXELS = (
+    "CLIP_stop_at_last_layers", "beta_dist_alpha", "beta_dist_beta", "emphasis", "comma_padding_backtrack",
+    "eta_ancestral", "eta_ddim", "eta_noise_seed_delta", "ddim_discretize",
+    "always_discard_next_to_last_sigma", "sgm_noise_multiplier", "uni_pc_variant", "uni_pc_skip_type",
+    "uni_pc_order", "uni_pc_lower_order_final", "sd_noise_schedule", "skip_early_cond", "s_churn", "s_tmin",
+    "s_tmax", "s_noise", "s_min_uncond", "s_min_uncond_all", "sigma_min", "sigma_max", "rho",
+    "randn_source", "enable_quantization", "upcast_attn", "token_merging_ratio",
+    "token_merging_ratio_img2img", "pad_cond_uncond", "pad_cond_uncond_v0", "img2img_fix_steps",
+    "img2img_background_color", "inpainting_mask_weight", "sdxl_crop_top", "sdxl_crop_left",
+    "no_dpmpp_sde_batch_determinism", "use_old_scheduling", "use_old_emphasis_implementation",
+    "use_old_karras_scheduler_sigmas", "use_downcasted_alpha_bar", "hires_fix_use_firstpass_conds",
+    "sd_vae_encode_method", "sd_vae_decode_method", "auto_vae_precision", "auto_vae_precision_bfloat16",
+    "face_restoration_model", "code_former_weight", "sd_vae_overrides_per_model_preferences",
+   
+)  # fmt: skip
+"""Options that change pixels and act when they are read, with nothing to load."""
+
+OURS: Mapping[str, Any] = {
+    # A frame is laid over its original; Flipbook matches colours itself, by schedule.
+    "overlay_inpaint": True,
+    "img2img_color_correction": False,
+    # One picture goes in and one comes out.
+    "return_mask": False,
+    "return_mask_composite": False,
+    "save_mask": False,
+    "save_mask_composite": False,
+    "save_init_img": False,
+    "return_grid": False,
+    "grid_save": False,
+}
+"""What every picture of a film needs, whatever the user has set for stills."""
+
+
+def pinned_now() -> dict[str, Any]:
+    """The options of `PIXELS` that this host knows, as they are set now."""
+    return {name: getattr(shared.opts, name) for name in PIXELS if name in shared.opts.data_labels}
+
+
+def digest(options: Mapping[str, Any]) -> str:
+    """Twelve hex digits that stand for the options, for an engine's fingerprint."""
+    text = json.dumps(options, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@contextmanager
+def in_force(options: Mapping[str, Any]) -> Iterator[None]:
+    """The host's options are these inside, and afterwards what they were (absent ones absent).
+
+    The host's own `override_settings` leaves a key behind that was in no settings file before, and a value
+    is written into the file when someone saves the settings meanwhile. Nothing is loaded here. The caller
+    holds the host's queue.
+    """
+    data = shared.opts.data
+    before = {name: data.get(name, ABSENT) for name in options}
+    try:
+        data.update(options)
+        yield
+    finally:
+        for name, value in before.items():
+            if value is ABSENT:
+                data.pop(name, None)
+            else:
+                data[name] = value

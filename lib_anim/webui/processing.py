@@ -1,0 +1,113 @@
+"""A still that Flipbook asks for, as a request of the host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from modules import scripts
+from modules.processing import StableDiffusionProcessingImg2Img, StableDiffusionProcessingTxt2Img
+from PIL import Image
+
+from lib_anim.engines.contract import Mask, Picture, StillRequest
+from lib_anim.errors import FlipbookError, Problem
+
+FILLS = ("fill", "original", "latent noise", "latent nothing")
+"""The host's `inpainting_fill`, by its numbers."""
+
+
+def host_request(request: StillRequest) -> Any:
+    """The host's processing object for a still, with its scripts at their defaults.
+
+    Pictures become 8 bits, rounded: the host takes nothing finer. Nothing is saved by the host. The caller
+    holds the host's queue and has put the options in force, since the host reads some here.
+    """
+    common: dict[str, Any] = {
+        "prompt": request.prompt,
+        "negative_prompt": request.negative,
+        "seed": request.seed,
+        "subseed": request.subseed,
+        "subseed_strength": request.subseed_strength,
+        "seed_resize_from_w": (request.seed_resize_from or (0, 0))[0],
+        "seed_resize_from_h": (request.seed_resize_from or (0, 0))[1],
+        "sampler_name": request.sampler,
+        "scheduler": request.scheduler,
+        "batch_size": 1,
+        "n_iter": 1,
+        "steps": request.steps,
+        "cfg_scale": request.cfg_scale,
+        "width": request.width,
+        "height": request.height,
+        "restore_faces": request.restore_faces,
+        "tiling": request.tiling,
+        "eta": request.eta,
+        "do_not_save_samples": True,
+        "do_not_save_grid": True,
+    }
+    if request.init is None:
+        return StableDiffusionProcessingTxt2Img(**common)
+    p = StableDiffusionProcessingImg2Img(
+        **common,
+        init_images=[to_pil(request.init)],
+        denoising_strength=request.denoising,
+        initial_noise_multiplier=request.noise_multiplier,
+        mask=None if request.mask is None else to_pil(request.mask),
+        inpainting_fill=FILLS.index(request.fill),
+        inpaint_full_res=request.only_masked,
+        inpaint_full_res_padding=request.only_masked_padding,
+    )
+    # The constructor's `mask_blur` takes whole pixels only; these two take what the filter takes.
+    p.mask_blur_x = p.mask_blur_y = request.mask_blur
+    # As the host's own masks, which are black and white; a soft one stays soft.
+    p.mask_round = request.mask is None or bool(np.isin(request.mask, (0, 1)).all())
+    return p
+
+
+def to_pil(picture: Picture | Mask) -> Image.Image:
+    """float32 in [0, 1] as 8 bits, rounded to the nearest."""
+    return Image.fromarray(np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8))
+
+
+def attach_scripts(p: Any, runner: Any, given: Mapping[str, Sequence[Any]]) -> None:
+    """The host's always-on scripts at their defaults, those in `given` (title → arguments) with these.
+
+    Raises FlipbookError for a title that is not installed.
+    """
+    arguments = _defaults(runner)
+    for title, values in given.items():
+        script = next((s for s in runner.alwayson_scripts if s.title().lower() == title.lower()), None)
+        if script is None:
+            raise FlipbookError(
+                Problem(f'the WebUI has no script "{title}"; install or enable it', field="scripts")
+            )
+        places = range(script.args_from, script.args_to)
+        if len(values) > len(places):
+            raise FlipbookError(
+                Problem(f'"{title}" takes {len(places)} arguments, not {len(values)}', field="scripts")
+            )
+        for place, value in zip(places, values, strict=False):
+            arguments[place] = value
+    # Scripts for people (seed, sampler, refiner) would write their page's values into p otherwise.
+    p.is_api = True
+    p.scripts = runner
+    p.script_args = tuple(arguments)
+
+
+def _defaults(runner: Any) -> list[Any]:
+    """What every script's controls say when nobody has touched them."""
+    if len(runner.inputs) > 1:
+        return [0, *(getattr(control, "value", None) for control in runner.inputs[1:])]
+    arguments: list[Any] = [0] + [None] * max((s.args_to or 1) for s in runner.scripts)
+    # Without a page (--nowebui) the scripts have drawn no controls yet; drawn here, they belong to nothing.
+    with gr.Blocks():
+        for script in runner.scripts:
+            controls = script.ui(script.is_img2img) or ()
+            arguments[script.args_from : script.args_to] = [control.value for control in controls]
+    return arguments
+
+
+def runner_of(request: StillRequest) -> Any:
+    """The host's scripts for the tab that would make this picture."""
+    return scripts.scripts_txt2img if request.init is None else scripts.scripts_img2img

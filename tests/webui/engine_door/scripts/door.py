@@ -1,0 +1,81 @@
+"""A small extension for tests: lets a test outside ask the WebUI engine for pictures, step by step.
+
+Both ends are the test's own, on one machine; the messages are pickles for that reason.
+"""
+
+from __future__ import annotations
+
+import pickle
+import queue
+import threading
+import uuid
+from typing import Any
+
+from fastapi import Body, FastAPI, Response
+from modules import script_callbacks
+
+ENGINES: dict[str, Any] = {}
+ASKED: dict[str, Asked] = {}
+
+
+class Asked:
+    """One picture that is being made in a thread of its own."""
+
+    def __init__(self, engine: Any, request: Any) -> None:
+        self.told: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self.answers: queue.Queue[bool] = queue.Queue()
+        threading.Thread(target=self._work, args=(engine, request), daemon=True).start()
+
+    def _work(self, engine: Any, request: Any) -> None:
+        from lib_anim.engines.contract import Interrupted
+        from lib_anim.errors import FlipbookError
+
+        def on_step(done: int, total: int) -> None:
+            self.told.put(("step", (done, total)))
+            if not self.answers.get(timeout=60):
+                raise Interrupted
+
+        try:
+            self.told.put(("picture", engine.still(request, on_step)))
+        except Interrupted:
+            self.told.put(("interrupted", None))
+        except FlipbookError as error:
+            self.told.put(("refused", error.problems))
+        except Exception as error:
+            self.told.put(("failed", repr(error)))
+
+
+def add_routes(_: Any, app: FastAPI) -> None:
+    """POST open, ask, next and answer under /test-engine, each with and as a pickle."""
+
+    def opened(message: dict[str, Any]) -> Any:
+        from lib_anim.webui.engine import WebuiEngine
+
+        ENGINES[str(message["checkpoint"])] = WebuiEngine(message["checkpoint"])
+        return str(message["checkpoint"])
+
+    def asked(message: dict[str, Any]) -> Any:
+        number = uuid.uuid4().hex
+        ASKED[number] = Asked(ENGINES[message["engine"]], message["request"])
+        return number
+
+    def told(message: dict[str, Any]) -> Any:
+        return ASKED[message["asked"]].told.get(timeout=120)
+
+    def answered(message: dict[str, Any]) -> Any:
+        ASKED[message["asked"]].answers.put(message["go_on"])
+
+    def property_of(message: dict[str, Any]) -> Any:
+        return getattr(ENGINES[message["engine"]], message["name"])
+
+    for name, function in {
+        "open": opened, "ask": asked, "next": told, "answer": answered, "property": property_of
+    }.items():  # fmt: skip
+
+        def route(body: bytes = Body(media_type="application/octet-stream"), function: Any = function) -> Any:
+            return Response(pickle.dumps(function(pickle.loads(body))), media_type="application/octet-stream")
+
+        app.add_api_route(f"/test-engine/{name}", route, methods=["POST"])
+
+
+script_callbacks.on_app_started(add_routes)
