@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,6 +110,8 @@ class StillRequest:
     """A name the engine knows; None is the one it was made with."""
     vae: str | None = None
     control: tuple[ControlUnit, ...] = ()
+    scripts: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """Arguments for the host's other always-on scripts, by their titles (ADetailer, say)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,6 +286,8 @@ class Capabilities:
     """Whether `Engine.clip` paints."""
     motion_modules: tuple[MotionChoice, ...] = ()
     """In the order in which they are offered; "the first that fits" is the first without `why_not`."""
+    scripts: tuple[str, ...] = ()
+    """Titles that `StillRequest.scripts` may name."""
     native_size: int = 512
     """Side in pixels at which the loaded checkpoint paints best."""
 

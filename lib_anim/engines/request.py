@@ -14,6 +14,7 @@ def check(request: StillRequest, can: Capabilities) -> None:
     """Raises FlipbookError with every part of `request` that lies outside `can`."""
     problems = [*_numbers(request, can), *_travel(request), *_pictures(request), *_abilities(request, can)]
     problems += _control(request, can)
+    problems += _scripts(request, can)
     if problems:
         raise FlipbookError(*problems)
 
@@ -137,3 +138,10 @@ def _control(request: StillRequest, can: Capabilities) -> Iterator[Problem]:
             yield Problem(f"its range {begin} … {end} does not lie within 0 … 1.", field=field)
         if not 0 <= unit.weight <= 2:
             yield Problem(f"its weight {unit.weight} is outside 0 … 2.", field=field)
+
+
+def _scripts(request: StillRequest, can: Capabilities) -> Iterator[Problem]:
+    for title in request.scripts:
+        if title.lower() not in {known.lower() for known in can.scripts}:
+            have = f"it has {', '.join(can.scripts)}" if can.scripts else "it has none"
+            yield Problem(f'there is no script "{title}" here; {have}.', field="scripts")

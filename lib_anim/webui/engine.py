@@ -25,8 +25,9 @@ from modules import (
 from lib_anim.engines.contract import Capabilities, Interrupted, OnStep, Picture, StillRequest
 from lib_anim.engines.request import check
 from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.webui import control
 from lib_anim.webui.pinned import OURS, digest, in_force, pinned_now
-from lib_anim.webui.processing import attach_scripts, host_request, runner_of, to_pil
+from lib_anim.webui.processing import attach_scripts, host_request, runner_of, script_titles, to_pil
 from lib_anim.webui.travel import travelling
 from lib_anim.webui.witness import WATCHED, Watch
 
@@ -73,6 +74,10 @@ class WebuiEngine:
             subseed=True,
             checkpoints=tuple(sd_models.checkpoint_aliases),
             vaes=("Automatic", "None", *sd_vae.vae_dict),
+            control=control.installed(),
+            control_models=control.models(),
+            control_modules=control.modules(),
+            scripts=script_titles(),
             native_size=self._native_size(),
         )
 
@@ -106,13 +111,13 @@ class WebuiEngine:
     def _once(self, request: StillRequest, on_step: OnStep | None) -> Picture | None:
         """The picture, or None when it was cut short by an interrupt that was not the film's."""
         with call_queue.queue_lock, self._asserted(request), _own_randomness(request.seed):
-            watch = Watch(on_step)
+            watch = Watch(on_step, units=len(request.control))
             shared.state.begin(job=NAME)
             shared.state.job_count = 1
             try:
                 with closing(host_request(request)) as p:
                     setattr(p, WATCHED, watch)
-                    attach_scripts(p, runner_of(request), {})
+                    attach_scripts(p, runner_of(request), _given(request))
                     with travelling(p, request.travel):
                         images = processing.process_images(p).images
             except devices.NansException as error:
@@ -161,6 +166,12 @@ class WebuiEngine:
     def _native_size(self) -> int:
         model = sd_models.model_data.sd_model
         return 1024 if model is not None and getattr(model, "is_sdxl", False) else 512
+
+
+def _given(request: StillRequest) -> dict[str, Any]:
+    """Arguments of the host's always-on scripts, by title."""
+    units = {control.TITLE: control.arguments(request.control)} if request.control else {}
+    return {**units, **request.scripts}
 
 
 def _checkpoint(name: str | None) -> Any:

@@ -95,6 +95,12 @@ def attach_scripts(p: Any, runner: Any, given: Mapping[str, Sequence[Any]]) -> N
     p.script_args = tuple(arguments)
 
 
+def script_titles() -> tuple[str, ...]:
+    """Titles of the always-on scripts of img2img that take arguments, as requests name them."""
+    runner = scripts.scripts_img2img
+    return tuple(s.title() for s in runner.alwayson_scripts if (s.args_to or 0) > (s.args_from or 0))
+
+
 def _defaults(runner: Any) -> list[Any]:
     """What every script's controls say when nobody has touched them."""
     if len(runner.inputs) > 1:

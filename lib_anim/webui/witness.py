@@ -9,6 +9,7 @@ import torch
 from modules import scripts, shared
 
 from lib_anim.engines.contract import Interrupted, OnStep
+from lib_anim.webui.control import complaint
 
 WATCHED = "flipbook_watch"
 """The attribute of a request that carries its Watch; requests without it are none of ours."""
@@ -17,14 +18,22 @@ WATCHED = "flipbook_watch"
 class Watch:
     """What is learnt while the host makes one picture of a film."""
 
-    def __init__(self, on_step: OnStep | None) -> None:
+    def __init__(self, on_step: OnStep | None, units: int = 0) -> None:
+        """`units`: ControlNet units that the picture must be made with."""
         self._on_step = on_step
+        self._units = units
         self.decoded: torch.Tensor | None = None
         """(C, H, W) float32 RGB in [0, 1] as the VAE gave it, before the host's 8 bits; None until then."""
         self.ended: Interrupted | None = None
         """What the step callback raised. The host is asked to stop then, since so it tidies up."""
         self.failed: BaseException | None = None
-        """Anything else that it raised."""
+        """Anything else that it raised, or what else must end the picture."""
+
+    def begins(self, p: Any) -> None:
+        """Told right before sampling: ends the picture when ControlNet is not as asked."""
+        self.failed = complaint(p, self._units)
+        if self.failed is not None:
+            shared.state.interrupted = True
 
     def stepped(self, done: int, total: int) -> None:
         """Tell of a step; a callback that raises makes the host end its sampling."""
@@ -55,6 +64,7 @@ class Witness(scripts.Script):  # type: ignore[misc]
         """Puts the step callback before the sampler's own, on this request's sampler."""
         watch: Watch | None = getattr(p, WATCHED, None)
         if watch is not None:
+            watch.begins(p)
             p.sampler.callback_state = _telling(p.sampler.callback_state, watch)
 
     def postprocess_batch(self, p: Any, *args: Any, images: Any = None, **kwargs: Any) -> None:

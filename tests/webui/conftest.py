@@ -147,6 +147,7 @@ class OwnWebUI(WebUI):
             port = free.getsockname()[1]
         super().__init__(f"http://127.0.0.1:{port}")
         self.root = root
+        self.models = models
         self.data = data
         self.log_path = data / "webui.log"
         self.flags = ["--data-dir", str(data), "--models-dir", str(models), "--port", str(port)]

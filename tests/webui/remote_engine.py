@@ -101,12 +101,12 @@ class _OwnEngine(RemoteEngine):
 
     def __init__(self, webui: Any) -> None:
         super().__init__(webui.url)
-        self._webui = webui
+        self.webui = webui
 
     def close(self) -> None:
-        self._webui.stop()
-        assert "*** Error" not in self._webui.log
-        assert "Traceback" not in self._webui.log
+        self.webui.stop()
+        assert "*** Error" not in self.webui.log
+        assert "Traceback" not in self.webui.log
 
 
 def loaded(path: Path) -> Any:

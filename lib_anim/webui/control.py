@@ -1,0 +1,75 @@
+"""ControlNet units for the host's ControlNet extension (sd-webui-controlnet 1.1.4xx)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from lib_anim.engines.contract import ControlUnit
+from lib_anim.errors import FlipbookError, Problem
+from lib_anim.webui.processing import to_pil
+
+TITLE = "ControlNet"
+"""The extension's title, and its key among always-on scripts."""
+
+API = "internal_controlnet.external_code"
+"""The module that the extension offers to others; it has loaded it by itself where it is enabled."""
+
+
+def installed() -> bool:
+    """Whether the extension is there and enabled."""
+    return API in sys.modules
+
+
+def models() -> tuple[str, ...]:
+    """Names of the ControlNet models that the extension finds, with and without the hash behind them."""
+    if not installed():
+        return ()
+    full = [str(name) for name in sys.modules[API].get_models()]
+    return tuple(dict.fromkeys([*full, *(name.rsplit(" [", 1)[0] for name in full)]))
+
+
+def modules() -> tuple[str, ...]:
+    """Names of its preprocessors."""
+    return tuple(sys.modules[API].get_modules()) if installed() else ()
+
+
+def arguments(units: Sequence[ControlUnit]) -> list[dict[str, Any]]:
+    """The units as the extension reads them from requests."""
+    return [dict(_fields(unit)) for unit in units]
+
+
+def complaint(p: Any, units: int) -> FlipbookError | None:
+    """A sentence when the extension has not taken up as many units as it was given.
+
+    Asked right before sampling. The host swallows what the extension raises and paints without it.
+    """
+    script = next((s for s in p.scripts.alwayson_scripts if s.title() == TITLE), None)
+    network = getattr(script, "latest_network", None)
+    taken = 0 if network is None else len(getattr(network, "control_params", None) or ())
+    if taken >= units:
+        return None
+    return FlipbookError(
+        Problem(
+            f"ControlNet took up {taken} of {units} units; the WebUI's log says why. Check their models",
+            field="control",
+        )
+    )
+
+
+def _fields(unit: ControlUnit) -> Iterator[tuple[str, Any]]:
+    yield "enabled", True
+    for name in (
+        "module", "model", "weight", "guidance_start", "guidance_end", "resize_mode", "control_mode",
+        "pixel_perfect", "processor_res", "threshold_a", "threshold_b", "low_vram",
+    ):  # fmt: skip
+        yield name, getattr(unit, name)
+    # The map is Flipbook's to show: returned, it would stand among the pictures.
+    yield "save_detected_map", False
+    if unit.image is not None:
+        picture = np.asarray(to_pil(unit.image))
+        mask = None if unit.mask is None else np.asarray(to_pil(unit.mask).convert("RGB"))
+        yield "image", picture if mask is None else {"image": picture, "mask": mask}
