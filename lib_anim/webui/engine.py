@@ -22,8 +22,15 @@ from modules import (
     shared,
 )
 
-from lib_anim.engines.contract import Capabilities, Interrupted, OnStep, Picture, StillRequest
-from lib_anim.engines.request import check
+from lib_anim.engines.contract import (
+    Capabilities,
+    ClipRequest,
+    Interrupted,
+    OnStep,
+    Picture,
+    StillRequest,
+)
+from lib_anim.engines.request import check, check_clip
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.webui import control
 from lib_anim.webui.pinned import OURS, digest, in_force, pinned_now
@@ -104,6 +111,11 @@ class WebuiEngine:
             picture = self._once(request, on_step)
             if picture is not None:
                 return picture
+
+    def clip(self, request: ClipRequest, on_step: OnStep | None = None) -> Iterator[Picture]:
+        """Refused as long as the capabilities say so."""
+        check_clip(request, self.capabilities)
+        raise NotImplementedError
 
     def close(self) -> None:
         """Nothing to free: the networks are the host's."""

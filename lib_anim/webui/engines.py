@@ -1,0 +1,68 @@
+"""The engines that the WebUI offers: itself with each of its checkpoints, and the checkerboard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from modules import sd_models, sd_vae
+
+from lib_anim.engines.checker import CheckerEngine
+from lib_anim.engines.contract import Capabilities, Engine
+from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.webui import control
+from lib_anim.webui.engine import NAME, WebuiEngine
+
+
+class HostEngines:
+    """`webui:CHECKPOINT` for every checkpoint of the host, the chosen one first; `webui`; `checker`.
+
+    `webui` is whichever checkpoint is chosen when the job begins.
+
+    A film that names its checkpoint is resumed with it, whatever is chosen in the page by then.
+    """
+
+    def __init__(self) -> None:
+        self._checker = CheckerEngine()
+
+    @property
+    def default(self) -> str:
+        return self.names()[0]
+
+    def names(self) -> Sequence[str]:
+        titles = [info.name for info in sd_models.checkpoints_list.values()]
+        if titles:
+            chosen = sd_models.select_checkpoint().name
+            titles.sort(key=lambda title: title != chosen)
+            return [*(f"{NAME}:{title}" for title in titles), NAME, self._checker.name]
+        return [self._checker.name]
+
+    def title(self, name: str) -> str:
+        if name == self._checker.name:
+            return "Checkerboard (no model)"
+        return "The checkpoint that is chosen then" if name == NAME else name.removeprefix(f"{NAME}:")
+
+    def capabilities(self, name: str) -> Capabilities | None:
+        try:
+            return self.open(name).capabilities
+        except FlipbookError:
+            return None
+
+    def open(self, name: str) -> Engine:
+        if name == self._checker.name:
+            return self._checker
+        if name == NAME:
+            return WebuiEngine()
+        if not name.startswith(f"{NAME}:"):
+            sentence = f'"{name}" is no engine here; there are {", ".join(self.names())}'
+            raise NotFound(Problem(sentence, field="engine"))
+        return WebuiEngine(name.removeprefix(f"{NAME}:"))
+
+    def models(self) -> Mapping[str, Sequence[str]]:
+        return {
+            "checkpoints": [info.name for info in sd_models.checkpoints_list.values()],
+            "vaes": list(sd_vae.vae_dict),
+            "control_models": control.models(),
+        }
+
+    def close(self) -> None:
+        """Nothing is kept: the networks are the host's."""
