@@ -145,6 +145,8 @@ def test_requests_outside_the_capabilities_are_refused(
     def never(done: int, total: int) -> None:
         raise AssertionError("work was done")
 
+    if getattr(engine.capabilities, field, False) is True:
+        pytest.skip(f"{engine.name} can do that")
     with pytest.raises(FlipbookError) as caught:
         engine.still(replace(REQUEST, **changed), never)  # type: ignore[arg-type]
     assert [p.field for p in caught.value.problems] == [field]
