@@ -109,7 +109,7 @@ def _digest(prompt: str, negative: str) -> bytes:
 def _colours(digest: bytes) -> Picture:
     """A dark and a light colour, (2, 3)."""
     colours = np.frombuffer(digest, np.uint8, 6).reshape(2, 3).astype(np.float32) / 255
-    return colours * np.float32(0.4) + np.array([[0.0], [0.6]], np.float32)
+    return (colours * np.float32(0.4) + np.array([[0.0], [0.6]], np.float32)).astype(np.float32, copy=False)
 
 
 def _board(request: StillRequest) -> Picture:

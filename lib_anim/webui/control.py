@@ -10,7 +10,7 @@ import numpy as np
 
 from lib_anim.engines.contract import ControlUnit
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.webui.processing import to_pil
+from lib_anim.webui.pictures import to_pil
 
 TITLE = "ControlNet"
 """The extension's title, and its key among always-on scripts."""

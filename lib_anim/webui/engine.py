@@ -33,8 +33,9 @@ from lib_anim.engines.contract import (
 from lib_anim.engines.request import check, check_clip
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.webui import control
+from lib_anim.webui.pictures import to_pil
 from lib_anim.webui.pinned import OURS, digest, in_force, pinned_now
-from lib_anim.webui.processing import attach_scripts, host_request, runner_of, script_titles, to_pil
+from lib_anim.webui.processing import attach_scripts, host_request, runner_of, script_titles
 from lib_anim.webui.travel import travelling
 from lib_anim.webui.witness import WATCHED, Watch
 

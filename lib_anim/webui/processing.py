@@ -9,10 +9,10 @@ import gradio as gr
 import numpy as np
 from modules import scripts
 from modules.processing import StableDiffusionProcessingImg2Img, StableDiffusionProcessingTxt2Img
-from PIL import Image
 
-from lib_anim.engines.contract import Mask, Picture, StillRequest
+from lib_anim.engines.contract import StillRequest
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.webui.pictures import to_pil
 
 FILLS = ("fill", "original", "latent noise", "latent nothing")
 """The host's `inpainting_fill`, by its numbers."""
@@ -63,11 +63,6 @@ def host_request(request: StillRequest) -> Any:
     # As the host's own masks, which are black and white; a soft one stays soft.
     p.mask_round = request.mask is None or bool(np.isin(request.mask, (0, 1)).all())
     return p
-
-
-def to_pil(picture: Picture | Mask) -> Image.Image:
-    """float32 in [0, 1] as 8 bits, rounded to the nearest."""
-    return Image.fromarray(np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8))
 
 
 def attach_scripts(p: Any, runner: Any, given: Mapping[str, Sequence[Any]]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from modules import scripts, shared
 
 from lib_anim.engines.contract import Interrupted, OnStep
 from lib_anim.webui.control import complaint
+
+if TYPE_CHECKING:
+    import torch
 
 WATCHED = "flipbook_watch"
 """The attribute of a request that carries its Watch; requests without it are none of ours."""

@@ -56,10 +56,11 @@ def test_entry_survives_both_kinds_of_reload(host: Any) -> None:
     assert again.AnimateDiffScript is first.AnimateDiffScript
 
 
-def test_entry_shows_the_host_one_script_class(host: Any) -> None:
+def test_entry_shows_the_host_its_two_scripts(host: Any) -> None:
     shown = [value for value in vars(run_entry()).values() if isinstance(value, type)]
     assert [value.__name__ for value in shown if issubclass(value, host.scripts.Script)] == [
-        "AnimateDiffScript"
+        "AnimateDiffScript",
+        "Witness",
     ]
 
 
