@@ -33,7 +33,7 @@ test-slow: setup
 	touch $@
 
 test-webui-env: .venv-webui/ready
-	$(TEST_ENV) .venv-webui/bin/python -m pytest -m "not slow" tests/timeline tests/settings tests/media tests/ui tests/webui tests/browser
+	$(TEST_ENV) .venv-webui/bin/python -m pytest -m "not slow" tests/timeline tests/settings tests/media tests/api tests/ui tests/webui tests/browser
 
 lint: setup
 	$(BIN)/ruff check .

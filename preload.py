@@ -14,3 +14,11 @@ def preload(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="folder in which Flipbook keeps its films and presets (default: flipbook in the data directory)",
     )
+    parser.add_argument(
+        "--flipbook-allow",
+        type=os.path.abspath,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder whose media callers may name although others can reach this WebUI (may be repeated)",
+    )

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lib_anim.actions import curves as curving
 from lib_anim.actions.engines import EngineFacts, Engines
-from lib_anim.actions.settings_files import Loaded, settings_from, settings_of
+from lib_anim.actions.fetching import Fetching
+from lib_anim.actions.housekeeping import KEPT_DAYS, Runs
+from lib_anim.actions.places import Places
+from lib_anim.actions.presets import Presets
+from lib_anim.actions.preview import preview
+from lib_anim.actions.report import report
+from lib_anim.actions.settings_files import ADDRESS, Loaded, settings_from, settings_in, settings_of
+from lib_anim.actions.temporary import Temporary
+from lib_anim.actions.uploads import Uploads
 from lib_anim.actions.work import worker_of
 from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
 from lib_anim.jobs.folder import RunFolder
+from lib_anim.jobs.job import most_bytes
 from lib_anim.jobs.needs import check_needs, plan_for
 from lib_anim.jobs.queue import Order, Queue
 from lib_anim.jobs.record import JobEvent, JobRecord, Status
@@ -20,13 +29,12 @@ from lib_anim.jobs.worker import Worker
 from lib_anim.pipelines.kinds import KINDS
 from lib_anim.pipelines.trial import Trial
 from lib_anim.settings.assemble import Assemble
-from lib_anim.settings.base import Settings, json_schema, to_json
+from lib_anim.settings.base import Settings, json_schema, specs, to_json
 from lib_anim.settings.deforum import is_deforum
-from lib_anim.settings.fields import Flag, Number, Spec, problems_of
+from lib_anim.settings.fields import Flag, Number, PathText, Spec, problems_of
 from lib_anim.settings.keyframed import Keyframed
-from lib_anim.settings.kinds import SETTINGS
 
-TITLES = {Assemble.kind: "Assembly"} | {kind.name: kind.title for kind in KINDS.values()}
+TITLES = {kind.name: kind.title for kind in KINDS.values()} | {Assemble.kind: "Assembly"}
 
 MOST_WAITING = 1_000
 """Jobs that may wait at a time: a job is a film, and more is a runaway script."""
@@ -34,24 +42,46 @@ MOST_WAITING = 1_000
 PLANNED_AT_ONCE = 20_000
 """Frames of a film that is planned while it is submitted; longer ones are planned when their turn comes."""
 
+MOST_PREVIEWED = 3_000
+"""Frames of a motion preview."""
+
+KEPT_PREVIEWS = 12
+
 
 class Desk:
     """Jobs, looks at settings, and what there is, for every door alike.
 
-    `home` is the folder of the user's data: the queue, run folders, presets. `engines` says who paints.
+    `home` is the folder of the user's data: the queue, run folders, presets. `engines` says who paints,
+    `places` which files callers may name (any media on this machine), `fetching` which
+    addresses, asked each time (none).
     Safe to call from any thread. What it raises are FlipbookErrors with the sentences that doors show.
     """
 
-    def __init__(self, home: Path, engines: Engines) -> None:
+    def __init__(
+        self,
+        home: Path,
+        engines: Engines,
+        places: Places | None = None,
+        fetching: Callable[[], Fetching] = Fetching,
+    ) -> None:
         self.home = home.absolute()
         self.runs = self.home / "runs"
         self.runs.mkdir(parents=True, exist_ok=True)
-        self._engines = engines
+        self.places = (places or Places()).also(self.runs, self.home / ".uploads", self.home / "presets")
+        self.presets = Presets(self.home / "presets")
+        """Settings under names; see `Presets`."""
+        self.uploads = Uploads(self.home / ".uploads")
+        """Media that callers send; settings name them by their address."""
+        self.folders = Runs(self.runs, self.home / "trash")
+        """Run folders and the trash."""
+        self._engines, self._fetching = engines, fetching
+        self._previews = Temporary(self.home / ".previews", KEPT_PREVIEWS)
         # Names with a dot in front: the WebUI's page serves the data folder's files, but not those.
         self._queue = Queue(self.home / ".queue.sqlite")
         self._worker = Worker(
             self._queue, self.home / ".workers", engines.names, worker_of(engines, self.runs)
         )
+        self.tidy()
 
     def close(self) -> None:
         """End the job in hand so that it can be resumed, and give everything back."""
@@ -103,12 +133,12 @@ class Desk:
     ) -> Order:
         loaded = self.load(kind, settings)
         part = _trial(trial or {})
+        if kind not in TITLES:
+            sentence = f'"{kind}" cannot be made yet; there are {", ".join(TITLES)}'
+            raise FlipbookError(Problem(sentence, field="kind"))
         if kind not in KINDS:
             return Order(kind=kind, engine="", settings=to_json(loaded.settings), warnings=loaded.warnings)
-        name = engine or self._engines.default
-        if name not in self._engines.names():
-            sentence = f'there is no engine "{name}"; there are {", ".join(self._engines.names())}'
-            raise FlipbookError(Problem(sentence, field="engine"))
+        name = self._engine_name(engine)
         self._check_plan(loaded.settings, name, part)
         task = {} if part.whole else {"trial": part.as_json()}
         return Order(
@@ -118,6 +148,13 @@ class Desk:
             task=task,
             warnings=loaded.warnings,
         )
+
+    def _engine_name(self, engine: str) -> str:
+        name = engine or self._engines.default
+        if name not in self._engines.names():
+            sentence = f'there is no engine "{name}"; there are {", ".join(self._engines.names())}'
+            raise FlipbookError(Problem(sentence, field="engine"))
+        return name
 
     def _check_plan(self, settings: Settings, engine: str, trial: Trial) -> None:
         """What the engine would refuse is told now, where its capabilities are known; files always."""
@@ -134,8 +171,44 @@ class Desk:
         if named != kind:
             raise FlipbookError(Problem(f'the settings say "{named}", the job "{kind}"', field="kind"))
         if cls is Keyframed and "kind" not in settings and is_deforum(settings):
-            return settings_from(settings, {})
-        return settings_from({**settings, "kind": kind}, {})
+            loaded = settings_from(settings, {})
+        else:
+            loaded = settings_from({**settings, "kind": kind}, {})
+        return Loaded(settings=self._settled(loaded.settings), warnings=loaded.warnings)
+
+    def _settled(self, settings: Settings) -> Settings:
+        """Uploads and addresses as the files that they are, and no file that the caller may not name."""
+        found, problems = {}, list[Problem]()
+        for name, spec in specs(type(settings)).items():
+            text = getattr(settings, name)
+            if not isinstance(spec, PathText) or not ADDRESS.match(text):
+                continue
+            try:
+                if not text.lower().startswith("upload:"):
+                    text = self._fetching().fetch(text, self.uploads, name)
+                found[name] = str(self.uploads.path(text, name))
+            except FlipbookError as error:
+                problems += error.problems
+        if problems:
+            raise FlipbookError(*problems)
+        settings = settings.changed(found) if found else settings
+        self.places.check(settings)
+        if settings.kind in KINDS:
+            # Files inside mask expressions and the like.
+            for need in KINDS[settings.kind].needs(settings).values():
+                self.places.media(str(need.path), need.field)
+        return settings
+
+    def settings_in(self, source: str) -> Loaded:
+        """What a file carries: a settings file of any origin, a film or picture that was made by one.
+
+        A film that still lies in its run folder has its run's settings, with all paths. Raises
+        FlipbookError when there are none, and for a file that the caller may not name.
+        """
+        address = source.lower().startswith("upload:")
+        path = self.uploads.path(source) if address else self.places.file(source, "file")
+        loaded = settings_in(path, self.runs)
+        return Loaded(settings=self._settled(loaded.settings), warnings=loaded.warnings)
 
     def rerender(
         self, id: str, first: int, last: int, changes: Mapping[str, Any], *, engine: str = ""
@@ -145,7 +218,7 @@ class Desk:
         if record.status not in ("done", "cancelled", "failed") or record.kind not in KINDS:
             raise Conflict(Problem(f"a {record.kind} job that is {record.status} has no parts", field="job"))
         assert record.folder is not None
-        settings_from(record.settings, changes)
+        self._settled(settings_from(record.settings, changes).settings)
         order = Order(
             kind=record.kind,
             engine=engine or record.engine,
@@ -231,6 +304,10 @@ class Desk:
             raise NotFound(Problem(sentence, field="frame"))
         return path
 
+    def report(self, id: str) -> dict[str, Any]:
+        """Versions, log and settings for a bug report, without folders of the machine. Raises NotFound."""
+        return report(self._queue.get(id), self.home)
+
     # Looks at settings.
 
     def curves(self, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,11 +318,72 @@ class Desk:
         """`{"prompts": …, "frames": N, …}` → `{"spans": [{"first", "last", "positive", "negative"}], …}`."""
         return curving.prompts(asked)
 
+    def preview(self, kind: str, settings: Mapping[str, Any]) -> Path:
+        """The motion of a keyframed film as a small MP4; the newest few of them are kept. Takes seconds."""
+        loaded = self.load(kind, settings)
+        if getattr(loaded.settings, "frames", 0) > MOST_PREVIEWED:
+            sentence = f"a preview shows at most {MOST_PREVIEWED} frames; give fewer to look at the beginning"
+            raise FlipbookError(Problem(sentence, field="frames"))
+        film = self._previews.new(".mp4")
+        preview(loaded, film, lambda event: None)
+        return film
+
+    def estimate(
+        self,
+        kind: str,
+        settings: Mapping[str, Any],
+        *,
+        engine: str = "",
+        trial: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """`{"frames", "paint", "bytes", "seconds"}`: pictures to paint, disk at most, time as before.
+
+        None where nobody can tell yet: what an engine can do, or how fast it is, before it was used.
+        """
+        loaded, part = self.load(kind, settings), _trial(trial or {})
+        name = self._engine_name(engine)
+        capabilities = self._engines.capabilities(name)
+        if kind not in KINDS or capabilities is None:
+            return {"frames": None, "paint": None, "bytes": None, "seconds": None}
+        plan = plan_for(KINDS[kind], loaded.settings, capabilities, 0, part)
+        each = self._pace_of(kind, name)
+        width, height = plan.size
+        return {
+            "frames": plan.frames,
+            "paint": len(plan.painted),
+            "bytes": most_bytes(plan),
+            "seconds": None if each is None else round(each * width * height * plan.frames, 1),
+        }
+
+    def _pace_of(self, kind: str, engine: str) -> float | None:
+        """Seconds for each pixel of each frame, as the last finished film of a kind and an engine took."""
+        for record in self._queue.jobs(["done"], limit=50):
+            size = int(record.settings.get("width") or 0) * int(record.settings.get("height") or 0)
+            if (record.kind, record.engine) != (kind, engine) or record.task or not size:
+                continue
+            if record.started and record.ended and record.frames:
+                return (record.ended - record.started) / (size * record.frames)
+        return None
+
+    # What lies about.
+
+    def throw_away(self, run: str) -> None:
+        """Move a run folder to the trash. Raises NotFound, and Conflict when a job needs it."""
+        waiting = self._queue.jobs(["queued", "running"])
+        self.folders.throw_away(run, [record.folder for record in waiting if record.folder is not None])
+
+    def tidy(self) -> None:
+        """Delete uploads that are old and needed by no job, and what has lain long in the trash."""
+        waiting = self._queue.jobs(["queued", "running"])
+        texts = (value for record in waiting for value in record.settings.values() if isinstance(value, str))
+        self.uploads.tidy(Path(text) for text in texts if len(text) < 4096)
+        self.folders.empty_trash(KEPT_DAYS)
+
     # What there is.
 
     def kinds(self) -> list[dict[str, Any]]:
-        """`{"kind", "title", "engine"}` of every kind; `engine` says whether one is needed."""
-        return [{"kind": n, "title": TITLES.get(n, n), "engine": n in KINDS} for n in SETTINGS]
+        """`{"kind", "title", "engine"}` of every kind that can be made; `engine`: whether it takes one."""
+        return [{"kind": name, "title": title, "engine": name in KINDS} for name, title in TITLES.items()]
 
     def schema(self, kind: str) -> dict[str, Any]:
         """JSON Schema of a kind's settings. Raises NotFound."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.jobs.folder import RunFolder
+from lib_anim.media.probe import probe
 from lib_anim.settings.base import Settings, from_json, specs
 from lib_anim.settings.deforum import from_deforum, is_deforum
 from lib_anim.settings.deforum_keys import key_of
@@ -19,6 +22,9 @@ from lib_anim.settings.parts import partial
 
 LARGEST = 64 * 2**20
 """Bytes of a settings file; Parseq manifests of long films take some ten megabytes."""
+
+ADDRESS = re.compile(r"(https?://|upload:)", re.IGNORECASE)
+"""What a text begins with that names no file of this machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +115,31 @@ def _rooted(settings: Settings, folder: Path | None, given: frozenset[str]) -> S
     found = {}
     for name, spec in specs(type(settings)).items():
         text = getattr(settings, name)
-        if not isinstance(spec, PathText) or not text or Path(text).is_absolute():
+        if not isinstance(spec, PathText) or not text or Path(text).is_absolute() or ADDRESS.match(text):
             continue
         beside = folder / text if folder is not None and name not in given else None
         found[name] = str(beside if beside is not None and beside.exists() else Path(text).absolute())
     return settings.changed(found) if found else settings
+
+
+def settings_in(path: Path, runs: Path | None = None) -> Loaded:
+    """The settings that a file carries: a settings file, or a film or picture with settings inside.
+
+    A film or frame in one of the run folders below `runs` has the settings of its run. Raises FlipbookError
+    when the file carries none.
+    """
+    if path.suffix.lower() in (".json", ".txt"):
+        return load_settings(path)
+    run = next((p for p in path.parents if runs is not None and p.parent == runs.resolve()), None)
+    if run is not None and (run / "run.json").is_file():
+        return settings_from(RunFolder.open(run).manifest()["settings"], {}, path.parent)
+    comment = probe(path).comment
+    try:
+        found = json.loads(comment)
+    except ValueError:
+        found = None
+    if isinstance(found, dict) and "settings" in found and "kind" not in found:
+        found = found["settings"]
+    if not isinstance(found, dict) or not ("kind" in found or is_deforum(found)):
+        raise FlipbookError(Problem(f'"{path.name}" carries no settings', field="file"))
+    return settings_from(found, {}, path.parent)

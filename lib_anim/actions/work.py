@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lib_anim.actions.assembly import assemble_run
 from lib_anim.actions.engines import Engines
-from lib_anim.actions.films import find_kind
+from lib_anim.actions.films import engine_of, find_kind
 from lib_anim.actions.settings_files import Loaded, settings_from, settings_of
 from lib_anim.engines.contract import Interrupted
 from lib_anim.jobs.folder import RunFolder
@@ -53,7 +53,9 @@ def _assemble(leased: Leased, runs: Path) -> None:
 
 def _paint(leased: Leased, engines: Engines, runs: Path) -> None:
     record = leased.record
-    engine = engines.open(record.engine)
+    # A run says by what exactly its engine is opened: a host's engine also by its checkpoint of that time.
+    engine = engines.open(record.engine if record.folder is None else engine_of(record.folder))
+    opened_as = getattr(engine, "opened_as", record.engine)
     kind = find_kind(record.kind)
     settings, _ = from_json(kind.settings, record.settings)
     hear, on_step, stop = leased.hear, leased.on_step, leased.stopping
@@ -61,7 +63,7 @@ def _paint(leased: Leased, engines: Engines, runs: Path) -> None:
     if record.folder is None:
         trial = Trial(**record.task.get("trial", {}))
         seed = secrets.randbelow(2**32)
-        folder, plan = start(kind, settings, engine, record.engine, runs, seed, record.warnings, trial)
+        folder, plan = start(kind, settings, engine, opened_as, runs, seed, record.warnings, trial)
         leased.began(folder.path, plan.frames)
         result = render(kind, plan, engine, folder, hear, on_step, stop)
     elif part is not None and not _listed(record.folder, part):

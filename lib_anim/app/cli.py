@@ -11,6 +11,8 @@ from typing import NoReturn
 
 from lib_anim import __version__
 from lib_anim.app import commands
+from lib_anim.app.serve import add_flags as add_serve_flags
+from lib_anim.app.serve import serve
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.settings.assemble import Assemble
 from lib_anim.settings.flags import add_flags
@@ -60,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--install", type=Path, required=True, metavar="WEBUI", help="the WebUI's folder")
     _looking(command)
     _assembling(command)
+    sub = command("serve", serve, "Serve the HTTP API.")
+    add_serve_flags(sub)
     return parser
 
 

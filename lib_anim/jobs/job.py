@@ -28,6 +28,7 @@ from lib_anim.pipelines.events import Estimated, Event, Finished, FrameDone, Pro
 from lib_anim.pipelines.kinds import Kind, Plan
 from lib_anim.pipelines.trial import WHOLE, Trial, trial_of
 from lib_anim.settings.base import Settings, from_json, to_json
+from lib_anim.settings.portable import without_folders
 
 Listener = Callable[[Event], None]
 
@@ -162,7 +163,7 @@ class _Run:
                 folder,
                 plan.rate,
                 self._kind.soundtrack(plan),
-                self._manifest["settings"],
+                without_folders(self._kind.settings, self._manifest["settings"]),
                 self._kind.backwards(plan),
                 self._kind.motion(plan),
             )

@@ -51,8 +51,8 @@ CREATE INDEX IF NOT EXISTS events_by_job ON events (job, number);
 """
 
 _COLUMNS = (
-    "id, place, batch, kind, engine, settings, task, status, phase, frames_done, frames, seconds_left,"
-    " warnings, errors, outputs, run, created, started, ended, cancelling"
+    "rowid AS number, id, place, batch, kind, engine, settings, task, status, phase, frames_done, frames,"
+    " seconds_left, warnings, errors, outputs, run, created, started, ended, cancelling"
 )
 
 
@@ -408,7 +408,7 @@ def _text(value: object) -> str:
 def _record(row: sqlite3.Row) -> JobRecord:
     return JobRecord(
         **{name: row[name] for name in ("id", "place", "batch", "kind", "engine", "status", "phase")},
-        **{name: row[name] for name in ("frames_done", "frames", "seconds_left", "run")},
+        **{name: row[name] for name in ("frames_done", "frames", "seconds_left", "run", "number")},
         **{name: row[name] for name in ("created", "started", "ended")},
         settings=json.loads(row["settings"]),
         task=json.loads(row["task"]),

@@ -20,6 +20,8 @@ class JobRecord:
 
     id: str
     """Unguessable: who knows it may see the job."""
+    number: int
+    """Rises with every job that is submitted."""
     place: int
     """Queued jobs are taken in this order."""
     batch: str

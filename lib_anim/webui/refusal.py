@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from fastapi import HTTPException  # type: ignore[import-not-found,unused-ignore]
+from fastapi import HTTPException
 
 from lib_anim.errors import FlipbookError
 

@@ -8,6 +8,7 @@ from modules import script_callbacks
 
 from lib_anim.ui.tab import TITLE, draw_tab
 from lib_anim.ui.toolkit import Toolkit
+from lib_anim.webui.api import add_routes
 from lib_anim.webui.folders import home
 
 TAB_ID = "flipbook"
@@ -27,8 +28,10 @@ def register() -> None:
     """
     unregister()
     script_callbacks.on_ui_tabs(tabs)
+    script_callbacks.on_app_started(add_routes)
 
 
 def unregister() -> None:
     """Takes out what `register` put in, if it is in, and nothing else."""
-    script_callbacks.remove_callbacks_for_function(tabs)
+    for hook in (tabs, add_routes):
+        script_callbacks.remove_callbacks_for_function(hook)

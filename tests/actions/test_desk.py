@@ -76,7 +76,7 @@ def test_settings_are_refused_before_anything_is_queued(desk):
         desk.submit("claymation", {})
     with pytest.raises(FlipbookError, match="there are checker"):
         desk.submit("keyframed", SETTINGS, engine="demo")
-    with pytest.raises(NotFound, match="nowhere"):
+    with pytest.raises(FlipbookError, match="nowhere"):
         desk.submit("keyframed", {**SETTINGS, "init_image": "/nowhere/a.png"})
     with pytest.raises(FlipbookError, match="at least one"):
         desk.submit_all([])

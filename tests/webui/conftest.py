@@ -39,12 +39,20 @@ def fake_script_callbacks() -> types.ModuleType:
     """The host's registry as far as Flipbook uses it: what is registered twice is called twice."""
     module: Any = types.ModuleType("modules.script_callbacks")
     module.ui_tabs = []
+    module.app_started = []
+    lists = (module.ui_tabs, module.app_started)
 
     def remove(function: Callable[..., Any]) -> None:
-        module.ui_tabs[:] = [known for known in module.ui_tabs if known != function]
+        for known in lists:
+            known[:] = [hook for hook in known if hook != function]
+
+    def clear() -> None:
+        for known in lists:
+            known.clear()
 
     module.on_ui_tabs = module.ui_tabs.append
-    module.clear_callbacks = module.ui_tabs.clear
+    module.on_app_started = module.app_started.append
+    module.clear_callbacks = clear
     module.remove_callbacks_for_function = remove
     return module
 
@@ -76,8 +84,9 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHost]:
         "script_callbacks": fake_script_callbacks(),
         "scripts": types.SimpleNamespace(Script=type("Script", (), {}), AlwaysVisible=always_visible),
         "extensions": types.SimpleNamespace(active=lambda: enabled),
-        "shared": types.SimpleNamespace(cmd_opts=types.SimpleNamespace()),
+        "shared": types.SimpleNamespace(cmd_opts=types.SimpleNamespace(), opts=types.SimpleNamespace()),
         "paths": types.SimpleNamespace(data_path=str(tmp_path)),
+        "paths_internal": types.SimpleNamespace(default_output_dir=str(tmp_path / "outputs")),
     }
     package: Any = types.ModuleType("modules")
     monkeypatch.setitem(sys.modules, "modules", package)

@@ -31,6 +31,7 @@ def test_registering_twice_registers_once(host: Any) -> None:
     register()
     assert host.script_callbacks.ui_tabs == once
     assert len(once) == 1
+    assert len(host.script_callbacks.app_started) == 1
 
 
 def test_unregister_takes_out_only_its_own(host: Any) -> None:
@@ -44,6 +45,7 @@ def test_unregister_takes_out_only_its_own(host: Any) -> None:
     unregister()
     unregister()
     assert host.script_callbacks.ui_tabs == [neighbour]
+    assert host.script_callbacks.app_started == []
 
 
 def test_entry_survives_both_kinds_of_reload(host: Any) -> None:

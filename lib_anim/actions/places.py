@@ -1,0 +1,110 @@
+"""Which files of this machine a caller may name.
+
+On a private host the caller is its owner and may name any media file. On a shared one (it can be reached
+from elsewhere) only files below some folders. Everywhere, what is no media is refused before it is read:
+a path is a caller's text, and a server must not be a way to look into files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.media.sniff import SUFFIXES, sniff_file
+from lib_anim.settings.assemble import Assemble
+from lib_anim.settings.base import Settings, specs
+from lib_anim.settings.fields import PathText
+
+WRITTEN = {Assemble.kind: ("sheet", "poster")}
+"""Settings that name a file to be written: the command line's own, since a job writes into its run folder."""
+
+NOT_ALLOWED = "lies outside the folders that may be read here"
+"""The same words for what exists and what does not, so that nobody can ask which files there are."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folders that may be read. Make a new one for another set."""
+
+    open: bool = True
+    """Whether the host is private: every media file may be named."""
+    roots: tuple[Path, ...] = ()
+    """Folders below which files may be named on a shared host."""
+    always: tuple[Path, ...] = field(default=(), repr=False)
+    """Flipbook's own: run folders and uploads."""
+
+    def also(self, *folders: Path) -> Places:
+        """The same places and Flipbook's own folders."""
+        return Places(self.open, self.roots, (*self.always, *folders))
+
+    def check(self, settings: Settings) -> None:
+        """Raise FlipbookError for every file that settings name and the caller may not."""
+        problems = list(self._problems(settings))
+        if problems:
+            raise FlipbookError(*problems)
+
+    def _problems(self, settings: Settings) -> Iterator[Problem]:
+        for name, spec in specs(type(settings)).items():
+            text = getattr(settings, name)
+            if not isinstance(spec, PathText) or not text:
+                continue
+            if name in WRITTEN.get(settings.kind, ()):
+                yield Problem("only the command line writes files of your choice; leave it empty", field=name)
+                continue
+            try:
+                self.media(text, name)
+            except FlipbookError as error:
+                yield from error.problems
+
+    def media(self, text: str, field: str) -> Path:
+        """The real path of a media file or folder that the caller names. Raises NotFound, FlipbookError."""
+        path = self.file(text, field)
+        if path.is_dir():
+            if not self.open:
+                _check_inside(path, self._real_roots(), field)
+            return path
+        suffix = path.suffix.lower().removeprefix(".")
+        if suffix not in SUFFIXES:
+            raise FlipbookError(Problem(f"{_name(text)} does not end like a film, sound or picture", field))
+        try:
+            known = sniff_file(path)
+        except OSError as error:
+            raise FlipbookError(Problem(f"{_name(text)} cannot be read: {error.strerror}", field)) from error
+        if known is None:
+            raise FlipbookError(Problem(f"{_name(text)} is no film, sound or picture", field))
+        return path
+
+    def file(self, text: str, field: str) -> Path:
+        """The real path of whatever the caller names, if it may be named. Raises NotFound, FlipbookError."""
+        try:
+            path = Path(text).resolve(strict=False)
+            exists = path.exists()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise FlipbookError(Problem(f"{_name(text)} is no path that can be opened", field)) from error
+        if not self.open and not _below(path, self._real_roots()):
+            raise FlipbookError(Problem(f"{_name(text)} {NOT_ALLOWED}", field))
+        if not exists:
+            raise NotFound(Problem(f'there is no file "{text}"', field))
+        return path
+
+    def _real_roots(self) -> list[Path]:
+        return [root.resolve() for root in (*self.always, *self.roots)]
+
+
+def _below(path: Path, roots: list[Path]) -> bool:
+    return any(path.is_relative_to(root) for root in roots)
+
+
+def _check_inside(folder: Path, roots: list[Path], field: str) -> None:
+    """Raise FlipbookError for a link in the folder that leads out of the roots."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink() and not _below(Path(entry.path).resolve(), roots):
+                raise FlipbookError(Problem(f"{entry.name} in that folder {NOT_ALLOWED}", field))
+
+
+def _name(text: str) -> str:
+    return f'"{text if len(text) <= 80 else text[:77] + "…"}"'

@@ -1,0 +1,268 @@
+"""Jobs over HTTP: submit, look, follow, cancel, resume, move, fetch."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Depends, Header, Query
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+
+from lib_anim.actions.desk import Desk
+from lib_anim.api import shapes
+from lib_anim.api.route import Pace, Route, json_body, json_object
+from lib_anim.api.shapes import gives, gives_file, job_json, takes
+from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
+from lib_anim.jobs.record import ENDED, STATUSES, JobEvent
+
+MOST_AT_ONCE = 500
+"""Jobs of one request."""
+
+A_MINUTE = 600
+"""Jobs that are taken within a minute."""
+
+MOST_STREAMS = 64
+"""Event streams that are open at a time."""
+
+LOOK = 0.2
+"""Seconds between looks for something to tell a stream."""
+
+BREATH = 15.0
+"""Seconds after which a silent stream says that it lives, so that nobody between closes it."""
+
+FILMS = {
+    ".mp4": "video/mp4",
+    ".mov": "video/quicktime",
+    ".webm": "video/webm",
+    ".mkv": "video/x-matroska",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+    ".png": "image/png",
+    ".apng": "image/apng",
+}
+
+
+class JobViews:
+    """The routes below `/jobs`."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._pace = Pace(A_MINUTE)
+        self._streams = 0
+
+    def router(self) -> APIRouter:
+        """All of them, with what they take and give."""
+        router = APIRouter(route_class=Route, tags=["jobs"])
+        add = router.add_api_route
+        add(
+            *("/jobs", self.submit),
+            methods=["POST"],
+            status_code=202,
+            openapi_extra=takes(shapes.SUBMIT),
+            responses=gives(shapes.IDS, 202, "They wait in the queue."),
+        )
+        add("/jobs", self.list, methods=["GET"], responses=gives(shapes.JOBS))
+        add("/jobs/{id}", self.get, methods=["GET"], responses=gives(shapes.JOB))
+        add("/jobs/{id}", self.cancel, methods=["DELETE"], responses=gives(shapes.JOB))
+        add("/jobs/{id}/resume", self.resume, methods=["POST"], responses=gives(shapes.JOB))
+        add(
+            *("/jobs/{id}/move", self.move),
+            methods=["POST"],
+            openapi_extra=takes(shapes.MOVE),
+            responses=gives(shapes.JOB),
+        )
+        add(
+            *("/jobs/{id}/rerender", self.rerender),
+            methods=["POST"],
+            status_code=202,
+            openapi_extra=takes(shapes.RERENDER),
+            responses=gives(shapes.IDS, 202, "It waits in the queue."),
+        )
+        stream = gives_file("text/event-stream", "Server-sent events until the job has ended.")
+        nothing: dict[int | str, dict[str, Any]] = {
+            204: {"description": "It has ended, and there is nothing more to tell."}
+        }
+        add("/jobs/{id}/events", self.events, methods=["GET"], responses={**stream, **nothing})
+        add(
+            *("/jobs/{id}/film", self.film),
+            methods=["GET"],
+            responses=gives_file("video/mp4", "The film, in its own format."),
+        )
+        add(
+            *("/jobs/{id}/frames/{n}", self.frame),
+            methods=["GET"],
+            responses=gives_file("image/png", "The frame, also while the film is made."),
+        )
+        add(
+            *("/jobs/{id}/sheet", self.sheet),
+            methods=["GET"],
+            responses=gives_file("image/png", "Up to sixteen frames on one sheet."),
+        )
+        add("/jobs/{id}/report", self.report, methods=["GET"], responses=gives({"type": "object"}))
+        return router
+
+    def submit(self, asked: Any = Depends(json_body)) -> JSONResponse:
+        """Queue one film, or a list of them: all or none."""
+        orders = asked if isinstance(asked, list) else [asked]
+        if len(orders) > MOST_AT_ONCE:
+            raise FlipbookError(
+                Problem(f"{len(orders)} are too many at once; at most {MOST_AT_ONCE}", field="jobs")
+            )
+        checked = [_order(order, number if len(orders) > 1 else None) for number, order in enumerate(orders)]
+        self._pace.take(len(checked), "jobs")
+        return JSONResponse({"ids": self._desk.submit_all(checked)}, 202)
+
+    def list(
+        self,
+        status: str = Query("", description="Only those; several with commas between."),
+        limit: int = Query(200, ge=1, le=2_000),
+    ) -> JSONResponse:
+        """Running jobs, then waiting ones in their order, then ended ones, newest first; without settings."""
+        asked = [word.strip() for word in status.split(",") if word.strip()]
+        statuses = [known for known in STATUSES if known in asked]
+        if unknown := [word for word in asked if word not in STATUSES]:
+            raise FlipbookError(
+                Problem(f'"{unknown[0]}" is not allowed; it takes {", ".join(STATUSES)}', field="status")
+            )
+        records = self._desk.jobs(statuses, limit=limit)
+        return JSONResponse({"jobs": [job_json(record, with_settings=False) for record in records]})
+
+    def get(self, id: str) -> JSONResponse:
+        """One job: how far it is, what went wrong, what came out, and its settings."""
+        return JSONResponse(job_json(self._desk.job(id)))
+
+    def cancel(self, id: str) -> JSONResponse:
+        """End a queued job now, a running one after its frame; it leaves a film of what there is."""
+        return JSONResponse(job_json(self._desk.cancel(id)))
+
+    def resume(self, id: str) -> JSONResponse:
+        """Go on with a failed or cancelled job; the frames come out as if it had never stopped."""
+        return JSONResponse(job_json(self._desk.resume(id)))
+
+    def move(self, id: str, asked: Any = Depends(json_object)) -> JSONResponse:
+        """Put a queued job at another place among the queued ones."""
+        _only(asked, ("to",))
+        return JSONResponse(job_json(self._desk.move(id, _whole(asked, "to", -1))))
+
+    def rerender(self, id: str, asked: Any = Depends(json_object)) -> JSONResponse:
+        """Make some frames of an ended job anew with changed settings; all others stay bit for bit."""
+        _only(asked, ("first", "last", "changes"))
+        changes = asked.get("changes", {})
+        if not isinstance(changes, dict):
+            raise FlipbookError(Problem("is no JSON object of settings", field="changes"))
+        self._pace.take(1, "jobs")
+        first, last = _whole(asked, "first", 0), _whole(asked, "last", 0)
+        return JSONResponse({"ids": [self._desk.rerender(id, first, last, changes)]}, 202)
+
+    async def events(self, id: str, last_event_id: str = Header("")) -> Response:
+        """What happens to the job, as it happens: `status`, `phase`, `frames`, `warning`, `moved`.
+
+        Each event has a number; a client that comes back with `Last-Event-ID` gets what it has missed. Of
+        `frames` only the latest is kept.
+        """
+        after = int(last_event_id) if last_event_id.isdecimal() and len(last_event_id) < 19 else 0
+        record = await run_in_threadpool(self._desk.job, id)
+        if record.status in ENDED and not await run_in_threadpool(self._desk.events, id, after):
+            return Response(status_code=204)
+        if self._streams >= MOST_STREAMS:
+            raise Conflict(Problem(f"{MOST_STREAMS} event streams are open already; close some"))
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(self._stream(id, after), 200, headers, "text/event-stream")
+
+    async def _stream(self, id: str, after: int) -> AsyncIterator[str]:
+        self._streams += 1
+        try:
+            told = time.monotonic()
+            yield "retry: 2000\n\n"
+            while True:
+                record = await run_in_threadpool(self._desk.job, id)
+                events = await run_in_threadpool(self._desk.events, id, after)
+                for event in events:
+                    after = event.number
+                    yield _sse(event)
+                if events:
+                    told = time.monotonic()
+                elif record.status in ENDED:
+                    return
+                else:
+                    if time.monotonic() - told > BREATH:
+                        told = time.monotonic()
+                        yield ": still here\n\n"
+                    await asyncio.sleep(LOOK)
+        except NotFound:
+            return
+        finally:
+            self._streams -= 1
+
+    def film(self, id: str) -> Response:
+        """The film; of a cancelled job the part that there is."""
+        path = self._desk.film(id)
+        if path.is_dir():
+            raise Conflict(Problem("it is a folder of pictures; fetch its frames one by one", field="film"))
+        return _file(path, FILMS.get(path.suffix.lower(), "application/octet-stream"), f"flipbook-{id[:6]}")
+
+    def frame(self, id: str, n: int) -> Response:
+        """A frame as PNG; -1 is the latest."""
+        return _file(self._desk.frame(id, n), "image/png", f"frame-{n}")
+
+    def sheet(self, id: str) -> Response:
+        """The contact sheet as PNG."""
+        return _file(self._desk.sheet(id), "image/png", "sheet")
+
+    def report(self, id: str) -> JSONResponse:
+        """Versions, log and settings for a bug report; names of folders are left out."""
+        return JSONResponse(self._desk.report(id))
+
+
+def _sse(event: JobEvent) -> str:
+    data = json.dumps({"job": event.job, "time": event.time, **event.data}, ensure_ascii=False)
+    return f"id: {event.number}\nevent: {event.name}\ndata: {data}\n\n"
+
+
+def _file(path: Path, kind: str, name: str) -> Response:
+    headers = {
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-cache",
+        "Content-Disposition": f'inline; filename="{name}{path.suffix}"',
+    }
+    return FileResponse(path, media_type=kind, headers=headers)
+
+
+def _order(order: Any, number: int | None) -> dict[str, Any]:
+    """One job of a request, its outer shape checked."""
+    front = "" if number is None else f"jobs[{number}]."
+    if not isinstance(order, dict):
+        raise FlipbookError(Problem("is no JSON object", field=front[:-1] or "body"))
+    _only(order, ("kind", "settings", "engine", "trial"), front)
+    shape = {"kind": str, "settings": dict}
+    maybe = {"engine": str, "trial": dict}
+    problems = []
+    for name, type_ in {**shape, **maybe}.items():
+        if order.get(name) is None:
+            if name in shape:
+                problems.append(Problem("is missing", field=front + name))
+        elif not isinstance(order[name], type_):
+            what = "a text" if type_ is str else "a JSON object"
+            problems.append(Problem(f"is no {what.split(' ', 1)[1]}; it takes {what}", field=front + name))
+    if problems:
+        raise FlipbookError(*problems)
+    return {name: value for name, value in order.items() if value is not None}
+
+
+def _only(asked: dict[str, Any], names: tuple[str, ...], front: str = "") -> None:
+    unknown = [name for name in asked if name not in names]
+    if unknown:
+        sentence = f"there is no such field; there are {', '.join(names)}"
+        raise FlipbookError(*(Problem(sentence, field=front + name) for name in unknown))
+
+
+def _whole(asked: dict[str, Any], name: str, low: int) -> int:
+    value = asked.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        raise FlipbookError(Problem(f"it takes a whole number, {low} or more", field=name))
+    return value

@@ -1,0 +1,96 @@
+"""The server without a WebUI: `python -m lib_anim serve`."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import os
+import socket
+from contextlib import closing
+from pathlib import Path
+
+import platformdirs
+
+from lib_anim.actions.desk import Desk
+from lib_anim.actions.places import Places
+from lib_anim.app.engines import StandaloneEngines
+from lib_anim.errors import FlipbookError, Problem
+
+TOKEN = "FLIPBOOK_TOKEN"
+"""Environment variable with the token: unlike a flag, other people on the machine cannot read it."""
+
+LONGEST_GOODBYE = 3
+"""Seconds that open event streams get when the server ends."""
+
+
+def serve(options: argparse.Namespace) -> int:
+    """`serve --port P`: the HTTP API until it is interrupted."""
+    # A second for what only a server needs.
+    import uvicorn
+
+    from lib_anim.api.server import create_app
+
+    token = options.token or os.environ.get(TOKEN, "")
+    local = _is_local(options.host)
+    if not local and not token:
+        sentence = f'"{options.host}" can be reached from elsewhere; give a --token, or leave the host away'
+        raise FlipbookError(Problem(sentence, field="--host"))
+    home = options.home or platformdirs.user_data_path("flipbook", appauthor=False)
+    places = Places(open=local, roots=tuple(options.allow))
+    with closing(_listen(options.host, options.port)) as listening:
+        port = listening.getsockname()[1]
+        with closing(Desk(home, StandaloneEngines(options.checkpoints), places)) as desk:
+            hosts = ("127.0.0.1", "localhost", "[::1]") if local else ("*",)
+            app = create_app(desk, token, hosts)
+            config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=LONGEST_GOODBYE)
+            print(
+                f"Flipbook listens on http://{options.host}:{port} (routes: /docs); films go to {desk.runs}"
+            )
+            uvicorn.Server(config).run(sockets=[listening])
+    return 0
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    try:
+        if os.name != "nt":
+            # There it would let two servers share a port.
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        sentence = f"{host}:{port} cannot be listened on ({error.strerror}); choose another --port"
+        raise FlipbookError(Problem(sentence, field="--port")) from error
+    return listening
+
+
+def add_flags(sub: argparse.ArgumentParser) -> None:
+    """The flags of `serve`."""
+    sub.add_argument("--port", type=int, default=7870, metavar="P", help="0 takes a free one (7870)")
+    sub.add_argument("--host", default="127.0.0.1", help="another address needs a token (127.0.0.1)")
+    sub.add_argument(
+        "--token",
+        default="",
+        help=f"what callers must send as `Authorization: Bearer TOKEN`; also read from {TOKEN}",
+    )
+    sub.add_argument("--home", type=Path, metavar="DIR", help="where queue, films and presets are kept")
+    sub.add_argument(
+        "--checkpoints", type=Path, metavar="DIR", help="a folder of .safetensors files that can paint"
+    )
+    sub.add_argument(
+        "--allow",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder whose media callers may name when the server can be reached from elsewhere",
+    )
