@@ -23,12 +23,12 @@ def unsharp(
 
     The blur is Gaussian, `kernel` × `kernel` pixels (odd), `sigma` pixels. Values that differ from the
     blurred ones by less than `threshold` (0 … 1 on the picture's scale) stay. Where `mask` is 0 nothing
-    changes, bit for bit; amount 0 returns the whole picture so.
+    changes, bit for bit; amount 0 returns the whole picture so, whatever kernel and sigma are.
     Raises FlipbookError for an amount below 0, a kernel that is even or below 1 and a sigma not above 0.
     """
-    _check(amount, kernel, sigma)
     if amount == 0:
         return picture.copy()
+    _check(amount, kernel, sigma)
     blurred = cv2.GaussianBlur(picture, (kernel, kernel), sigma)
     sharp = np.asarray(cv2.addWeighted(picture, 1 + amount, blurred, -amount, 0), np.float32)
     np.clip(sharp, 0, 1, out=sharp)

@@ -1,4 +1,4 @@
-"""Weights in torch's own files (.ckpt, .pt), read without running anything that is in them."""
+"""Tensors of .safetensors files and of torch's own (.ckpt, .pt), read without running what is in them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.models.header import read_header
+from lib_anim.models.table import is_archive
 
 WRAPS = ("state_dict", "controlnet", "module")
 """Keys under which training scripts put the weights proper."""
@@ -36,3 +40,15 @@ def read_archive(path: Path) -> dict[str, Tensor]:
     if not isinstance(tree, dict):
         raise FlipbookError(Problem(f"{path.name} holds no table of weights."))
     return {str(key): value for key, value in tree.items() if isinstance(value, Tensor)}
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Every tensor of a .safetensors file or a torch archive, on the CPU. Raises NotFound, FlipbookError."""
+    if is_archive(path):
+        return read_archive(path)
+    read_header(path)
+    try:
+        weights: dict[str, Tensor] = load_file(path)
+    except SafetensorError as error:
+        raise FlipbookError(Problem(f"{path.name} cannot be read: {error}.")) from error
+    return weights

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Literal
 from lib_anim.errors import FlipbookError
 from lib_anim.models.checkpoint import UNET, VAE, family_of, read_checkpoint, read_vae
 from lib_anim.models.header import Header, read_header
-from lib_anim.models.keys import inversion_keys, is_lora
+from lib_anim.models.keys import DOWNS, inversion_keys, is_lora
 from lib_anim.models.motion_facts import is_motion, motion_facts
-from lib_anim.models.table import Table
+from lib_anim.models.motion_keys import UNNAMED, is_motion_lora, unwrapped
+from lib_anim.models.table import Table, is_archive, read_table
 
 Kind = Literal["checkpoint", "vae", "lora", "embedding", "motion module", "controlnet", "other", "broken"]
 
@@ -38,9 +40,16 @@ def inspect(path: Path) -> Finding:
     except FlipbookError as error:
         if not path.is_file():
             raise
-        return Finding("broken", str(error))
-    for reader in (_checkpoint, _lora, _motion, _embedding, _controlnet, _vae):
-        found = reader(header)
+        return _archived(path) or Finding("broken", str(error))
+    table = Table.of(header)
+    for found in (
+        _checkpoint(header),
+        _lora(table),
+        _motion(table),
+        _embedding(header),
+        _controlnet(header),
+        _vae(header),
+    ):
         if found is not None:
             return found
     return Finding(
@@ -70,30 +79,42 @@ def _checkpoint(header: Header) -> Finding | None:
     )
 
 
-def _lora(header: Header) -> Finding | None:
-    if not is_lora(header.tensors):
+def _archived(path: Path) -> Finding | None:
+    """What a torch file is, for the kinds that are read from such; None for all others."""
+    if not is_archive(path):
         return None
-    downs = {k: e.shape for k, e in header.tensors.items() if k.endswith(("down.weight", "lora_A.weight"))}
-    ranks = Counter(shape[0] for shape in downs.values())
-    keys = {shape[1] for key, shape in downs.items() if "attn2_to_k" in key or "attn2.to_k" in key}
+    try:
+        table = read_table(path)
+    except FlipbookError:
+        return None
+    return _lora(table) or _motion(table)
+
+
+def _lora(table: Table) -> Finding | None:
+    if not is_lora(table.shapes):
+        return None
+    downs = {key: shape for key, shape in table.shapes.items() if key.endswith(DOWNS)}
+    rank = "/".join(str(r) for r, _ in Counter(shape[0] for shape in downs.values()).most_common(2))
+    if is_motion_lora(table):
+        director = table.metadata.get("model_type") == "motion_director"
+        kind = "the motion of a MotionDirector training, a motion LoRA" if director else "a motion LoRA"
+        middle = ", also in the middle block" if any("mid_block" in key for key in downs) else ""
+        return Finding("lora", f"{table.name} is {kind} of rank {rank} ({len(downs)} layers{middle}).")
+    keys = {shape[1] for key, shape in downs.items() if re.search(r"attn2[._](processor\.)?to_k", key)}
     for_ = next((f" for {CONTEXTS[width]}" for width in keys if width in CONTEXTS), "")
     parts = []
-    if any("unet" in key for key in downs):
+    if any("unet" in key or unwrapped(key).startswith(UNNAMED) for key in downs):
         parts.append("the UNet")
     if any(key.startswith(("lora_te", "text_encoder")) for key in downs):
         parts.append("the text encoder")
-    rank = "/".join(str(r) for r, _ in ranks.most_common(2))
     what = " and ".join(parts) or "layers of unknown networks"
-    if any("motion_modules" in key for key in downs):
-        return Finding("lora", f"{header.path.name} is a motion LoRA of rank {rank} ({len(downs)} layers).")
     return Finding(
         "lora",
-        f"{header.path.name} is a LoRA{for_} of rank {rank} that changes {what} ({len(downs)} layers).",
+        f"{table.name} is a LoRA{for_} of rank {rank} that changes {what} ({len(downs)} layers).",
     )
 
 
-def _motion(header: Header) -> Finding | None:
-    table = Table.of(header)
+def _motion(table: Table) -> Finding | None:
     if not is_motion(table):
         return None
     try:

@@ -6,10 +6,13 @@ from collections.abc import Iterable
 
 from lib_anim.models.header import Header
 
+DOWNS = (".lora_down.weight", ".lora_A.weight", ".lora.down.weight", "_lora.down.weight")
+"""Endings of tensors that lead into a LoRA's narrow middle: kohya's, peft's, diffusers', AnimateDiff's."""
+
 
 def is_lora(keys: Iterable[str]) -> bool:
     """Whether names are those of a LoRA in kohya's or diffusers' naming."""
-    return any(key.endswith((".lora_down.weight", ".lora_A.weight", ".lora.down.weight")) for key in keys)
+    return any(key.endswith(DOWNS) for key in keys)
 
 
 def inversion_keys(header: Header) -> tuple[str, ...]:

@@ -8,21 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.models.header import read_header
+from lib_anim.models.archive import read_tensors
+from lib_anim.models.motion_keys import UNNAMED, unwrapped
+from lib_anim.models.table import read_table
 
 ROLES = {
-    "lora_down.weight": "down",
-    "lora_up.weight": "up",
-    "lora_mid.weight": "mid",
-    "lora_A.weight": "down",
-    "lora_B.weight": "up",
-    "lora.down.weight": "down",
-    "lora.up.weight": "up",
-    "alpha": "alpha",
+    ".lora_down.weight": "down",
+    ".lora_up.weight": "up",
+    ".lora_mid.weight": "mid",
+    ".lora_A.weight": "down",
+    ".lora_B.weight": "up",
+    ".lora.down.weight": "down",
+    ".lora.up.weight": "up",
+    # AnimateDiff's v3 adapter, MotionDirector's spatial files and diffusers before 0.22.
+    "_lora.down.weight": "down",
+    "_lora.up.weight": "up",
+    ".alpha": "alpha",
 }
 """Endings of tensor names and the part that each is."""
 
@@ -65,8 +69,9 @@ class Lora:
 
 def read_lora(path: Path) -> Lora:
     """Reads a LoRA; FlipbookError when it is something else or of a kind that is not supported."""
-    header = read_header(path)
-    foreign = [k for k in header.tensors if any(part in k for part in ("hada_", "lokr_", "oft_", ".diff"))]
+    foreign = [
+        k for k in read_table(path).shapes if any(part in k for part in ("hada_", "lokr_", "oft_", ".diff"))
+    ]
     if foreign:
         raise FlipbookError(
             Problem(
@@ -74,10 +79,10 @@ def read_lora(path: Path) -> Lora:
             )
         )
     parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
-    for key, value in load_file(path).items():
-        ending = next((ending for ending in ROLES if key.endswith(f".{ending}")), None)
+    for key, value in read_tensors(path).items():
+        ending = next((ending for ending in ROLES if key.endswith(ending)), None)
         if ending is not None:
-            parts[layer_name(key[: -len(ending) - 1])][ROLES[ending]] = value
+            parts[layer_name(key[: -len(ending)])][ROLES[ending]] = value
     changes = {
         layer: Change(p["down"], p["up"], p.get("mid"), float(p["alpha"]) if "alpha" in p else None)
         for layer, p in parts.items()
@@ -90,6 +95,8 @@ def read_lora(path: Path) -> Lora:
 
 def layer_name(name: str) -> str:
     """A layer's name in kohya's way: `unet.down_blocks.0…to_q` becomes `lora_unet_down_blocks_0_…_to_q`."""
+    if name.startswith(UNNAMED) or name.startswith("module."):
+        name = "unet." + unwrapped(name)
     for theirs, ours in PREFIXES.items():
         if name.startswith(theirs):
             # Files of diffusers before 0.22 name the attention's processor instead of its layer.

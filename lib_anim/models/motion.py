@@ -6,16 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
-from lib_anim.errors import FlipbookError, Problem
-from lib_anim.models.archive import read_archive
-from lib_anim.models.header import read_header
+from lib_anim.models.archive import read_tensors
 from lib_anim.models.motion_facts import MotionFacts, motion_facts
 from lib_anim.models.motion_keys import native_names, site_of
-from lib_anim.models.table import is_archive, read_table
+from lib_anim.models.table import read_table
 
 
 @dataclass(frozen=True)
@@ -36,15 +32,3 @@ def read_motion_module(path: Path) -> MotionModule:
             site, rest = site_of(native)
             weights[site][rest] = value
     return MotionModule(facts, weights)
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Every tensor of a .safetensors file or a torch archive, on the CPU. Raises NotFound, FlipbookError."""
-    if is_archive(path):
-        return read_archive(path)
-    read_header(path)
-    try:
-        weights: dict[str, Tensor] = load_file(path)
-    except SafetensorError as error:
-        raise FlipbookError(Problem(f"{path.name} cannot be read: {error}.")) from error
-    return weights

@@ -6,10 +6,15 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
+from lib_anim.models.table import Table
+
 Layout = Literal["native", "diffusers", "HotShot-XL's own"]
 
 WRAPPERS = ("module.", "unet.", "model.diffusion_model.", "motion_module.")
 """Beginnings that training scripts and exports put in front of every name."""
+
+UNNAMED = ("down_blocks.", "mid_block.", "up_blocks.")
+"""Beginnings in files that hold the UNet's layers alone, such as AnimateDiff's v3 adapter."""
 
 _BLOCK = r"(?:down_blocks\.\d+|up_blocks\.\d+|mid_block)\.motion_modules\.\d+"
 _SITE = re.compile(rf"({_BLOCK})\.temporal_transformer\.(.+)")
@@ -68,3 +73,49 @@ def site_of(native: str) -> tuple[str, str]:
     found = _SITE.fullmatch(native)
     assert found is not None, native
     return found[1], found[2]
+
+
+_LORA_PARTS = (
+    ("_lora.down.weight", "down"),
+    ("_lora.up.weight", "up"),
+    (".lora.down.weight", "down"),
+    (".lora.up.weight", "up"),
+    (".lora_down.weight", "down"),
+    (".lora_up.weight", "up"),
+    (".lora_A.weight", "down"),
+    (".lora_B.weight", "up"),
+    (".lora_A.default.weight", "down"),
+    (".lora_B.default.weight", "up"),
+    (".alpha", "alpha"),
+)
+"""Endings of a LoRA's names: AnimateDiff's and old diffusers', diffusers', kohya's, peft's."""
+
+
+def is_motion_lora(table: Table) -> bool:
+    """Whether a file is a LoRA of temporal layers."""
+    return any(
+        ("motion_modules" in key or "temporal" in key) and lora_part(key)[1] in ("down", "up")
+        for key in table.shapes
+    )
+
+
+def lora_part(key: str) -> tuple[str, str | None]:
+    """(layer, `down`, `up` or `alpha`); None for the part when the name is none of a LoRA's."""
+    for ending, part in _LORA_PARTS:
+        if key.endswith(ending):
+            return key[: -len(ending)], part
+    return key, None
+
+
+def motion_layer(stem: str) -> str | None:
+    """A LoRA's layer as the native name of its weight with underscores for dots; None for other layers."""
+    flat = unwrapped(stem).replace("processor.", "").replace(".", "_").removeprefix("lora_unet_")
+    flat = flat.replace("temporal_attentions_", "motion_modules_")
+    found = re.fullmatch(
+        r"(down_blocks_\d+|up_blocks_\d+|mid_block)_motion_modules_(\d+)_(?:temporal_transformer_)?(.+)", flat
+    )
+    if found is None:
+        return None
+    rest = re.sub(r"_attn([12])_", lambda m: f"_attention_blocks_{int(m[1]) - 1}_", found[3])
+    rest = rest + "_0" if rest.endswith("to_out") else rest
+    return f"{found[1]}_motion_modules_{found[2]}_temporal_transformer_{rest}"

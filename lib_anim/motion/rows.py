@@ -21,6 +21,8 @@ class Rows:
         """Groups `first` … `last` − 1 of a batch of `total` rows of clips of `frames`."""
         self.window = window
         """Frame numbers, in the module's order."""
+        self.first = first
+        """Number of the first group in this pass."""
         self.groups = last - first
         self._total = total
         numbers = [group * frames + frame for group in range(first, last) for frame in window]

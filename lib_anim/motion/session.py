@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.motion import MotionModule
+from lib_anim.models.motion_lora import MotionLora, with_lora
 from lib_anim.motion.dials import DialReader
 from lib_anim.motion.fit import refuse_misfit
 from lib_anim.motion.fusion import shares
@@ -33,8 +34,16 @@ class ClipSession:
     may come together, one by one, or not at all at some steps.
     """
 
-    def __init__(self, module: MotionModule, plan: ClipPlan, *, warn: Warn = lambda sentence: None) -> None:
-        """Raises FlipbookError when the plan asks more of the module than it has.
+    def __init__(
+        self,
+        module: MotionModule,
+        plan: ClipPlan,
+        loras: Sequence[tuple[MotionLora, float]] = (),
+        *,
+        warn: Warn = lambda sentence: None,
+    ) -> None:
+        """`loras`: motion LoRAs with their weights. Raises FlipbookError when the plan asks more of the
+        module than it has, or no layer of a LoRA fits.
 
         `warn` is told, in one sentence each, of what goes otherwise than asked.
         """
@@ -47,6 +56,10 @@ class ClipSession:
                     field="context",
                 )
             )
+        for lora, weight in loras:
+            module, unmatched = with_lora(module, lora, weight)
+            if unmatched:
+                warn(_unmatched(lora, unmatched, module))
         self.module = module
         self.plan = plan
         self._warn = warn
@@ -202,6 +215,15 @@ def is_shortage(error: RuntimeError) -> bool:
     known = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
     text = str(error)
     return isinstance(error, known) or "out of memory" in text or "can't allocate memory" in text
+
+
+def _unmatched(lora: MotionLora, names: Sequence[str], module: MotionModule) -> str:
+    shown = ", ".join(names[:4]) + (" …" if len(names) > 4 else "")
+    count = len(lora.changes) + len(lora.strangers)
+    return (
+        f'{len(names)} of {count} layers of the motion LoRA "{lora.name}" do not exist in '
+        f"{module.facts.name} and are left out: {shown}."
+    )
 
 
 def _dtype_of(sites: Sites) -> torch.dtype:

@@ -104,7 +104,7 @@ class Keyframed(Settings):
     blank_patience: int = setting(10, Number(label="Blank patience", help="With repaint: tries before the film stops.", group=PAINT, whole=True, low=1, high=1000))
     noise_multiplier: str = setting("0:(1)", Schedule(label="Noise multiplier", help="Factor on the initial noise of img2img.", group=PAINT, low=0, high=2))
     seed_behavior: SeedBehavior = setting("iter", Choice(label="Seed behavior", help="How the seed goes on after a painted frame.", group=PAINT, options=get_args(SeedBehavior)))
-    seed_iter_n: int = setting(1, Number(label="Seed iter N", help="With iter: painted frames that share a seed.", group=PAINT, whole=True, low=1, high=100_000))
+    seed_iter_n: int = setting(1, Number(label="Seed iter N", help="With iter: painted frames that share a seed; the first frame has one of its own.", group=PAINT, whole=True, low=1, high=100_000))
     seed_schedule: str = setting("0:(s)", Schedule(label="Seed schedule", help="With schedule: the seed by frame; -1 draws one.", group=PAINT, whole=True, low=-1, high=2**32 - 1))
     subseed: str = setting("0:(1)", Schedule(label="Subseed", help="Seed of the variation.", group=PAINT, whole=True, low=0, high=2**32 - 1))
     subseed_strength: str = setting("0:(0)", Schedule(label="Subseed strength", help="How far the noise goes from the seed's to the subseed's.", group=PAINT, low=0, high=1))

@@ -25,7 +25,9 @@ def test_it_is_scikit_images() -> None:
 
 
 def test_amount_zero_and_flat_pictures_change_nothing() -> None:
-    assert np.array_equal(unsharp(picture(), amount=0), picture())
+    # Schedules pass through even kernels while the mask is off.
+    for kernel, sigma in ((5, 1), (6, 1), (5, 0)):
+        assert np.array_equal(unsharp(picture(), amount=0, kernel=kernel, sigma=sigma), picture())
     grey = np.full((32, 32, 3), 0.437, np.float32)
     assert np.abs(unsharp(grey, amount=2) - grey).max() < 1e-6
 

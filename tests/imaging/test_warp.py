@@ -143,6 +143,17 @@ def test_300_steps_of_a_tenth_move_30_pixels() -> None:
     assert centroid(picture)[0] == pytest.approx(70.0, abs=0.01)
 
 
+def test_300_steps_of_a_tenth_move_30_pixels_round_the_torus() -> None:
+    """A wave once round the picture, wrapped: how far it has gone is its phase."""
+    wave = (0.5 + 0.4 * np.sin(2 * np.pi * np.arange(128) / 128)).astype(np.float32)
+    picture = start = np.broadcast_to(wave[None, :, None], (16, 128, 3)).copy()
+    shift = affine_matrix(128, 16, angle_deg=0, zoom=1, translation_x=0.1, translation_y=0)
+    for _ in range(300):
+        picture = warp(picture, shift, "wrap")
+    turn = np.fft.fft(picture[8, :, 0])[1] / np.fft.fft(start[8, :, 0])[1]
+    assert -np.angle(turn) * 128 / (2 * np.pi) == pytest.approx(30.0, abs=0.02)
+
+
 @given(motions)
 def test_warp_and_inverse_give_the_picture_back_inside(motion: dict[str, float]) -> None:
     smooth = blob(64, 64, sigma=9)

@@ -7,7 +7,8 @@ from lib_anim.pipelines.seeds import painted_seeds
     ("behavior", "iter_n", "expected"),
     [
         ("iter", 1, [10, 11, 12, 13, 14]),
-        ("iter", 2, [10, 10, 11, 11, 12]),
+        ("iter", 2, [10, 11, 11, 12, 12]),
+        ("iter", 3, [10, 11, 11, 11, 12]),
         ("fixed", 1, [10, 10, 10, 10, 10]),
         ("ladder", 1, [10, 12, 11, 13, 12]),
         ("alternate", 1, [10, 11, 10, 11, 10]),

@@ -23,7 +23,8 @@ class Painted:
     picture: Picture | None
     """None where it came out blank and the film stops."""
     seed_shift: int
-    """Added to this and all later frames' seeds: one for each time a blank frame was painted again."""
+    """Added to this frame's seed, and to later ones that are counted on from it: one for each time that a
+    blank frame was painted again."""
     warnings: tuple[str, ...] = ()
 
 

@@ -18,6 +18,7 @@ from lib_anim.pipelines.events import Event, Finished, FrameDone, Progress, Warn
 from lib_anim.pipelines.keyframed.inputs import Inputs
 from lib_anim.pipelines.keyframed.paint import Painted, Painter
 from lib_anim.pipelines.keyframed.plan import KeyframedPlan
+from lib_anim.pipelines.keyframed.seeds import COUNTED
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,9 +66,9 @@ def run(
             frame=frame,
             picture=painted.picture,
             first=painted.picture if state is None else state.first,
-            seed_shift=painted.seed_shift,
+            seed_shift=painted.seed_shift if plan.settings.seed_behavior in COUNTED else 0,
         )
-        values = painter.values(frame, state.seed_shift)
+        values = painter.values(frame, painted.seed_shift)
         yield FrameDone(frame, state.picture, painted=True, values=values, state=state)
     yield Finished(plan.frames)
 

@@ -1,0 +1,105 @@
+"""Prompt travel: between two keyframes' conditionings every frame gets its own mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from lib_anim.errors import FlipbookError, Problem
+
+How = Literal["slerp", "lerp", "hold"]
+
+PARALLEL = 0.9995
+"""Cosine above which two conditionings are mixed along the line."""
+
+
+@dataclass(frozen=True)
+class Leg:
+    """Where a frame is on its way: between two conditionings, by their numbers."""
+
+    before: int
+    after: int
+    weight: float
+    """Share of `after`, 0 … 1."""
+
+
+def legs(keys: Sequence[int], frames: int, *, cyclic: bool) -> tuple[Leg, ...]:
+    """For each of `frames` the two keyframes that it lies between; numbers count `keys`, ascending.
+
+    Before the first key and behind the last one, that one holds; `cyclic` runs on from the last to the first
+    over the clip's end. Raises FlipbookError when keys do not ascend or do not lie inside the clip: the first
+    of them, and all where the travel is cyclic.
+    """
+    outside = not keys or not 0 <= keys[0] < frames or (cyclic and keys[-1] >= frames)
+    if outside or any(b <= a for a, b in pairwise(keys)):
+        raise FlipbookError(
+            Problem(f"keyframes {list(keys)} must ascend and lie inside the {frames} frames.", field="prompt")
+        )
+    last = len(keys) - 1
+    found = []
+    for frame in range(frames):
+        before = max((i for i, key in enumerate(keys) if key <= frame), default=last)
+        after = (before + 1) % len(keys)
+        inside = before < last and keys[before] <= frame
+        if last == 0 or keys[before] == frame or not (inside or cyclic):
+            held = 0 if frame < keys[0] and not cyclic else before
+            found.append(Leg(held, held, 0.0))
+            continue
+        gone = (frame - keys[before]) % frames
+        left = (keys[after] - frame) % frames if not inside else keys[after] - frame
+        found.append(Leg(before, after, gone / (gone + left)))
+    return tuple(found)
+
+
+def conditioned(conds: Sequence[Any], ways: Sequence[Leg], how: How = "slerp", *, marks: int = 0) -> Any:
+    """One conditioning per leg, stacked: (len(ways), tokens, width), of mappings a mapping of such.
+
+    `conds` are tensors (tokens, width) or (width,), or mappings of them (SDXL's `crossattn`, `vector`), alike
+    in kind; shorter ones are filled up with their last row. `hold` takes the keyframe before. `slerp` turns
+    the whole tensor as one vector (Shoemake 1985), as sd-webui-animatediff does. The first `marks` rows are
+    no conditioning (ControlNet's marker) and are taken from the keyframe before.
+    """
+    if isinstance(conds[0], Mapping):
+        return {key: conditioned([c[key] for c in conds], ways, how, marks=marks) for key in conds[0]}
+    equal = _equally_long(conds)
+    made: dict[Leg, Tensor] = {}
+    for way in ways:
+        if way not in made:
+            made[way] = _mixed(equal[way.before], equal[way.after], way.weight, how, marks)
+    return torch.stack([made[way] for way in ways])
+
+
+def _mixed(a: Tensor, b: Tensor, weight: float, how: How, marks: int) -> Tensor:
+    if how == "hold" or weight == 0.0 or a is b:
+        return a
+    if marks and a.ndim > 1:
+        return torch.cat([a[:marks], _mixed(a[marks:], b[marks:], weight, how, 0)])
+    line = torch.lerp(a.float(), b.float(), weight)
+    if how == "slerp":
+        line = _arc(a.float(), b.float(), weight, line)
+    return line.to(a.dtype)
+
+
+def _arc(a: Tensor, b: Tensor, weight: float, line: Tensor) -> Tensor:
+    """(sin((1−t)Ω)·a + sin(tΩ)·b) / sin Ω; `line` where a and b are nearly parallel. Waits for no device."""
+    cosine = (a * b).sum() / (a.norm() * b.norm()).clamp(min=1e-12)
+    angle = torch.acos(cosine.clamp(-1, 1))
+    sine = torch.sin(angle)
+    arc = (torch.sin((1 - weight) * angle) * a + torch.sin(weight * angle) * b) / sine.clamp(min=1e-6)
+    return torch.where(cosine.abs() > PARALLEL, line, arc)
+
+
+def _equally_long(conds: Sequence[Tensor]) -> list[Tensor]:
+    """Shorter ones filled up with their last row, as the WebUI stacks conditionings of one batch."""
+    if conds[0].ndim < 2:
+        return list(conds)
+    longest = max(len(cond) for cond in conds)
+    return [
+        torch.cat([cond, cond[-1:].expand(longest - len(cond), -1)]) if len(cond) < longest else cond
+        for cond in conds
+    ]
