@@ -18,7 +18,7 @@ from lib_anim.pipelines.events import Event, Finished, FrameDone, Progress, Warn
 from lib_anim.pipelines.keyframed.inputs import Inputs
 from lib_anim.pipelines.keyframed.paint import Painted, Painter
 from lib_anim.pipelines.keyframed.plan import KeyframedPlan
-from lib_anim.pipelines.keyframed.seeds import COUNTED
+from lib_anim.pipelines.seeds import COUNTED
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
