@@ -6,8 +6,9 @@ from pathlib import Path
 
 from lib_anim.actions.settings_files import Loaded
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.jobs.job import Listener, to_uint8
+from lib_anim.jobs.job import Listener
 from lib_anim.jobs.needs import look
+from lib_anim.jobs.writing import to_uint8
 from lib_anim.media.write import open_sink
 from lib_anim.pipelines.events import Progress, Warned
 from lib_anim.pipelines.keyframed.plan import KeyframedPlan, plan

@@ -15,7 +15,6 @@ from lib_anim.media.probe import probe
 from lib_anim.settings.base import Settings, from_json, specs
 from lib_anim.settings.deforum import from_deforum, is_deforum
 from lib_anim.settings.deforum_keys import key_of
-from lib_anim.settings.fields import PathText
 from lib_anim.settings.keyframed import Keyframed
 from lib_anim.settings.kinds import SETTINGS
 from lib_anim.settings.parts import partial
@@ -112,13 +111,19 @@ def settings_from(data: Mapping[str, Any], changes: Mapping[str, Any], folder: P
 
 def _rooted(settings: Settings, folder: Path | None, given: frozenset[str]) -> Settings:
     """Relative paths of a file made absolute: from its folder where they exist there, else from here."""
+
+    def place(text: str, given_here: bool) -> str:
+        if Path(text).is_absolute() or ADDRESS.match(text):
+            return text
+        beside = folder / text if folder is not None and not given_here else None
+        return str(beside if beside is not None and beside.exists() else Path(text).absolute())
+
     found = {}
     for name, spec in specs(type(settings)).items():
-        text = getattr(settings, name)
-        if not isinstance(spec, PathText) or not text or Path(text).is_absolute() or ADDRESS.match(text):
-            continue
-        beside = folder / text if folder is not None and name not in given else None
-        found[name] = str(beside if beside is not None and beside.exists() else Path(text).absolute())
+        value = getattr(settings, name)
+        rooted = spec.rooted(value, lambda text, here=name in given: place(text, here))  # type: ignore[misc]
+        if rooted != value:
+            found[name] = rooted
     return settings.changed(found) if found else settings
 
 

@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Fit = Literal["crop", "stretch"]
+Fit = Literal["crop", "stretch", "fill"]
 
 
 def fit(picture: NDArray[np.float32], width: int, height: int, how: Fit = "crop") -> NDArray[np.float32]:
-    """Return float32 (height, width, 3): "crop" keeps the shape and cuts the longer side's edges evenly.
+    """Return float32 (height, width, 3): "crop" keeps the shape and cuts the longer side's edges evenly,
+    "fill" keeps all of it and repeats its edges, "stretch" keeps neither.
 
     Shrinking averages over areas, growing is Lanczos, clipped to [0, 1]. The right size is returned as it is.
     """
@@ -24,9 +25,19 @@ def fit(picture: NDArray[np.float32], width: int, height: int, how: Fit = "crop"
         keep_w, keep_h = min(columns, round(width / scale)), min(rows, round(height / scale))
         left, top = (columns - keep_w) // 2, (rows - keep_h) // 2
         picture = picture[top : top + keep_h, left : left + keep_w]
-    shrinking = picture.shape[0] > height or picture.shape[1] > width
+    inside_w, inside_h = width, height
+    if how == "fill":
+        scale = min(width / columns, height / rows)
+        inside_w, inside_h = min(width, round(columns * scale)), min(height, round(rows * scale))
+        inside_w, inside_h = max(inside_w, 1), max(inside_h, 1)
+    shrinking = picture.shape[0] > inside_h or picture.shape[1] > inside_w
     how_cv = cv2.INTER_AREA if shrinking else cv2.INTER_LANCZOS4
-    return np.clip(cv2.resize(picture, (width, height), interpolation=how_cv), 0, 1).astype(np.float32)
+    sized = np.clip(cv2.resize(picture, (inside_w, inside_h), interpolation=how_cv), 0, 1)
+    top, left = (height - inside_h) // 2, (width - inside_w) // 2
+    if (inside_w, inside_h) != (width, height):
+        bottom, right = height - inside_h - top, width - inside_w - left
+        sized = cv2.copyMakeBorder(sized, top, bottom, left, right, cv2.BORDER_REPLICATE)
+    return sized.astype(np.float32, copy=False)
 
 
 def picture_of(frame: NDArray[np.uint8], width: int, height: int, how: Fit = "crop") -> NDArray[np.float32]:

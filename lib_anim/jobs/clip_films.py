@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lib_anim.jobs import atomic
 from lib_anim.media.contract import Frame
+from lib_anim.media.mux import Sound
 from lib_anim.media.pictures import write_picture
 from lib_anim.media.write import open_sink
 from lib_anim.pipelines.clip.showing import shown_frames
@@ -47,7 +48,7 @@ def write_clip(
     text: str,
     *,
     rate: Fraction | None = None,
-    audio: Path | None = None,
+    audio: Path | Sound | None = None,
     pictures: bool = True,
 ) -> ClipFiles:
     """Write what `motion.formats` names of a clip of `count` frames, which `read` gives by number.

@@ -12,16 +12,18 @@ from typing import Any
 from lib_anim.jobs.clip_films import write_clip
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.media.contract import Frame
+from lib_anim.media.mux import Sound
 from lib_anim.media.pictures import read_picture, write_picture
 from lib_anim.media.sheet import contact_sheet, sheet_frames
 from lib_anim.media.write import open_sink
+from lib_anim.pipelines.needs import SoundNeed
 from lib_anim.settings.motion import Motion
 
 
 def make_film(
     folder: RunFolder,
     rate: Fraction,
-    soundtrack: str,
+    soundtrack: SoundNeed | None,
     settings: Mapping[str, Any],
     backwards: bool,
     motion: Motion | None = None,
@@ -37,7 +39,7 @@ def make_film(
         return None, None, ()
     first = read_picture(folder.frame_path(0))
     film = folder.path / "film.mp4"
-    audio = Path(soundtrack) if soundtrack else None
+    audio = Sound(soundtrack.path, start=soundtrack.start) if soundtrack else None
     comment = json.dumps(settings, ensure_ascii=False)
 
     def read(index: int) -> Frame:

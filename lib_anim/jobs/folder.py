@@ -26,6 +26,7 @@ import numpy as np
 from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
 from lib_anim.jobs import atomic
 from lib_anim.jobs.lock import lock
+from lib_anim.media.pictures import read_text
 
 State = TypeVar("State")
 
@@ -42,6 +43,8 @@ class RunFolder:
         self.manifest_path = self.path / "run.json"
         self.frames = self.path / "frames"
         self.states = self.path / "state"
+        self.part = 0
+        """The part whose frames are written here; 0 is the run itself."""
 
     @classmethod
     def create(cls, parent: Path, name: str) -> RunFolder:
@@ -104,7 +107,18 @@ class RunFolder:
         """The same run with the states of one of its parts."""
         view = RunFolder(self.path)
         view.states = self.states / f"part-{number}"
+        view.part = number
         return view
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """What frames written here carry, beside what made them, to be known again."""
+        return {"part": str(self.part)} if self.part else {}
+
+    def is_made(self, index: int) -> bool:
+        """Whether a frame is there and was written for this part, or for any where this is the run itself."""
+        path = self.frame_path(index)
+        return path.is_file() and (not self.part or read_text(path).get("part") == str(self.part))
 
     def save_state(self, frame: int, state: Any) -> None:
         """Keep a state exactly; older ones go, but for every KEEP_EVERY-th painted frame's."""

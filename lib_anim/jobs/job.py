@@ -5,36 +5,29 @@ from __future__ import annotations
 import platform
 import shutil
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lib_anim import __version__
-from lib_anim.engines.contract import Engine, Interrupted, OnStep, Picture
+from lib_anim.engines.contract import Engine, Interrupted, OnStep
 from lib_anim.errors import Conflict, FlipbookError, Problem
 from lib_anim.jobs.film import make_film
 from lib_anim.jobs.folder import KEEP_EVERY, RunFolder
+from lib_anim.jobs.leaps import Leap, leaps
 from lib_anim.jobs.needs import make_plan, opened
 from lib_anim.jobs.parts import History, Part, owner_of, parts_of
-from lib_anim.media.pictures import write_picture
-from lib_anim.pipelines.events import Estimated, Event, Finished, FrameDone, Progress, Warned
+from lib_anim.jobs.writing import take_frames, until
+from lib_anim.pipelines.events import Estimated, Event, Progress, Warned
 from lib_anim.pipelines.kinds import Kind, Plan
 from lib_anim.pipelines.trial import WHOLE, Trial, trial_of
 from lib_anim.settings.base import Settings, from_json, to_json
 from lib_anim.settings.portable import without_folders
 
 Listener = Callable[[Event], None]
-
-WRITES_AHEAD = 8
-"""Frames that may wait for the disk while the next ones are painted."""
-
 
 PICTURES_IN_STATE = 2
 """Float32 pictures that a loop's state holds at most."""
@@ -100,7 +93,10 @@ def reopen(kind: Kind, folder: RunFolder, engine: Engine) -> Plan:
     plan = make_plan(kind, settings, engine, 0, trial_of(manifest))
     if manifest["fingerprint"] != plan.fingerprint(engine.fingerprint):
         was, now = manifest["engine"]["fingerprint"], engine.fingerprint
-        sentence = f"this film began with another engine ({was}; now {now}), so its frames would change"
+        if was == now:
+            sentence = "the files that this film is made from have changed, and so would its frames"
+        else:
+            sentence = f"this film began with another engine ({was}; now {now}), so its frames would change"
         raise Conflict(Problem(sentence, field="run"))
     return plan
 
@@ -189,6 +185,15 @@ class _Run:
     def _paint(self, on_step: OnStep | None, stop: Callable[[], bool]) -> bool:
         """Make the run's own missing frames. True when there are no more."""
         kind, plan, folder = self._kind, self._plan, self._folder
+        owned = self._owned(None)
+        missing = [n for n in range(plan.frames) if owned(n) and not folder.frame_path(n).is_file()]
+        alone = leaps(kind, plan, missing, lambda frame: folder.load_state(kind.state, before=frame))
+        if alone is not None:
+            for leap in alone:
+                if folder.frame_path(leap.last + 1).is_file():
+                    self._warn(f"frame {leap.first} is missing and is made again")
+            self._hear(Estimated(len(missing), len(missing), most_bytes(plan)))
+            return self._leap(plan, folder, alone, owned, on_step, stop, self._hear)
         done, state = _start_state(kind, folder, self._parts, self._hear)
         folder.log("start", frame=done, engine=self._engine.fingerprint)
         if done == plan.frames:
@@ -197,7 +202,30 @@ class _Run:
         self._hear(Estimated(ahead, plan.frames - done, most_bytes(plan)))
         with opened(kind.needs(plan.settings)) as inputs:
             events = kind.run(plan, self._engine, inputs, state, on_step)
-            return _frames(events, folder, self._owned(None), self._hear, stop)
+            return take_frames(events, folder, owned, self._hear, stop)
+
+    def _leap(
+        self,
+        plan: Plan,
+        folder: RunFolder,
+        alone: Sequence[Leap],
+        owned: Callable[[int], bool],
+        on_step: OnStep | None,
+        stop: Callable[[], bool],
+        hear: Listener,
+    ) -> bool:
+        """Make stretches of frames that need none between them. True when all are made."""
+        if not alone:
+            return True
+        folder.log("start", frame=alone[0].first, engine=self._engine.fingerprint)
+        with opened(self._kind.needs(plan.settings)) as inputs:
+            for leap in alone:
+                events = self._kind.run(plan, self._engine, inputs, leap.state, on_step)
+                # To its own end where that is the film's: there it says what it has noticed.
+                here = until(leap.last, events) if leap.last < plan.frames - 1 else events
+                if not take_frames(here, folder, owned, hear, stop):
+                    return False
+        return True
 
     def _paint_part(self, part: Part, on_step: OnStep | None, stop: Callable[[], bool]) -> bool:
         """Make what is missing of a part that is made anew. True when it is complete."""
@@ -225,10 +253,15 @@ class _Run:
                 state = history.state_before(part.first, on_step, hear, stop, earlier)
             except Interrupted:
                 return False
-        if state is None or state.frame < frames[-1]:
+        unmade = [frame for frame in frames if not folder.is_made(frame)]
+        alone = leaps(kind, plan, unmade, lambda frame: state)
+        if alone is not None:
+            if not self._leap(plan, folder, alone, owned, on_step, stop, hear):
+                return False
+        elif state is None or state.frame < frames[-1]:
             with opened(kind.needs(plan.settings)) as inputs:
-                events = _until(frames[-1], kind.run(plan, self._engine, inputs, state, on_step))
-                if not _frames(events, folder, owned, hear, stop):
+                events = until(frames[-1], kind.run(plan, self._engine, inputs, state, on_step))
+                if not take_frames(events, folder, owned, hear, stop):
                     return False
         entries = list(self._manifest["parts"])
         entries[part.number - 1] = {**entries[part.number - 1], "done": True}
@@ -299,67 +332,6 @@ def _start_state(kind: Kind, folder: RunFolder, parts: Sequence[Part], hear: Lis
     if later:
         hear(Warned(f"frame {present} is missing; frames from {done} on are made again"))
     return done, state
-
-
-def _frames(
-    events: Iterator[Event],
-    folder: RunFolder,
-    owned: Callable[[int], bool],
-    hear: Listener,
-    stop: Callable[[], bool],
-) -> bool:
-    """Take the owned frames to the disk, in order and beside the painting, and all states.
-
-    True when the pipeline came to its end.
-    """
-    waiting: deque[Future[None]] = deque()
-    finished = False
-    with ThreadPoolExecutor(1, thread_name_prefix="flipbook-write") as writer:
-        try:
-            # Typed as any iterator; pipelines are generators, and closing is how they are stopped.
-            with closing(events) as frames:  # type: ignore[type-var]
-                for event in frames:
-                    if isinstance(event, FrameDone):
-                        kept = owned(event.index)
-                        waiting.append(writer.submit(_write_frame, folder, event, kept))
-                        while len(waiting) > WRITES_AHEAD or (waiting and waiting[0].done()):
-                            waiting.popleft().result()
-                        if kept:
-                            hear(event)
-                        if event.painted and stop():
-                            return False
-                    else:
-                        hear(event)
-                        finished = finished or isinstance(event, Finished)
-        except Interrupted:
-            return False
-        finally:
-            for write in waiting:
-                write.result()
-    return finished
-
-
-def _until(last: int, events: Iterator[Event]) -> Iterator[Event]:
-    """Events of a pipeline that is stopped, as finished, after frame `last`."""
-    with closing(events):  # type: ignore[type-var]
-        for event in events:
-            yield event
-            if isinstance(event, FrameDone) and event.index == last:
-                yield Finished(last + 1)
-                return
-
-
-def _write_frame(folder: RunFolder, event: FrameDone, owned: bool) -> None:
-    if owned:
-        text = {name: str(value) for name, value in event.values.items()}
-        write_picture(folder.frame_path(event.index), to_uint8(event.picture), text)
-    if event.state is not None:
-        folder.save_state(event.index, event.state)
-
-
-def to_uint8(picture: Picture) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """A pipeline's picture as a file's frame: rounded, not truncated, so that nothing darkens."""
-    return np.asarray(np.rint(np.clip(picture, 0, 1) * 255), np.uint8)
 
 
 def most_bytes(plan: Plan) -> int:

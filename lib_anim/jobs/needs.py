@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 from lib_anim.engines.contract import Capabilities, Engine
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.media.contract import SourceInfo
-from lib_anim.media.pictures import read_picture
+from lib_anim.media.pictures import read_parameters, read_picture
 from lib_anim.media.read import Source, open_source
 from lib_anim.pipelines.kinds import Kind, Plan
 from lib_anim.pipelines.needs import Need, PictureNeed, VideoNeed
@@ -45,7 +46,11 @@ def check_needs(needs: Mapping[str, Need]) -> None:
 def look(need: VideoNeed) -> SourceInfo:
     """What a video is. Raises FlipbookError under the setting's name."""
     with _open_video(need) as source:
-        return source.info
+        info = source.info
+    if not need.parameters or not info.names:
+        return info
+    with _naming(need.field):
+        return replace(info, parameters=tuple(read_parameters(need.path / name) for name in info.names))
 
 
 @contextmanager

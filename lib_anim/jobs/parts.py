@@ -98,6 +98,10 @@ class History:
         state = folder.load_state(self._kind.state, before=frame)
         if state is None and owner is not None:
             state = self.state_before(owner.first, on_step, hear, stop, parts[: owner.number - 1])
+        if self._kind.state_before is not None:
+            leapt = self._kind.state_before(plan, frame, state)
+            if leapt is not None:
+                return leapt
         goal = max(painted for painted in plan.painted if painted < frame)
         if state is not None and state.frame >= goal:
             return state

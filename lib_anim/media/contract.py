@@ -28,6 +28,12 @@ class SourceInfo:
     """Exact number of frames that iteration yields."""
     alpha: bool = False
     audio: bool = False
+    timed: bool = True
+    """Whether it says itself how fast its frames are shown; pictures do not."""
+    names: tuple[str, ...] = ()
+    """The file of each frame, where frames are files of a folder."""
+    parameters: tuple[str, ...] = ()
+    """What each file says about how it was made, where that was asked for; empty where one does not."""
 
     @property
     def duration(self) -> Fraction:

@@ -20,6 +20,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 _ALPHA_MODES = ("RGBA", "LA", "PA", "RGBa", "La")
 _ORIENTATION = 0x0112
+_EXIF, _USER_COMMENT = 0x8769, 0x9286
 _MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 
 
@@ -118,6 +119,28 @@ def read_text(path: Path | str) -> dict[str, str]:
         image.load()
         entries = {**image.info, **getattr(image, "text", {})}
     return {str(key): str(value) for key, value in entries.items() if isinstance(value, str)}
+
+
+def read_parameters(path: Path | str) -> str:
+    """What a picture says about how it was made, as the WebUI writes it; empty where it does not.
+
+    PNG keeps it as `parameters`, JPEG and WebP as EXIF's user comment. Only the header is read. Raises
+    NotFound or FlipbookError.
+    """
+    with open_picture(local_file(path)) as image:
+        text = image.info.get("parameters")
+        if isinstance(text, str):
+            return text
+        comment = image.getexif().get_ifd(_EXIF).get(_USER_COMMENT, b"")
+    return _user_comment(comment) if isinstance(comment, bytes) else str(comment)
+
+
+def _user_comment(data: bytes) -> str:
+    """EXIF's user comment: eight bytes name the encoding (Exif 2.3, section 4.6.5)."""
+    head, body = data[:8], data[8:]
+    if head == b"UNICODE\0":
+        return body.decode("utf-16-be", "replace")
+    return body.decode("utf-8", "replace") if head in (b"ASCII\0\0\0", bytes(8)) else ""
 
 
 def checked(frame: Frame) -> Frame:

@@ -44,7 +44,16 @@ class Reader(Protocol):
 class Source:
     """Frames in order, any number of times: which picture each one shows is decided at opening."""
 
-    def __init__(self, reader: Reader, picks: np.ndarray, rate: Fraction, audio: bool) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        picks: np.ndarray,
+        rate: Fraction,
+        *,
+        audio: bool,
+        timed: bool,
+        names: tuple[str, ...] = (),
+    ) -> None:
         self._reader = reader
         self._picks = picks
         self._last: tuple[int, Frame] | None = None
@@ -55,6 +64,8 @@ class Source:
             frames=len(picks),
             alpha=reader.alpha,
             audio=audio,
+            timed=timed,
+            names=tuple(names[int(pick)] for pick in picks) if names else (),
         )
 
     @property
@@ -106,8 +117,10 @@ def open_source(
     """
     wanted = None if rate is None else parse_rate(rate)
     reader: Reader
+    names: tuple[str, ...] = ()
     if (place := Path(path)).is_dir():
-        reader = PictureFolder(place)
+        folder = PictureFolder(place)
+        reader, names = folder, tuple(file.name for file in folder.files)
         timed, own, slots, audio = False, PICTURE_RATE, np.arange(len(reader)), False
     else:
         file = local_file(place)
@@ -115,10 +128,11 @@ def open_source(
         reader, timed, own, slots, audio = film, film.timed, film.rate, film.slots, film.audio
     chosen = _chosen(slots, start, stop, every)
     if not timed:
-        return Source(reader, chosen, wanted or PICTURE_RATE, audio)
+        return Source(reader, chosen, wanted or PICTURE_RATE, audio=audio, timed=False, names=names)
     if wanted is None:
-        return Source(reader, chosen, own / every, audio)
-    return Source(reader, chosen[pick_frames(len(chosen), own / every, wanted)], wanted, audio)
+        return Source(reader, chosen, own / every, audio=audio, timed=True)
+    picks = chosen[pick_frames(len(chosen), own / every, wanted)]
+    return Source(reader, picks, wanted, audio=audio, timed=True)
 
 
 def _chosen(slots: np.ndarray, start: int, stop: int | None, every: int) -> np.ndarray:

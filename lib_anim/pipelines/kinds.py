@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Protocol
 
 from lib_anim.engines.contract import Capabilities, Engine, OnStep
@@ -22,12 +23,20 @@ from lib_anim.pipelines.keyframed.pipeline import run as run_keyframed
 from lib_anim.pipelines.keyframed.plan import KeyframedPlan
 from lib_anim.pipelines.keyframed.plan import plan as plan_keyframed
 from lib_anim.pipelines.keyframed.trial import TrialPlan, run_trial, try_out
-from lib_anim.pipelines.needs import Look, Need
+from lib_anim.pipelines.needs import Look, Need, SoundNeed
+from lib_anim.pipelines.restyle.pipeline import RestyleState
+from lib_anim.pipelines.restyle.pipeline import run as run_restyle
+from lib_anim.pipelines.restyle.pipeline import state_before as restyle_state_before
+from lib_anim.pipelines.restyle.plan import RestylePlan
+from lib_anim.pipelines.restyle.plan import plan as plan_restyle
+from lib_anim.pipelines.restyle.tracks import needs_of as needs_of_restyle
+from lib_anim.pipelines.restyle.trial import try_out as try_out_restyle
 from lib_anim.pipelines.trial import Trial
 from lib_anim.settings.base import Settings
 from lib_anim.settings.clip import Clip
 from lib_anim.settings.keyframed import Keyframed
 from lib_anim.settings.motion import Motion
+from lib_anim.settings.restyle import Restyle
 
 
 class Plan(Protocol):
@@ -72,8 +81,8 @@ class Kind:
     """(plan, engine, opened needs, state or None, step callback) → events."""
     state: type[Any]
     """The dataclass of arrays and whole numbers that FrameDone carries as state."""
-    soundtrack: Callable[[Any], str]
-    """plan → path of the sound of its film, or empty."""
+    soundtrack: Callable[[Any], SoundNeed | None]
+    """plan → the sound of its film, if it has one."""
     backwards: Callable[[Any], bool]
     """plan → whether the film shows its last frame first."""
     whole: tuple[str, ...]
@@ -82,6 +91,14 @@ class Kind:
     """Why some frames cannot be made anew by themselves; empty where they can."""
     motion: Callable[[Any], Motion | None] = lambda plan: None
     """plan → settings of a clip's films: further formats, order, in-betweens. None has the film alone."""
+    state_before: Callable[[Any, int, Any], Any] | None = None
+    """(plan, frame above 0, any earlier state or None) → the state before that frame where it can be had
+    without making the frames between, else None. Kinds whose frames all hang together have none."""
+
+
+def sound_of(path: str) -> SoundNeed | None:
+    """A setting that names a file of sound, or is empty."""
+    return SoundNeed(path=Path(path)) if path else None
 
 
 def _run_keyframed(
@@ -105,7 +122,7 @@ KEYFRAMED = Kind(
     try_out=try_out,
     run=_run_keyframed,
     state=LoopState,
-    soundtrack=lambda plan: plan.settings.soundtrack,
+    soundtrack=lambda plan: sound_of(plan.settings.soundtrack),
     backwards=lambda plan: plan.settings.init_last,
     whole=("frames", "fps", "width", "height", "soundtrack", "init_last"),
 )
@@ -130,11 +147,38 @@ CLIP = Kind(
     try_out=try_clip,
     run=_run_clip,
     state=ClipState,
-    soundtrack=lambda plan: plan.settings.soundtrack,
+    soundtrack=lambda plan: sound_of(plan.settings.soundtrack),
     backwards=lambda plan: False,
     whole=(),
     indivisible="a clip is denoised as one, so a part of it cannot be made anew; render the clip again",
     motion=lambda plan: plan.settings,
 )
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (KEYFRAMED, CLIP)}
+
+def _sound_of_restyle(plan: RestylePlan) -> SoundNeed | None:
+    """The soundtrack, or the video's own sound from where the film begins."""
+    s = plan.settings
+    if s.soundtrack or s.sound == "none" or not plan.sounds:
+        return sound_of(s.soundtrack)
+    return SoundNeed(path=Path(s.video), start=plan.sound_start)
+
+
+RESTYLE = Kind(
+    name="restyle",
+    title="Restyle a film",
+    settings=Restyle,
+    plan=plan_restyle,
+    needs=needs_of_restyle,
+    try_out=try_out_restyle,
+    run=run_restyle,
+    state=RestyleState,
+    soundtrack=_sound_of_restyle,
+    backwards=lambda plan: False,
+    whole=(
+        *("video", "video_start", "video_stop", "video_every"),
+        *("frames", "fps", "width", "height", "scale", "sound", "soundtrack"),
+    ),
+    state_before=restyle_state_before,
+)
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (KEYFRAMED, CLIP, RESTYLE)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from lib_anim.media.contract import SourceInfo
@@ -27,6 +28,16 @@ class VideoNeed:
     start: int = 0
     stop: int | None = None
     every: int = 1
+    parameters: bool = False
+    """A look also tells what the folder's pictures say about how they were made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoundNeed:
+    """A file whose sound the film gets, from `start` seconds on."""
+
+    path: Path
+    start: Fraction = Fraction(0)
 
 
 Need = PictureNeed | VideoNeed

@@ -44,3 +44,24 @@ WHOLE = Trial()
 def trial_of(manifest: Mapping[str, Any]) -> Trial:
     """The trial that a manifest names; the whole film where it names none."""
     return Trial(**manifest.get("trial", {}))
+
+
+LEAST = 64
+"""Pixels of a film's side at least."""
+
+
+def half_size(size: tuple[int, int], unit: int) -> tuple[int, int]:
+    """Half of a film's width and height, rounded to multiples of `unit`. Raises FlipbookError where that is
+    too small."""
+    width, height = (max(round(side / 2 / unit), 1) * unit for side in size)
+    if min(width, height) < LEAST:
+        sentence = f"{size[0]} × {size[1]} has no half: films are at least {LEAST} pixels wide and high"
+        raise FlipbookError(Problem(sentence, field="half"))
+    return width, height
+
+
+def check_frame(frame: int, frames: int) -> None:
+    """Raise FlipbookError where a film has no such frame."""
+    if not 0 <= frame < frames:
+        sentence = f"there is no frame {frame}: the film has frames 0 to {frames - 1}"
+        raise FlipbookError(Problem(sentence, field="only"))

@@ -11,7 +11,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -69,6 +69,10 @@ class Spec:
 
     def to_json(self, value: Any) -> Any:
         """A canonical value as JSON."""
+        return value
+
+    def rooted(self, value: Any, place: Callable[[str], str]) -> Any:
+        """A canonical value with every path in it replaced by what `place` says."""
         return value
 
     def to_text(self, value: Any) -> str:
@@ -220,13 +224,18 @@ class Choices(Spec):
     """One or several of a few words, each once and in the order of the options; as text joined by `+`."""
 
     options: tuple[str, ...]
+    optional: bool = False
+    """None of them is allowed too."""
 
     def allowed(self) -> str:
-        return "one or several of " + ", ".join(json.dumps(option) for option in self.options)
+        how = "any" if self.optional else "one or several"
+        return f"{how} of " + ", ".join(json.dumps(option) for option in self.options)
 
     def check(self, value: Any, *, field: str, dialect: Dialect) -> tuple[str, ...]:
         given = re.split(r"[+,]", value) if isinstance(value, str) else value
-        if not isinstance(given, Sequence) or not given:
+        if self.optional and (given is None or value == ""):
+            return ()
+        if not isinstance(given, Sequence) or not (given or self.optional):
             raise Wrong(self.allowed())
         known = {option.lower(): option for option in self.options}
         found = {known.get(str(word).strip().lower()) for word in given}
@@ -235,7 +244,8 @@ class Choices(Spec):
         return tuple(option for option in self.options if option in found)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "array", "items": {"type": "string", "enum": list(self.options)}, "minItems": 1}
+        least = {} if self.optional else {"minItems": 1}
+        return {"type": "array", "items": {"type": "string", "enum": list(self.options)}, **least}
 
     def to_json(self, value: tuple[str, ...]) -> list[str]:
         return list(value)
@@ -284,6 +294,9 @@ class PathText(Text):
         if not isinstance(value, str) or len(value) > self.longest or "\0" in value:
             raise Wrong(self.allowed())
         return value.strip().strip('"').strip()
+
+    def rooted(self, value: Any, place: Callable[[str], str]) -> Any:
+        return place(value) if value else value
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,7 +49,7 @@ def from_infotext(cls: type[S], text: str) -> tuple[S, tuple[str, ...]]:
     if start is None:
         sentence = f'the text holds no "{HEAD}: …"; copy the parameters of a film'
         raise FlipbookError(Problem(sentence, field="infotext"))
-    pairs = dict(_pairs(text[start.start() :].lstrip(", \n")))
+    pairs = dict(label_pairs(text[start.start() :].lstrip(", \n")))
     kind, _, version = pairs.pop(HEAD).partition(" ")
     if kind != cls.kind or version != str(VERSION):
         sentence = f"the text is of {kind} {version}, not of {cls.kind} {VERSION}; open it with that kind"
@@ -73,7 +73,7 @@ def _quoted(text: str) -> str:
     return re.sub("[\x85\u2028\u2029]", lambda c: f"\\u{ord(c[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
-def _pairs(line: str) -> Iterator[tuple[str, str]]:
+def label_pairs(line: str) -> Iterator[tuple[str, str]]:
     """Label and text of each pair, up to the line's end or the first thing that is none."""
     position = 0
     while pair := _PAIR.match(line, position):

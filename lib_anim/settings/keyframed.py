@@ -23,7 +23,8 @@ from lib_anim.settings.fields import (
     Words,
     setting,
 )
-from lib_anim.timeline.prompts import PromptTrack, parse_prompts
+from lib_anim.settings.prompting import prompt_track
+from lib_anim.timeline.prompts import PromptTrack
 
 Mode = Literal["2D", "Interpolation", "Video Input"]
 PromptBlend = Literal["AND", "lerp", "slerp"]
@@ -154,13 +155,4 @@ class Keyframed(Settings):
 
     def prompt_track(self) -> PromptTrack:
         """The prompts with the prefix and suffix that every frame gets."""
-        prompts, positive, negative = self.prompts, self.positive, self.negative
-        if not positive and not negative:
-            return parse_prompts(prompts, dialect=self.dialect)
-        if isinstance(prompts, dict) and "prompts" in prompts:
-            positive = f"{positive} {prompts.get('positive', '')}".strip()
-            negative = f"{prompts.get('negative', '')} {negative}".strip()
-            prompts = prompts["prompts"]
-        return parse_prompts(
-            {"prompts": prompts, "positive": positive, "negative": negative}, dialect=self.dialect
-        )
+        return prompt_track(self.prompts, self.positive, self.negative, self.dialect)

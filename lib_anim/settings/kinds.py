@@ -8,5 +8,6 @@ from lib_anim.settings.assemble import Assemble
 from lib_anim.settings.base import Settings
 from lib_anim.settings.clip import Clip
 from lib_anim.settings.keyframed import Keyframed
+from lib_anim.settings.restyle import Restyle
 
-SETTINGS: Mapping[str, type[Settings]] = {cls.kind: cls for cls in (Keyframed, Clip, Assemble)}
+SETTINGS: Mapping[str, type[Settings]] = {cls.kind: cls for cls in (Keyframed, Clip, Restyle, Assemble)}

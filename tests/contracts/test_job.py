@@ -54,6 +54,7 @@ CLIP = {
     "prompts": "a\n0: b\n5: c",
     "formats": "MP4",
 }
+RESTYLE = {"seed": 5, "prompts": {"0": "a", "4": "b"}, "seed_behavior": "iter", "steps": 20}
 
 JOBS = {
     "keyframed 2D": Job("keyframed", {**KEYFRAMED, "zoom": 1.05, "noise": 0.2}),
@@ -62,6 +63,11 @@ JOBS = {
     "keyframed Video Input": Job("keyframed", {**KEYFRAMED, "mode": "Video Input"}, video="video"),
     "clip": Job("clip", CLIP),
     "clip of a video": Job("clip", {**CLIP, "denoising": 0.6}, video="video_path"),
+    "restyle": Job("restyle", RESTYLE, video="video"),
+    "restyle, colours of the first frame": Job(
+        "restyle", {**RESTYLE, "color_coherence": "LAB"}, video="video"
+    ),
+    "restyle, previous output": Job("restyle", {**RESTYLE, "init": "previous output"}, video="video"),
 }
 
 

@@ -17,8 +17,9 @@ from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract import Interrupted
 from lib_anim.errors import Conflict, FlipbookError, NotFound
 from lib_anim.jobs.folder import RunFolder
-from lib_anim.jobs.job import Result, render, reopen, start, to_uint8
+from lib_anim.jobs.job import Result, render, reopen, start
 from lib_anim.jobs.rerender import rerender
+from lib_anim.jobs.writing import to_uint8
 from lib_anim.media.pictures import read_picture, read_text
 from lib_anim.media.probe import probe
 from lib_anim.media.write import open_sink

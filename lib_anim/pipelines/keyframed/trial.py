@@ -19,11 +19,8 @@ from lib_anim.pipelines.events import Event, Finished, FrameDone, Progress
 from lib_anim.pipelines.keyframed.inputs import Inputs
 from lib_anim.pipelines.keyframed.pipeline import LoopState, run
 from lib_anim.pipelines.keyframed.plan import KeyframedPlan
-from lib_anim.pipelines.trial import Trial
+from lib_anim.pipelines.trial import Trial, check_frame, half_size
 from lib_anim.settings.keyframed import Keyframed
-
-LEAST = 64
-"""Pixels of a film's side at least."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,10 +85,7 @@ def half(plan: KeyframedPlan, unit: int) -> KeyframedPlan:
     The grow, shrink and blur of mask expressions keep their pixels.
     """
     s = plan.settings
-    width, height = (max(round(side / 2 / unit), 1) * unit for side in (s.width, s.height))
-    if min(width, height) < LEAST:
-        sentence = f"{s.width} × {s.height} has no half: films are at least {LEAST} pixels wide and high"
-        raise FlipbookError(Problem(sentence, field="half"))
+    width, height = half_size((s.width, s.height), unit)
     wide, high = width / s.width, height / s.height
     mean = math.sqrt(wide * high)
     numbers: dict[str, Numbers] = {
@@ -138,10 +132,7 @@ def _seed(plan: KeyframedPlan, frame: int) -> int:
 
 
 def _check_alone(plan: KeyframedPlan, frame: int) -> None:
-    if not 0 <= frame < plan.frames:
-        raise FlipbookError(
-            Problem(f"there is no frame {frame}: the film has frames 0 to {plan.frames - 1}", field="only")
-        )
+    check_frame(frame, plan.frames)
     if plan.settings.mode == "2D" and frame > 0:
         sentence = (
             f"in 2D frame {frame} is painted from the frames before it; "

@@ -1,0 +1,38 @@
+"""Stretches of frames that can be made without those between them, in films whose frames stand alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lib_anim.pipelines.kinds import Kind, Plan
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Leap:
+    """Frames `first` to `last`, to be made from `state`."""
+
+    first: int
+    last: int
+    state: Any
+    """As the pipeline takes it; None at the film's start."""
+
+
+def leaps(kind: Kind, plan: Plan, missing: Sequence[int], known: Callable[[int], Any]) -> list[Leap] | None:
+    """The missing frames (in order) as stretches; None where a frame needs those before it.
+
+    `known` gives any earlier state than a frame, or None.
+    """
+    if kind.state_before is None:
+        return None
+    found: list[Leap] = []
+    for frame in missing:
+        if found and found[-1].last == frame - 1:
+            found[-1] = Leap(first=found[-1].first, last=frame, state=found[-1].state)
+            continue
+        state = kind.state_before(plan, frame, known(frame)) if frame else None
+        if frame and state is None:
+            return None
+        found.append(Leap(first=frame, last=frame, state=state))
+    return found

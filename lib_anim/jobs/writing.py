@@ -1,0 +1,80 @@
+"""Frames and states from a pipeline to a run folder, beside the painting."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+
+from lib_anim.engines.contract import Interrupted, Picture
+from lib_anim.jobs.folder import RunFolder
+from lib_anim.media.pictures import write_picture
+from lib_anim.pipelines.events import Event, Finished, FrameDone
+
+WRITES_AHEAD = 8
+"""Frames that may wait for the disk while the next ones are painted."""
+
+
+def take_frames(
+    events: Iterator[Event],
+    folder: RunFolder,
+    owned: Callable[[int], bool],
+    hear: Callable[[Event], None],
+    stop: Callable[[], bool],
+) -> bool:
+    """Take the owned frames to the disk, in order and beside the painting, and all states.
+
+    True when the pipeline came to its end.
+    """
+    waiting: deque[Future[None]] = deque()
+    finished = False
+    with ThreadPoolExecutor(1, thread_name_prefix="flipbook-write") as writer:
+        try:
+            # Typed as any iterator; pipelines are generators, and closing is how they are stopped.
+            with closing(events) as frames:  # type: ignore[type-var]
+                for event in frames:
+                    if isinstance(event, FrameDone):
+                        kept = owned(event.index)
+                        waiting.append(writer.submit(_write_frame, folder, event, kept))
+                        while len(waiting) > WRITES_AHEAD or (waiting and waiting[0].done()):
+                            waiting.popleft().result()
+                        if kept:
+                            hear(event)
+                        if event.painted and stop():
+                            return False
+                    else:
+                        hear(event)
+                        finished = finished or isinstance(event, Finished)
+        except Interrupted:
+            return False
+        finally:
+            for write in waiting:
+                write.result()
+    return finished
+
+
+def until(last: int, events: Iterator[Event]) -> Iterator[Event]:
+    """Events of a pipeline that is stopped, as finished, after frame `last`."""
+    with closing(events):  # type: ignore[type-var]
+        for event in events:
+            yield event
+            if isinstance(event, FrameDone) and event.index == last:
+                yield Finished(last + 1)
+                return
+
+
+def _write_frame(folder: RunFolder, event: FrameDone, owned: bool) -> None:
+    if owned:
+        text = {name: str(value) for name, value in event.values.items()} | folder.marks
+        write_picture(folder.frame_path(event.index), to_uint8(event.picture), text)
+    if event.state is not None:
+        folder.save_state(event.index, event.state)
+
+
+def to_uint8(picture: Picture) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A pipeline's picture as a file's frame: rounded, not truncated, so that nothing darkens."""
+    return np.asarray(np.rint(np.clip(picture, 0, 1) * 255), np.uint8)

@@ -1,0 +1,1 @@
+"""mov2mov-style restyling: every frame of a video through img2img."""
