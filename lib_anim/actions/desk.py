@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,10 @@ from lib_anim.pipelines.trial import Trial
 from lib_anim.settings.assemble import Assemble
 from lib_anim.settings.base import Settings, json_schema, specs, to_json
 from lib_anim.settings.deforum import is_deforum
-from lib_anim.settings.fields import Flag, Number, PathText, Spec, problems_of
+from lib_anim.settings.fields import Flag, Number, Spec, problems_of
 from lib_anim.settings.keyframed import Keyframed
+from lib_anim.settings.mov2mov import is_mov2mov
+from lib_anim.settings.restyle import Restyle
 
 TITLES = {kind.name: kind.title for kind in KINDS.values()} | {Assemble.kind: "Assembly"}
 
@@ -165,12 +168,13 @@ class Desk:
             plan_for(kind, settings, capabilities, 0, trial)
 
     def load(self, kind: str, settings: Mapping[str, Any]) -> Loaded:
-        """Checked settings of a kind from a JSON object; of a keyframed film in Deforum's keys as well."""
+        """Checked settings of a kind from a JSON object; in Deforum's or mov2mov's keys as well."""
         cls = settings_of(kind)
         named = settings.get("kind", kind)
         if named != kind:
             raise FlipbookError(Problem(f'the settings say "{named}", the job "{kind}"', field="kind"))
-        if cls is Keyframed and "kind" not in settings and is_deforum(settings):
+        foreign = {Keyframed: is_deforum, Restyle: is_mov2mov}.get(cls)
+        if foreign is not None and "kind" not in settings and foreign(settings):
             loaded = settings_from(settings, {})
         else:
             loaded = settings_from({**settings, "kind": kind}, {})
@@ -180,15 +184,14 @@ class Desk:
         """Uploads and addresses as the files that they are, and no file that the caller may not name."""
         found, problems = {}, list[Problem]()
         for name, spec in specs(type(settings)).items():
-            text = getattr(settings, name)
-            if not isinstance(spec, PathText) or not ADDRESS.match(text):
-                continue
+            value = getattr(settings, name)
             try:
-                if not text.lower().startswith("upload:"):
-                    text = self._fetching().fetch(text, self.uploads, name)
-                found[name] = str(self.uploads.path(text, name))
+                settled = spec.rooted(value, partial(self._file_of, name))
             except FlipbookError as error:
                 problems += error.problems
+                continue
+            if settled != value:
+                found[name] = settled
         if problems:
             raise FlipbookError(*problems)
         settings = settings.changed(found) if found else settings
@@ -198,6 +201,14 @@ class Desk:
             for need in KINDS[settings.kind].needs(settings).values():
                 self.places.media(str(need.path), need.field)
         return settings
+
+    def _file_of(self, name: str, text: str) -> str:
+        """The path of an upload or an address that a setting names; any other path as it is."""
+        if not ADDRESS.match(text):
+            return text
+        if not text.lower().startswith("upload:"):
+            text = self._fetching().fetch(text, self.uploads, name)
+        return str(self.uploads.path(text, name))
 
     def settings_in(self, source: str) -> Loaded:
         """What a file carries: a settings file of any origin, a film or picture that was made by one.

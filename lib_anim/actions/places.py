@@ -16,7 +16,6 @@ from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.media.sniff import SUFFIXES, sniff_file
 from lib_anim.settings.assemble import Assemble
 from lib_anim.settings.base import Settings, specs
-from lib_anim.settings.fields import PathText
 
 WRITTEN = {Assemble.kind: ("sheet", "poster")}
 """Settings that name a file to be written: the command line's own, since a job writes into its run folder."""
@@ -48,16 +47,15 @@ class Places:
 
     def _problems(self, settings: Settings) -> Iterator[Problem]:
         for name, spec in specs(type(settings)).items():
-            text = getattr(settings, name)
-            if not isinstance(spec, PathText) or not text:
-                continue
-            if name in WRITTEN.get(settings.kind, ()):
-                yield Problem("only the command line writes files of your choice; leave it empty", field=name)
-                continue
-            try:
-                self.media(text, name)
-            except FlipbookError as error:
-                yield from error.problems
+            for text in spec.paths(getattr(settings, name)):
+                if name in WRITTEN.get(settings.kind, ()):
+                    sentence = "only the command line writes files of your choice; leave it empty"
+                    yield Problem(sentence, field=name)
+                    continue
+                try:
+                    self.media(text, name)
+                except FlipbookError as error:
+                    yield from error.problems
 
     def media(self, text: str, field: str) -> Path:
         """The real path of a media file or folder that the caller names. Raises NotFound, FlipbookError."""

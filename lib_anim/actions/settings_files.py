@@ -12,12 +12,14 @@ from typing import Any
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.media.probe import probe
-from lib_anim.settings.base import Settings, from_json, specs
+from lib_anim.settings.base import Settings, from_json, specs, unknown_key
 from lib_anim.settings.deforum import from_deforum, is_deforum
 from lib_anim.settings.deforum_keys import key_of
 from lib_anim.settings.keyframed import Keyframed
 from lib_anim.settings.kinds import SETTINGS
+from lib_anim.settings.mov2mov import from_mov2mov, is_mov2mov, known_keys
 from lib_anim.settings.parts import partial
+from lib_anim.settings.restyle import Restyle
 
 LARGEST = 64 * 2**20
 """Bytes of a settings file; Parseq manifests of long films take some ten megabytes."""
@@ -63,11 +65,13 @@ def read_json(path: Path, field: str = "file") -> Any:
 def load_settings(
     path: Path, changes: Mapping[str, Any] | None = None, parts: Mapping[str, Path] | None = None
 ) -> Loaded:
-    """Flipbook's JSON (told by its `kind`) or a Deforum settings file, with some values replaced.
+    """Flipbook's JSON (told by its `kind`), a Deforum settings file, or mov2mov's parameters, with some
+    values replaced.
 
     `parts` (motion, prompts, output) are taken from other files, then `changes` apply: Flipbook's
-    names, and Deforum's where the file is Deforum's. Relative paths inside a file start at the file's
-    folder where such a file exists there. Raises FlipbookError with every problem of the file at once.
+    names, and Deforum's or mov2mov's where the file is theirs. Relative paths inside a file start at
+    the file's folder where such a file exists there. Raises FlipbookError with every problem of the file
+    at once.
     """
     data = read_json(path)
     if not isinstance(data, Mapping):
@@ -91,22 +95,37 @@ def load_settings(
 
 def settings_from(data: Mapping[str, Any], changes: Mapping[str, Any], folder: Path | None = None) -> Loaded:
     """As `load_settings`, for an object that is read already."""
-    if "kind" not in data and is_deforum(data):
-        native = {
-            name: value
-            for name, value in changes.items()
-            if name in specs(Keyframed) and name not in data and key_of(name) is None
-        }
-        theirs = {name: value for name, value in changes.items() if name not in native}
-        deforum, warnings = from_deforum({**data, **theirs})
-        settings = deforum.changed(native) if native else deforum
-        return Loaded(settings=_rooted(settings, folder, frozenset(changes)), warnings=warnings)
+    if "kind" not in data and (is_mov2mov(data) or is_deforum(data)):
+        read = _from_mov2mov if is_mov2mov(data) else _from_deforum
+        foreign, warnings = read(data, changes)
+        return Loaded(settings=_rooted(foreign, folder, frozenset(changes)), warnings=warnings)
     cls = settings_of(data.get("kind", Keyframed.kind))
     unknown = [name for name in changes if name not in specs(cls)]
     if unknown:
         cls().changed(dict.fromkeys(unknown))
     loaded, warnings = from_json(cls, {**data, **changes})
     return Loaded(settings=_rooted(loaded, folder, frozenset(changes)), warnings=warnings)
+
+
+def _from_deforum(data: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[Settings, tuple[str, ...]]:
+    native = {
+        name: value
+        for name, value in changes.items()
+        if name in specs(Keyframed) and name not in data and key_of(name) is None
+    }
+    theirs = {name: value for name, value in changes.items() if name not in native}
+    settings, warnings = from_deforum({**data, **theirs})
+    return settings.changed(native) if native else settings, warnings
+
+
+def _from_mov2mov(data: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[Settings, tuple[str, ...]]:
+    native = {name: value for name, value in changes.items() if name in specs(Restyle)}
+    theirs = {name: value for name, value in changes.items() if name not in native}
+    unknown = [unknown_key(Restyle, name) for name in theirs if name not in known_keys()]
+    if unknown:
+        raise FlipbookError(*unknown)
+    settings, warnings = from_mov2mov({**data, **theirs})
+    return settings.changed(native) if native else settings, warnings
 
 
 def _rooted(settings: Settings, folder: Path | None, given: frozenset[str]) -> Settings:

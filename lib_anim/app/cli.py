@@ -72,7 +72,12 @@ Command = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.Arg
 
 def _films(command: Command) -> None:
     sub = command("render", commands.render, "Make a film from a settings file.")
-    sub.add_argument("file", type=Path, metavar="FILE", help="settings: Flipbook's JSON or a Deforum file")
+    sub.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="settings: Flipbook's JSON, a Deforum file, or mov2mov's parameters as JSON",
+    )
     sub.add_argument("--engine", default="demo", help="demo, checker, or a .safetensors checkpoint (demo)")
     sub.add_argument(
         "--out", type=Path, default=Path("out"), metavar="DIR", help="where run folders go (out)"

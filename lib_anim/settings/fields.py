@@ -75,6 +75,17 @@ class Spec:
         """A canonical value with every path in it replaced by what `place` says."""
         return value
 
+    def paths(self, value: Any) -> tuple[str, ...]:
+        """Every path in a canonical value."""
+        found: list[str] = []
+
+        def take(path: str) -> str:
+            found.append(path)
+            return path
+
+        self.rooted(value, take)
+        return tuple(found)
+
     def to_text(self, value: Any) -> str:
         """A canonical value as text, for infotext; `from_text` is its inverse."""
         value = self.to_json(value)
