@@ -177,7 +177,7 @@ class ClipSession:
         frames = len(self._window)
         self._groups(len(x), frames)
         effect = self._effect.at(site, self._window, x)
-        if effect == 0.0 and isinstance(effect, float):
+        if isinstance(effect, float) and effect == 0.0:
             return x
         layer = self._layers[site]
         if layer.device != x.device:
@@ -230,4 +230,4 @@ def _dtype_of(sites: Sites) -> torch.dtype:
     """The type that the UNet computes in; 8-bit weights are stored so, but computed with in half."""
     weights: Sequence[torch.Tensor] = [p for p in sites.blocks[0].layer.parameters() if p.is_floating_point()]
     dtype = weights[0].dtype if weights else torch.float32
-    return dtype if dtype in (torch.float32, torch.bfloat16, torch.float16) else torch.float16
+    return torch.float16 if dtype.itemsize == 1 else dtype
