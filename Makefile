@@ -7,7 +7,7 @@ BIN := .venv/bin
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 PYTEST := $(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: setup demo test test-slow test-webui-env lint bench docs lock clean
+.PHONY: setup ui demo test test-slow test-webui-env test-tab test-ui lint bench docs lock clean
 
 setup: .venv/ready
 
@@ -35,6 +35,26 @@ test-slow: setup
 test-webui-env: .venv-webui/ready
 	$(TEST_ENV) .venv-webui/bin/python -m pytest -m "not slow" tests/timeline tests/settings tests/media tests/api tests/ui tests/webui tests/browser
 
+# The tab in a browser, every test, with the WebUI's gradio and an engine that paints.
+.venv-tab/ready: requirements/webui.lock requirements/webui-torch.lock
+	$(PYTHON) -m venv .venv-tab
+	.venv-tab/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/webui.lock
+	.venv-tab/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/webui-torch.lock
+	touch $@
+
+test-tab: .venv-tab/ready
+	$(TEST_ENV) .venv-tab/bin/python -m pytest tests/ui tests/browser
+
+# The tab without a WebUI, on current gradio.
+ui: .venv/ui-ready
+
+.venv/ui-ready: .venv/ready requirements/ui.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/ui.lock
+	touch $@
+
+test-ui: ui
+	$(TEST_ENV) $(BIN)/python -m pytest tests/ui tests/browser -m "not gradio3"
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -49,4 +69,4 @@ bench: setup
 	for bench in benchmarks/*.py; do echo "== $$bench"; PYTHONPATH=. $(BIN)/python $$bench || exit 1; done
 
 clean:
-	rm -rf .venv .venv-webui out
+	rm -rf .venv .venv-webui .venv-tab out

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lib_anim.actions import curves as curving
+from lib_anim.actions.drafts import Drafts
 from lib_anim.actions.engines import EngineFacts, Engines
 from lib_anim.actions.fetching import Fetching
 from lib_anim.actions.housekeeping import KEPT_DAYS, Runs
@@ -18,6 +19,7 @@ from lib_anim.actions.preview import preview
 from lib_anim.actions.report import report
 from lib_anim.actions.settings_files import ADDRESS, Loaded, settings_from, settings_in, settings_of
 from lib_anim.actions.temporary import Temporary
+from lib_anim.actions.thumbnails import Thumbnail, thumbnail
 from lib_anim.actions.uploads import Uploads
 from lib_anim.actions.work import worker_of
 from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
@@ -77,6 +79,8 @@ class Desk:
         """Media that callers send; settings name them by their address."""
         self.folders = Runs(self.runs, self.home / "trash")
         """Run folders and the trash."""
+        self.drafts = Drafts(self.home / ".drafts.json")
+        """What stands in the tab's controls."""
         self._engines, self._fetching = engines, fetching
         self._previews = Temporary(self.home / ".previews", KEPT_PREVIEWS)
         # Names with a dot in front: the WebUI's page serves the data folder's files, but not those.
@@ -389,6 +393,11 @@ class Desk:
         texts = (value for record in waiting for value in record.settings.values() if isinstance(value, str))
         self.uploads.tidy(Path(text) for text in texts if len(text) < 4096)
         self.folders.empty_trash(KEPT_DAYS)
+
+    def thumbnail(self, source: str, field: str = "file") -> Thumbnail:
+        """How a picture, film or folder looks that a setting names. Raises NotFound, FlipbookError."""
+        is_upload = source.startswith("upload:")
+        return thumbnail(self.uploads.path(source, field) if is_upload else self.places.media(source, field))
 
     # What there is.
 

@@ -12,7 +12,7 @@ from typing import NoReturn
 from lib_anim import __version__
 from lib_anim.app import commands
 from lib_anim.app.serve import add_flags as add_serve_flags
-from lib_anim.app.serve import serve
+from lib_anim.app.serve import add_page_flags, serve, show
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.settings.assemble import Assemble
 from lib_anim.settings.flags import add_flags
@@ -64,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     _assembling(command)
     sub = command("serve", serve, "Serve the HTTP API.")
     add_serve_flags(sub)
+    sub = command("ui", show, "Serve the Animation tab as a page, and the HTTP API, on this machine.")
+    add_page_flags(sub)
     return parser
 
 

@@ -8,6 +8,7 @@ import os
 import socket
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -25,12 +26,21 @@ LONGEST_GOODBYE = 3
 
 def serve(options: argparse.Namespace) -> int:
     """`serve --port P`: the HTTP API until it is interrupted."""
+    return _serve(options, with_page=False)
+
+
+def show(options: argparse.Namespace) -> int:
+    """`ui --port P`: the API and the Animation tab as a page, for this machine, until it is interrupted."""
+    return _serve(options, with_page=True)
+
+
+def _serve(options: argparse.Namespace, *, with_page: bool) -> int:
     # A second for what only a server needs.
     import uvicorn
 
     from lib_anim.api.server import create_app
 
-    token = options.token or os.environ.get(TOKEN, "")
+    token = "" if with_page else options.token or os.environ.get(TOKEN, "")
     local = _is_local(options.host)
     if not local and not token:
         sentence = f'"{options.host}" can be reached from elsewhere; give a --token, or leave the host away'
@@ -42,12 +52,25 @@ def serve(options: argparse.Namespace) -> int:
         with closing(Desk(home, StandaloneEngines(options.checkpoints), places)) as desk:
             hosts = ("127.0.0.1", "localhost", "[::1]") if local else ("*",)
             app = create_app(desk, token, hosts)
+            if with_page:
+                app = _with_page(app, desk)
             config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=LONGEST_GOODBYE)
             print(
                 f"Flipbook listens on http://{options.host}:{port} (routes: /docs); films go to {desk.runs}"
             )
             uvicorn.Server(config).run(sockets=[listening])
     return 0
+
+
+def _with_page(app: Any, desk: Desk) -> Any:
+    try:
+        from lib_anim.app.page import add_page
+    except ModuleNotFoundError as error:
+        if error.name != "gradio":
+            raise
+        sentence = "the page needs the package gradio, which is not installed: `make ui` installs it"
+        raise FlipbookError(Problem(sentence)) from error
+    return add_page(app, desk)
 
 
 def _is_local(host: str) -> bool:
@@ -71,6 +94,16 @@ def _listen(host: str, port: int) -> socket.socket:
         sentence = f"{host}:{port} cannot be listened on ({error.strerror}); choose another --port"
         raise FlipbookError(Problem(sentence, field="--port")) from error
     return listening
+
+
+def add_page_flags(sub: argparse.ArgumentParser) -> None:
+    """The flags of `ui`: the page has no place for a token, so it stays on this machine."""
+    sub.add_argument("--port", type=int, default=7870, metavar="P", help="0 takes a free one (7870)")
+    sub.add_argument("--home", type=Path, metavar="DIR", help="where queue, films and presets are kept")
+    sub.add_argument(
+        "--checkpoints", type=Path, metavar="DIR", help="a folder of .safetensors files that can paint"
+    )
+    sub.set_defaults(host="127.0.0.1", token="", allow=[])
 
 
 def add_flags(sub: argparse.ArgumentParser) -> None:

@@ -56,19 +56,19 @@ class Keyframed(Settings):
 
     # fmt: off
     mode: Mode = setting("2D", Choice(label="Animation mode", help="2D moves the last picture and repaints it; Interpolation paints each frame anew between the prompts; Video Input repaints each frame of a video.", group=FILM, options=get_args(Mode)))
-    frames: int = setting(120, Number(label="Frames", help="Length of the film; 0 takes all frames of the video in Video Input.", group=FILM, whole=True, low=0, high=1_000_000, unit="frames"))
-    fps: Fraction = setting(Fraction(15), Rate(label="FPS", help="Frames per second of the film.", group=FILM, unit="frames/s"))
-    width: int = setting(512, Number(label="Width", help="Width of the film.", group=FILM, whole=True, low=64, high=8192, multiple=8, unit="px"))
-    height: int = setting(512, Number(label="Height", help="Height of the film.", group=FILM, whole=True, low=64, high=8192, multiple=8, unit="px"))
+    frames: int = setting(120, Number(label="Frames", help="Length of the film; 0 takes all frames of the video in Video Input.", group=FILM, whole=True, low=0, high=1_000_000, unit="frames", basic=True))
+    fps: Fraction = setting(Fraction(15), Rate(label="FPS", help="Frames per second of the film.", group=FILM, unit="frames/s", basic=True))
+    width: int = setting(512, Number(label="Width", help="Width of the film.", group=FILM, whole=True, low=64, high=8192, multiple=8, unit="px", basic=True))
+    height: int = setting(512, Number(label="Height", help="Height of the film.", group=FILM, whole=True, low=64, high=8192, multiple=8, unit="px", basic=True))
     seed: int = setting(-1, Number(label="Seed", help="Seed of the first picture; -1 draws one and writes it down.", group=FILM, whole=True, low=-1, high=2**32 - 1))
     bpm: float = setting(120.0, Number(label="BPM", help="Beats per minute, for `beat` and keys in beats.", group=FILM, low=1, high=1000))
 
-    prompts: str | dict[str, str] = setting({"0": ""}, Prompts(label="Prompts", help="What is painted, by frame; `--neg` starts the negative part.", group=PROMPTS))
+    prompts: str | dict[str, str] = setting({"0": ""}, Prompts(label="Prompts", help="What is painted, by frame; `--neg` starts the negative part.", group=PROMPTS, basic=True))
     prompt_blend: PromptBlend = setting("AND", Choice(label="Prompt blend", help="Interpolation: both prompts side by side with weights, or their conditioning mixed along a line or an arc.", group=PROMPTS, options=get_args(PromptBlend)))
     positive: str = setting("", Text(label="Positive prefix", help="Stands before every prompt.", group=PROMPTS))
-    negative: str = setting("", Text(label="Negative suffix", help="Stands after every negative prompt.", group=PROMPTS))
+    negative: str = setting("", Text(label="Negative suffix", help="Stands after every negative prompt.", group=PROMPTS, basic=True))
 
-    init_image: str = setting("", PathText(label="Init image", help="The picture that the film starts from.", group=INIT))
+    init_image: str = setting("", PathText(label="Init image", help="The picture that the film starts from.", group=INIT, basic=True))
     init_fit: InitFit = setting("crop", Choice(label="Init fit", help="How an init image of another shape fills the frame: cut at the edges, or stretched.", group=INIT, options=get_args(InitFit)))
     init_strength: float = setting(0.8, Number(label="Init strength", help="How much of the init image survives in frame 0: 1 keeps it, 0 paints anew.", group=INIT, low=0, high=1))
     init_last: bool = setting(False, Flag(label="Init image last", help="The film runs backwards and ends with the init image.", group=INIT))
@@ -92,7 +92,7 @@ class Keyframed(Settings):
     mask_overlay: bool = setting(True, Flag(label="Overlay", help="Lays the init image or the video frame over what the mask keeps.", group=MASK))
     mask_noise: bool = setting(False, Flag(label="Mask the noise", help="Noise is added in the masked area only.", group=MASK))
 
-    strength: str = setting("0:(0.65)", Schedule(label="Strength", help="How much of the moved last picture survives; denoising is 1 − strength.", group=PAINT, low=0, high=1))
+    strength: str = setting("0:(0.65)", Schedule(label="Strength", help="How much of the moved last picture survives; denoising is 1 − strength.", group=PAINT, low=0, high=1, basic=True))
     steps: str = setting("0:(25)", Schedule(label="Steps", help="Sampling steps of a picture painted from nothing; img2img runs its part of them.", group=PAINT, whole=True, low=1, high=1000))
     cfg_scale: str = setting("0:(7)", Schedule(label="CFG scale", help="How strictly the prompt is followed.", group=PAINT, low=0, high=100))
     checkpoint: str = setting("", Words(label="Checkpoint", help="By frame; empty keeps the engine's.", group=PAINT, optional=True))
@@ -110,7 +110,7 @@ class Keyframed(Settings):
     subseed: str = setting("0:(1)", Schedule(label="Subseed", help="Seed of the variation.", group=PAINT, whole=True, low=0, high=2**32 - 1))
     subseed_strength: str = setting("0:(0)", Schedule(label="Subseed strength", help="How far the noise goes from the seed's to the subseed's.", group=PAINT, low=0, high=1))
 
-    zoom: str = setting("0:(1)", Schedule(label="Zoom", help="Scale per frame about the centre; above 1 goes in.", group=MOTION, low=1e-3, high=1000))
+    zoom: str = setting("0:(1)", Schedule(label="Zoom", help="Scale per frame about the centre; above 1 goes in.", group=MOTION, low=1e-3, high=1000, basic=True))
     angle: str = setting("0:(0)", Schedule(label="Angle", help="Turn per frame; positive is counter-clockwise.", group=MOTION, unit="°/frame"))
     translation_x: str = setting("0:(0)", Schedule(label="Translation X", help="Shift per frame; positive moves the picture right.", group=MOTION, unit="px/frame"))
     translation_y: str = setting("0:(0)", Schedule(label="Translation Y", help="Shift per frame; positive moves the picture down.", group=MOTION, unit="px/frame"))

@@ -1,35 +1,186 @@
-"""The Animation tab."""
+"""The Animation tab: a form for each kind of film at the left, the film itself at the right."""
 
 from __future__ import annotations
+
+import html
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import gradio as gr
 
 from lib_anim import __version__
+from lib_anim.actions.desk import Desk
+from lib_anim.settings.fields import PathText, Prompts
+from lib_anim.settings.kinds import SETTINGS
+from lib_anim.ui import majors, words
+from lib_anim.ui.asking import Asking
+from lib_anim.ui.controls import words_of
+from lib_anim.ui.form import Form, is_curve
 from lib_anim.ui.toolkit import Toolkit
 
-TITLE = "Animation"
+TITLE = words.TITLE
 
-TEXT = """\
-## Flipbook {version}
-
-**No film can be made on this tab yet.** Nothing here changes how the other tabs make pictures.
-
-Coming on this tab:
-
-- **keyframed** films: a camera that moves, prompts and settings that change from keyframe to keyframe
-- **restyle**: a video painted anew, frame by frame
-- **propagate**: a few painted frames carried over a whole video
-- **Stable Video Diffusion**: a picture that starts to move
-- **assemble**: any folder of frames, or any video, as a film with sound
-
-Flipbook's command line makes keyframed films today; the README in the extension's folder says how.
-
-Flipbook will keep its films and presets in `{home}`.
-"""
+LOOKS: Mapping[str, tuple[str, dict[str, Any]]] = {
+    "every10": ("Every 10th frame", {"every": 10}),
+    "half": ("Half size", {"half": True}),
+}
+"""Looks at a film before the long run: the button's name and the trial it asks for."""
 
 
-def draw_tab(toolkit: Toolkit, home: str) -> gr.Blocks:
-    """The tab's page. `home` is the folder in which Flipbook keeps what it makes, shown as given."""
-    with gr.Blocks(analytics_enabled=False) as page:
-        gr.Markdown(TEXT.format(version=__version__, home=home), elem_id=toolkit.elem_id("text"))
+def draw_tab(toolkit: Toolkit, desk: Desk) -> gr.Blocks:
+    """The tab's page. All state is the desk's: the page may be reloaded, or open twice."""
+    with majors.blocks(TITLE) as page:
+        draw_views(toolkit, desk)
     return page
+
+
+def draw_views(toolkit: Toolkit, desk: Desk) -> None:
+    """The tab's content, into the current Gradio context."""
+    kinds = [kind for kind in desk.kinds() if kind["kind"] in SETTINGS]
+    choices = _choices(desk)
+    forms = {kind["kind"]: Form(toolkit, SETTINGS[kind["kind"]], choices) for kind in kinds}
+    with gr.Row(elem_id=toolkit.elem_id("root"), elem_classes=["flipbook"]):
+        with gr.Column(scale=6, elem_classes=["flipbook-forms"]):
+            with gr.Tabs(elem_id=toolkit.elem_id("kinds")):
+                for kind in kinds:
+                    name = kind["kind"]
+                    with gr.Tab(kind["title"], elem_id=toolkit.elem_id(name), id=f"flipbook_{name}"):
+                        forms[name].draw_first()
+                        forms[name].draw_groups()
+        with gr.Column(scale=5, elem_classes=["flipbook-result"]):
+            generate = {kind["kind"]: _draw_actions(toolkit, forms[kind["kind"]]) for kind in kinds}
+            gr.HTML(_STAGE.format(id=toolkit.elem_id("stage")))
+            for kind in kinds:
+                name = kind["kind"]
+                _draw_looks(toolkit, desk, forms[name], generate[name], painted=bool(kind["engine"]))
+            with gr.Accordion("Presets", open=False, elem_id=toolkit.elem_id("presets")):
+                gr.HTML(f'<div id="{toolkit.elem_id("presets_panel")}"></div>')
+            gr.HTML(f'<div id="{toolkit.elem_id("runs")}"></div>')
+    gr.HTML(_data(toolkit, desk, forms, kinds), elem_classes=["flipbook-hidden"])
+
+
+def _draw_actions(toolkit: Toolkit, form: Form) -> Any:
+    """The kind's Generate button, which is returned, and what stands beside and below it."""
+    kind = form.kind
+    with gr.Column(elem_id=toolkit.elem_id(f"{kind}_actions"), elem_classes=["flipbook-of-kind"]):
+        with gr.Row(elem_classes=["flipbook-buttons"]):
+            generate = gr.Button("Generate", variant="primary", elem_id=toolkit.elem_id(f"{kind}_generate"))
+            if kind == "keyframed":
+                preview = gr.Button("Preview motion", elem_id=toolkit.elem_id(f"{kind}_preview"))
+                shows = majors.in_browser("() => { flipbook.preview(); return []; }")
+                preview.click(None, None, None, **shows, **majors.quiet())
+        gr.HTML(
+            f'<div id="{toolkit.elem_id(f"{kind}_notice")}" class="flipbook-notice" aria-live="polite"></div>'
+        )
+    return generate
+
+
+def _draw_looks(toolkit: Toolkit, desk: Desk, form: Form, generate: Any, *, painted: bool) -> None:
+    """Looks at a film before the long run, and the events of a kind's buttons and controls."""
+    asking = Asking(desk, form)
+    kind = form.kind
+
+    def elem_id(name: str) -> str:
+        return toolkit.elem_id(f"{kind}_{name}")
+
+    engines = desk.engines() if painted else []
+    buttons: dict[str, Any] = {}
+    with gr.Column(elem_id=elem_id("looks"), elem_classes=["flipbook-of-kind"], visible=painted):
+        with gr.Accordion("Before the long run", open=False, elem_id=elem_id("looks_accordion")):
+            engine = gr.Dropdown(
+                label="Engine",
+                choices=[facts.name for facts in engines],
+                value=next((facts.name for facts in engines if facts.default), None),
+                elem_id=elem_id("engine"),
+                visible=len(engines) > 1,
+            )
+            with gr.Row(elem_classes=["flipbook-buttons"]):
+                for look, (label, _) in LOOKS.items():
+                    buttons[look] = gr.Button(label, elem_id=elem_id(look))
+            with gr.Row(elem_classes=["flipbook-buttons"]):
+                frame = gr.Number(value=0, label="Frame", elem_id=elem_id("frame"))
+                buttons["frame"] = gr.Button("This frame", elem_id=elem_id("this_frame"))
+    request = gr.Textbox(visible=False)
+    answer = gr.Textbox(visible=False)
+    answered = majors.in_browser(
+        f"(answer) => {{ flipbook.answered({json.dumps(kind)}, answer); return []; }}"
+    )
+    inputs = [*form.controls.values(), engine, frame]
+
+    def asks(button: Any, ask: Callable[..., str]) -> None:
+        event = button.click(ask, inputs, [answer], **majors.quiet())
+        event.then(None, [answer], None, **answered, **majors.quiet())
+
+    asks(generate, asking.submit)
+    for look, (_, trial) in LOOKS.items():
+        asks(buttons[look], partial(asking.submit, trial=trial))
+    asks(buttons["frame"], asking.submit_frame)
+
+    # Events that the page's scripts start: what they ask for comes from the script, not from a component.
+    for name, ask, outputs in (
+        ("fill", asking.fill, [answer, *form.controls.values()]),
+        ("keep", asking.keep, [answer]),
+    ):
+        hidden = gr.Button(name, elem_id=elem_id(name), elem_classes=["flipbook-hidden"])
+        asked = majors.in_browser(f"() => [flipbook.asked({json.dumps(kind)}, {json.dumps(name)})]")
+        event = hidden.click(ask, [request], outputs, **asked, **majors.quiet())
+        event.then(None, [answer], None, **answered, **majors.quiet())
+    for name, control in form.controls.items():
+        told = f"(value) => {{ flipbook.changed({json.dumps(kind)}, {json.dumps(name)}, value); return []; }}"
+        control.change(None, [control], None, **majors.in_browser(told), **majors.quiet())
+
+
+def _choices(desk: Desk) -> dict[str, Sequence[str]]:
+    """Names for settings that hold a word, from what engines can do and which files there are."""
+    samplers: dict[str, None] = {}
+    schedulers: dict[str, None] = {}
+    for facts in desk.engines():
+        can = facts.capabilities or {}
+        samplers |= dict.fromkeys(can.get("samplers", ()))
+        schedulers |= dict.fromkeys(can.get("schedulers", ()))
+    models = desk.models()
+    found = {
+        "sampler": tuple(samplers),
+        "scheduler": tuple(schedulers),
+        "checkpoint": ("", *models.get("checkpoints", ())),
+        "vae": ("", *models.get("vaes", ())),
+        "module": ("", *models.get("motion_modules", ())),
+    }
+    return {name: names for name, names in found.items() if any(names)}
+
+
+def _data(toolkit: Toolkit, desk: Desk, forms: Mapping[str, Form], kinds: Sequence[Mapping[str, Any]]) -> str:
+    """What the page's scripts know about forms, as JSON in the page."""
+    data = {
+        "version": __version__,
+        "place": toolkit.elem_id("")[:-1],
+        "runs": f"{desk.runs}{os.sep}",
+        "words": words.PAGE,
+        "kinds": {
+            kind["kind"]: {
+                "title": kind["title"],
+                "defaults": forms[kind["kind"]].defaults,
+                "fields": {
+                    name: {
+                        "label": spec.label,
+                        "title": words_of(spec),
+                        "unit": spec.unit,
+                        "curve": is_curve(spec),
+                        "path": isinstance(spec, PathText),
+                        "prompts": isinstance(spec, Prompts),
+                    }
+                    for name, spec in forms[kind["kind"]].fields.items()
+                },
+            }
+            for kind in kinds
+        },
+    }
+    # A textarea: Gradio warns of scripts in HTML, and the WebUI translates what stands in other elements.
+    text = html.escape(json.dumps(data, ensure_ascii=False))
+    return f'<textarea readonly hidden id="{toolkit.elem_id("data")}">{text}</textarea>'
+
+
+_STAGE = '<div id="{id}" class="flipbook-stage"></div>'

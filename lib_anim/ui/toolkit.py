@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+Choices = Callable[[], Sequence[str]]
+"""What there is to choose from now: asked again when the list is refreshed."""
+
+RefreshButton = Callable[[Any, Choices, str], Any]
+"""Draws the host's refresh button for (dropdown, its choices, HTML id)."""
 
 
 @dataclass(frozen=True)
@@ -11,6 +19,8 @@ class Toolkit:
 
     place: str
     """Where on the page: `txt2img`, `img2img` or `tab`. One view may stand in several places of one page."""
+    refresh_button: RefreshButton | None = None
+    """None where the host has no such button: the view draws its own."""
 
     def elem_id(self, name: str) -> str:
         """The HTML id of the view's element `name`, different in every place."""

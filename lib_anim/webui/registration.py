@@ -9,7 +9,7 @@ from modules import script_callbacks
 from lib_anim.ui.tab import TITLE, draw_tab
 from lib_anim.ui.toolkit import Toolkit
 from lib_anim.webui.api import add_routes
-from lib_anim.webui.folders import home
+from lib_anim.webui.desk import desk
 
 TAB_ID = "flipbook"
 """The host makes the tab's HTML id from it: `tab_flipbook`."""
@@ -17,7 +17,7 @@ TAB_ID = "flipbook"
 
 def tabs() -> list[tuple[Any, str, str]]:
     """The host's `on_ui_tabs`: one page, its title, its id."""
-    return [(draw_tab(Toolkit("tab"), str(home())), TITLE, TAB_ID)]
+    return [(draw_tab(Toolkit("tab"), desk()), TITLE, TAB_ID)]
 
 
 def register() -> None:

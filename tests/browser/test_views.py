@@ -1,4 +1,4 @@
-"""The views in a page of their own, without a WebUI, in a real browser."""
+"""The accordion in a page of its own, without a WebUI, in a real browser."""
 
 from __future__ import annotations
 
@@ -11,30 +11,19 @@ import pytest
 gradio = pytest.importorskip("gradio", reason="needs the WebUI's packages: make test-webui-env")
 
 from lib_anim.ui.accordion import draw_accordion  # noqa: E402
-from lib_anim.ui.tab import draw_tab  # noqa: E402
 from lib_anim.ui.toolkit import Toolkit  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """A server of one page: the tab, and the accordion as it stands in txt2img and in img2img."""
-    tab = draw_tab(Toolkit("tab"), "/data/flipbook")
+    """A server of one page: the accordion as it stands in txt2img and in img2img."""
     with gradio.Blocks(analytics_enabled=False) as app:
-        with gradio.Tab("Animation"):
-            tab.render()
         for place, rival in (("txt2img", None), ("img2img", "sd-webui-animatediff")):
             with gradio.Tab(place):
                 draw_accordion(Toolkit(place), rival)
     _, local, _ = app.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", show_api=False)
     yield local
     app.close()
-
-
-def test_tab_is_readable(url: str, page: Any, tmp_path: Path) -> None:
-    page.goto(url)
-    page.get_by_text("No film can be made on this tab yet.").wait_for(state="visible")
-    assert page.get_by_text("/data/flipbook").is_visible()
-    page.screenshot(path=str(tmp_path / "tab.png"))
 
 
 @pytest.mark.parametrize(

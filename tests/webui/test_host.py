@@ -51,7 +51,7 @@ def assert_drawn_once(page: Any, folder: Path) -> None:
     """One tab, one accordion in txt2img and in img2img, each readable; pictures of them go into `folder`."""
     assert page.locator(TABS).all_inner_texts().count("Animation") == 1
     open_tab(page, "Animation")
-    page.get_by_text("No film can be made on this tab yet.").wait_for(state="visible")
+    page.locator("#flipbook_tab_keyframed_generate").wait_for(state="visible")
     page.screenshot(path=str(folder / "tab.png"))
     for mode in ("txt2img", "img2img"):
         open_tab(page, mode)

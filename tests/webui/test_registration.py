@@ -80,5 +80,5 @@ def test_tab_names_the_folder(host: Any, tmp_path: Path) -> None:
 
     ((page, title, tab_id),) = tabs()
     assert (title, tab_id) == ("Animation", "flipbook")
-    texts = [c["props"].get("value") for c in page.get_config_file()["components"] if c["type"] == "markdown"]
+    texts = [c["props"].get("value") for c in page.get_config_file()["components"] if c["type"] == "html"]
     assert str(tmp_path / "flipbook") in "".join(texts)

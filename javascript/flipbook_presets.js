@@ -1,0 +1,144 @@
+// Presets: named settings, whole or in part, loaded into the open form and saved from it.
+
+window.flipbook = window.flipbook || {};
+
+Object.assign(window.flipbook, {
+    presets: [],
+    preset: {name: "", part: "whole"},
+
+    async listPresets() {
+        try {
+            flipbook.presets = (await flipbook.ask("GET", "presets")).presets;
+        } catch (failure) {
+            if (!failure.problems) throw failure;
+            flipbook.presets = [];
+            flipbook.preset.said = failure.message;
+        }
+        flipbook.drawPresets();
+    },
+
+    // Name → the same name in a path.
+    presetPath(name) {
+        return `presets/${encodeURIComponent(name)}`;
+    },
+
+    chosenPreset() {
+        return flipbook.presets.find((preset) => preset.name === flipbook.preset.name && preset.kind === flipbook.kind());
+    },
+
+    drawPresets() {
+        const panel = flipbook.element("presets_panel");
+        if (!panel) return;
+        const kind = flipbook.kind();
+        const mine = flipbook.presets.filter((preset) => preset.kind === kind);
+        if (!flipbook.chosenPreset()) flipbook.preset.name = mine.length ? mine[0].name : "";
+        const chosen = flipbook.chosenPreset();
+        const choose = flipbook.make(
+            "select",
+            {class: "flipbook-input", id: flipbook.id("preset"), "aria-label": flipbook.word("preset"), on: {change: (event) => {
+                flipbook.preset.name = event.target.value;
+                flipbook.drawPresets();
+            }}},
+            ...mine.map((preset) => flipbook.make("option", {value: preset.name, selected: preset.name === flipbook.preset.name}, preset.name)),
+        );
+        const part = flipbook.make(
+            "select",
+            {class: "flipbook-input flipbook-narrow", id: flipbook.id("preset_part"), "aria-label": flipbook.word("part"), on: {change: (event) => {
+                flipbook.preset.part = event.target.value;
+            }}},
+            ...["whole", "motion", "prompts", "output"].map((name) => flipbook.make("option", {value: name, selected: name === flipbook.preset.part}, flipbook.word(name))),
+        );
+        const name = flipbook.make("input", {class: "flipbook-input", id: flipbook.id("preset_name"), placeholder: flipbook.word("name"), "aria-label": flipbook.word("name"), value: flipbook.preset.typed || "", on: {input: (event) => {
+            flipbook.preset.typed = event.target.value;
+        }}});
+        const file = flipbook.make("input", {type: "file", accept: ".json,.txt", class: "flipbook-hidden", id: flipbook.id("preset_file"), tabindex: "-1", on: {change: () => flipbook.importPreset(file.files[0])}});
+        const own = chosen && !chosen.shipped;
+        const act = (word, action, possible = true) => flipbook.button(word, action, {id: flipbook.id(`preset_${word}`), disabled: !possible});
+        panel.replaceChildren(
+            flipbook.make("div", {class: "flipbook-presets"}, choose, part, act("load", () => flipbook.loadPreset(), Boolean(chosen))),
+            flipbook.make("div", {class: "flipbook-warning flipbook-about"}, (chosen && chosen.about) || ""),
+            flipbook.make("div", {class: "flipbook-presets"}, name, act("save", () => flipbook.savePreset()), act("rename", () => flipbook.renamePreset(), own)),
+            flipbook.make("div", {class: "flipbook-presets"}, act("delete", () => flipbook.deletePreset(), own), act("export", () => flipbook.exportPreset(), Boolean(chosen)), act("import", () => file.click()), file),
+            flipbook.make("div", {class: "flipbook-problem", role: "alert"}, flipbook.preset.wrong || ""),
+            flipbook.make("div", {class: "flipbook-said", role: "status"}, flipbook.preset.said || ""),
+        );
+    },
+
+    parts() {
+        return flipbook.preset.part === "whole" ? [] : [flipbook.preset.part];
+    },
+
+    // Does something with presets, lists them anew, and says how it went.
+    async withPresets(said, action) {
+        flipbook.preset.wrong = flipbook.preset.said = "";
+        try {
+            await action();
+            flipbook.preset.said = said;
+        } catch (failure) {
+            flipbook.preset.wrong = failure.message;
+        }
+        await flipbook.listPresets();
+    },
+
+    loadPreset() {
+        const kind = flipbook.kind();
+        return flipbook.withPresets(flipbook.word("loaded"), async () => {
+            const parts = flipbook.parts().join(",");
+            const {settings} = await flipbook.ask("GET", `${flipbook.presetPath(flipbook.preset.name)}?parts=${parts}`);
+            flipbook.fill(kind, parts ? {part: settings} : {settings});
+        });
+    },
+
+    savePreset() {
+        const kind = flipbook.kind();
+        const name = (flipbook.preset.typed || flipbook.preset.name).trim();
+        return flipbook.withPresets(flipbook.word("saved"), async () => {
+            await flipbook.ask("PUT", flipbook.presetPath(name), {kind, settings: flipbook.settings(kind), parts: flipbook.parts()});
+            flipbook.preset.name = name;
+            flipbook.preset.typed = "";
+        });
+    },
+
+    renamePreset() {
+        return flipbook.withPresets(flipbook.word("saved"), async () => {
+            const to = (flipbook.preset.typed || "").trim();
+            await flipbook.ask("POST", `${flipbook.presetPath(flipbook.preset.name)}/rename`, {to});
+            flipbook.preset.name = to;
+            flipbook.preset.typed = "";
+        });
+    },
+
+    deletePreset() {
+        return flipbook.withPresets(flipbook.word("deleted"), () => flipbook.ask("DELETE", flipbook.presetPath(flipbook.preset.name)));
+    },
+
+    async exportPreset() {
+        const link = flipbook.make("a", {href: flipbook.url(`${flipbook.presetPath(flipbook.preset.name)}/export`), download: `${flipbook.preset.name}.json`});
+        document.body.append(link);
+        link.click();
+        link.remove();
+    },
+
+    importPreset(file) {
+        if (!file) return undefined;
+        return flipbook.withPresets(flipbook.word("loaded"), async () => {
+            const found = JSON.parse(await file.text());
+            if (found.kind && found.settings) {
+                const name = found.name || file.name.replace(/\.\w+$/, "");
+                delete found.shipped;
+                await flipbook.ask("PUT", flipbook.presetPath(name), found);
+                flipbook.preset.name = name;
+                return;
+            }
+            // Somebody's settings file, Flipbook's or Deforum's: a preset named like the file.
+            const loaded = await flipbook.ask("POST", "settings", {kind: found.kind || "keyframed", settings: found});
+            const name = file.name.replace(/\.\w+$/, "");
+            await flipbook.ask("PUT", flipbook.presetPath(name), {kind: loaded.kind, settings: loaded.settings});
+            flipbook.preset.name = name;
+        });
+    },
+});
+
+(window.flipbook.starts = window.flipbook.starts || []).push(() => flipbook.listPresets());
+
+if (window.flipbook.start) window.flipbook.start();

@@ -1,0 +1,122 @@
+"""What the page asks the desk for through Gradio, and the answers as JSON text."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from lib_anim.actions.desk import Desk
+from lib_anim.errors import FlipbookError
+from lib_anim.settings.base import DEFORUM_KEYS, to_json
+from lib_anim.settings.fields import PathText
+from lib_anim.ui import controls
+from lib_anim.ui.form import Form, shown_of
+
+
+class Asking:
+    """The events of one kind's form."""
+
+    def __init__(self, desk: Desk, form: Form) -> None:
+        self._desk = desk
+        self._form = form
+        self._kind = form.kind
+
+    def submit(self, *values: Any, trial: Mapping[str, Any] | None = None) -> str:
+        """Queue the film that the controls describe. The last two values: the engine, a frame's number."""
+        *shown, engine, _ = values
+        settings = self._with_kept(self._form.read(shown))
+        try:
+            found = self._desk.submit_all(
+                [
+                    {
+                        "kind": self._kind,
+                        "settings": settings,
+                        "engine": engine or "",
+                        **({"trial": trial} if trial else {}),
+                    }
+                ]
+            )
+        except FlipbookError as error:
+            return _answer("submit", **error.as_json())
+        return _answer("submit", ids=found)
+
+    def submit_frame(self, *values: Any) -> str:
+        """Queue the one frame whose number is the last value."""
+        frame = values[-1]
+        if not isinstance(frame, int | float) or frame != int(frame):
+            return _answer("submit", errors=[{"field": "frame", "message": f"{frame} is no frame's number"}])
+        return self.submit(*values, trial={"only": int(frame)})
+
+    def keep(self, request: str) -> str:
+        """Keep what the controls show; say what is wrong with it, how long it takes, how files look."""
+        asked = json.loads(request)
+        shown = asked["shown"]
+        self._desk.drafts.keep(self._kind, {**self._desk.drafts.get(self._kind), **shown})
+        settings = self._with_kept(self._form.read([shown.get(name) for name in self._form.controls]))
+        media = self._media(shown)
+        try:
+            estimate = self._desk.estimate(self._kind, settings, engine=asked.get("engine", ""))
+        except FlipbookError as error:
+            return _answer("keep", **error.as_json(), media=media)
+        return _answer("keep", estimate=estimate, media=media)
+
+    def _media(self, shown: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+        """Name → how the file looks that a control names. That one is missing, the settings' check says."""
+        found = {}
+        for name, spec in self._form.fields.items():
+            text = str(shown.get(name) or "").strip()
+            if not isinstance(spec, PathText) or not text:
+                continue
+            try:
+                thumbnail = self._desk.thumbnail(text, name)
+            except FlipbookError:
+                continue
+            picture = base64.b64encode(thumbnail.jpeg).decode()
+            found[name] = {"picture": f"data:image/jpeg;base64,{picture}", "facts": thumbnail.facts}
+        return found
+
+    def fill(self, request: str) -> list[Any]:
+        """[answer, a change for every control]: shows the draft, or settings that are loaded into it."""
+        asked = json.loads(request or "{}")
+        draft = self._desk.drafts.get(self._kind)
+        try:
+            found, warnings, elsewhere = self._asked_for(asked)
+        except FlipbookError as error:
+            return [_answer("fill", **error.as_json()), *self._form.fill(draft)]
+        if elsewhere:
+            return [_answer("fill", elsewhere=elsewhere, request=asked), *self._form.fill(draft)]
+        if found:
+            draft = {**draft, **found}
+            self._desk.drafts.keep(self._kind, draft)
+        shown = {**self._form.defaults, **draft}
+        return [_answer("fill", shown=shown, warnings=warnings), *self._form.fill(draft)]
+
+    def _asked_for(self, asked: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...], str]:
+        """(what controls are to show, warnings, the kind whose form must show it instead of this one).
+
+        `settings` is a whole film's, `part` some settings, `shown` values of controls, `source` a file that
+        carries settings.
+        """
+        if "source" in asked:
+            loaded = self._desk.settings_in(asked["source"])
+            if loaded.settings.kind != self._kind:
+                return {}, (), loaded.settings.kind
+            return shown_of(type(loaded.settings), to_json(loaded.settings)), loaded.warnings, ""
+        if "settings" in asked:
+            loaded = self._desk.load(self._kind, asked["settings"])
+            return shown_of(type(loaded.settings), to_json(loaded.settings)), loaded.warnings, ""
+        fields = self._form.fields
+        part = {n: controls.shown(fields[n], v) for n, v in asked.get("part", {}).items() if n in fields}
+        return {**part, **asked.get("shown", {})}, (), ""
+
+    def _with_kept(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings with the keys of the file they came from that no control shows."""
+        kept = self._desk.drafts.get(self._kind)
+        return {**settings, **({DEFORUM_KEYS: kept[DEFORUM_KEYS]} if DEFORUM_KEYS in kept else {})}
+
+
+def _answer(about: str, **facts: Any) -> str:
+    """What the page's script is told. The number makes two equal answers two."""
+    return json.dumps({"about": about, **facts}, ensure_ascii=False)

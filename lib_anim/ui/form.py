@@ -1,0 +1,116 @@
+"""The controls of one kind: a first screen for everybody, everything else in groups below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+
+from lib_anim.settings.base import DEFORUM_KEYS, Settings, specs
+from lib_anim.settings.fields import DIALECTS, Choice, PathText, Prompts, Schedule, Spec, Words
+from lib_anim.ui import controls, majors
+from lib_anim.ui.toolkit import Toolkit
+from lib_anim.ui.words import GROUPS
+
+DIALECT = Choice(
+    label="Reading",
+    help="How schedules and prompts are read: Flipbook's own way, or a Deforum file's with its tolerances.",
+    options=DIALECTS,
+)
+
+
+def fields_of(cls: type[Settings]) -> dict[str, Spec]:
+    """Name → spec of everything that has a control."""
+    return {**specs(cls), "dialect": DIALECT}
+
+
+def defaults_of(cls: type[Settings]) -> dict[str, Any]:
+    """What the controls show at first."""
+    fresh = cls()
+    values = {**fresh.values(), "dialect": fresh.dialect}
+    return {name: controls.shown(spec, spec.to_json(values[name])) for name, spec in fields_of(cls).items()}
+
+
+class Form:
+    """Draws the controls of a kind into the current Gradio context and reads them."""
+
+    def __init__(self, toolkit: Toolkit, cls: type[Settings], choices: Mapping[str, Sequence[str]]) -> None:
+        self.kind = cls.kind
+        self.fields = fields_of(cls)
+        self.controls: dict[str, Any] = {}
+        self._toolkit = toolkit
+        self._choices = choices
+        self.defaults = defaults_of(cls)
+
+    def draw_first(self) -> None:
+        """What a newcomer needs, in the order of the settings' definition."""
+        basic = {name: spec for name, spec in self.fields.items() if spec.basic}
+        wide = [
+            name for name, spec in basic.items() if isinstance(spec, Prompts | PathText) or name == "negative"
+        ]
+        narrow = [name for name in basic if name not in wide]
+        for name in sorted(wide, key=lambda n: not isinstance(basic[n], Prompts) and n != "negative"):
+            self._draw(name)
+        for start in range(0, len(narrow), 2):
+            with gr.Row(elem_classes=["flipbook-pair"]):
+                for name in narrow[start : start + 2]:
+                    self._draw(name)
+
+    def draw_groups(self) -> None:
+        """Everything else, each group in an accordion that starts closed."""
+        groups: dict[str, list[str]] = {}
+        for name, spec in self.fields.items():
+            if not spec.basic:
+                groups.setdefault(spec.group or "Language", []).append(name)
+        for group, names in groups.items():
+            elem_id = self._toolkit.elem_id(f"{self.kind}_group_{group.lower().replace(' ', '_')}")
+            with gr.Accordion(GROUPS.get(group, group), open=False, elem_id=elem_id):
+                for row in _rows(self.fields, names):
+                    with gr.Row(elem_classes=["flipbook-pair"]):
+                        for name in row:
+                            self._draw(name)
+
+    def _draw(self, name: str) -> None:
+        spec = self.fields[name]
+        choices = (
+            self._choices.get(name, ()) if isinstance(spec, Words) or type(spec).__name__ == "Text" else ()
+        )
+        self.controls[name] = controls.draw(
+            spec, self.defaults[name], self._toolkit.elem_id(f"{self.kind}_{name}"), choices
+        )
+
+    def read(self, values: Sequence[Any]) -> dict[str, Any]:
+        """Settings as JSON from the values of all controls, in their order."""
+        return {
+            name: controls.read(self.fields[name], value)
+            for name, value in zip(self.controls, values, strict=True)
+        }
+
+    def fill(self, shown: Mapping[str, Any]) -> list[Any]:
+        """Changes that make all controls show a draft; what it lacks shows its default."""
+        return [majors.changed(value=shown.get(name, self.defaults[name])) for name in self.controls]
+
+
+def shown_of(cls: type[Settings], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as JSON → what the controls show. Keys that are no settings are kept beside, for saving."""
+    fields = fields_of(cls)
+    found = {name: controls.shown(fields[name], value) for name, value in settings.items() if name in fields}
+    kept = {DEFORUM_KEYS: settings[DEFORUM_KEYS]} if DEFORUM_KEYS in settings else {}
+    return {**defaults_of(cls), **found, **kept}
+
+
+def _rows(fields: Mapping[str, Spec], names: Sequence[str]) -> list[list[str]]:
+    """Names in rows of two; prompts have a row for themselves."""
+    rows: list[list[str]] = []
+    for name in names:
+        alone = isinstance(fields[name], Prompts)
+        if alone or not rows or len(rows[-1]) == 2 or isinstance(fields[rows[-1][0]], Prompts):
+            rows.append([])
+        rows[-1].append(name)
+    return rows
+
+
+def is_curve(spec: Spec) -> bool:
+    """Whether a setting is a number over time, which has a graph."""
+    return isinstance(spec, Schedule) and not isinstance(spec, Words)

@@ -1,0 +1,72 @@
+"""Texts of the tab that come from no setting: whole, so that the WebUI's localisation files can hold them."""
+
+from __future__ import annotations
+
+TITLE = "Animation"
+
+GROUPS = {
+    "Film": "Film: mode, seed, rhythm",
+    "Init": "Init image and video",
+    "Mask": "Mask",
+    "Painting": "Painting: checkpoint, sampler, steps, seeds",
+    "Motion": "Motion: camera, borders, cadence",
+    "Coherence": "Coherence: colour, noise, sharpness",
+    "Language": "Language of schedules",
+}
+"""Group of settings → what its accordion says. Groups that are not here say their own name."""
+
+PAGE = {
+    "frame": "Frame",
+    "of": "of",
+    "left": "left",
+    "queued": "Waiting",
+    "running": "Rendering",
+    "done": "Done",
+    "failed": "Failed",
+    "cancelled": "Stopped",
+    "stopping": "Stopping after this frame",
+    "empty": "Your film appears here.",
+    "empty hint": "Write a prompt and press Generate. A film, or a settings file of Flipbook or Deforum,"
+    " that is dropped here brings its settings.",
+    "interrupt": "Interrupt",
+    "resume": "Resume",
+    "remove": "Remove from list",
+    "up": "Earlier",
+    "down": "Later",
+    "show": "Show",
+    "sheet": "Contact sheet",
+    "film": "Film",
+    "folder": "Run folder",
+    "copied": "Copied",
+    "settings": "Use its settings",
+    "to restyle": "Send to restyle",
+    "to assemble": "Send to assemble",
+    "to img2img": "Send frame to img2img",
+    "runs": "Runs and queue",
+    "no runs": "Nothing rendered yet.",
+    "estimate": "Estimate",
+    "at most": "at most",
+    "preview": "Motion preview",
+    "previewing": "Drawing the motion on a checkerboard",
+    "waiting": "Waiting for Flipbook's server",
+    "choose": "Choose…",
+    "drop": "Drop a picture or a film here",
+    "every frame": "The same at every frame",
+    "load": "Load",
+    "save": "Save",
+    "rename": "Rename",
+    "delete": "Delete",
+    "import": "Import…",
+    "export": "Export",
+    "preset": "Preset",
+    "name": "Name",
+    "part": "Part",
+    "whole": "whole",
+    "motion": "motion",
+    "prompts": "prompts",
+    "output": "output",
+    "loaded": "Loaded",
+    "saved": "Saved",
+    "deleted": "Deleted",
+}
+"""Texts that the page's scripts show."""

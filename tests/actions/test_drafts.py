@@ -1,0 +1,25 @@
+"""What stands in the tab's controls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lib_anim.actions.drafts import Drafts
+
+
+def test_a_draft_is_there_for_whoever_comes_next(tmp_path: Path) -> None:
+    path = tmp_path / "not there yet" / ".drafts.json"
+    assert Drafts(path).get("keyframed") == {}
+    Drafts(path).keep("keyframed", {"zoom": "0:(half typed"})
+    Drafts(path).keep("clip", {"frames": 8})
+    assert Drafts(path).get("keyframed") == {"zoom": "0:(half typed"}
+    assert Drafts(path).get("clip") == {"frames": 8}
+
+
+def test_a_damaged_file_is_an_empty_draft_and_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / ".drafts.json"
+    for damaged in ("", "[1]", '{"keyframed": 3}', "\udcff".encode("utf-8", "surrogatepass").hex()):
+        path.write_text(damaged, "utf-8")
+        assert Drafts(path).get("keyframed") == {}
+        Drafts(path).keep("keyframed", {"a": 1})
+        assert Drafts(path).get("keyframed") == {"a": 1}
