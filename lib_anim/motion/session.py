@@ -40,12 +40,15 @@ class ClipSession:
         plan: ClipPlan,
         loras: Sequence[tuple[MotionLora, float]] = (),
         *,
+        lean: bool = False,
         warn: Warn = lambda sentence: None,
     ) -> None:
         """`loras`: motion LoRAs with their weights. Raises FlipbookError when the plan asks more of the
         module than it has, or no layer of a LoRA fits.
 
-        `warn` is told, in one sentence each, of what goes otherwise than asked.
+        `lean` keeps the motion layers' weights in main memory and lends each to the device while it works, as
+        the WebUI's --lowvram does with the UNet's. `warn` is told, in one sentence each, of what goes
+        otherwise than asked.
         """
         facts = module.facts
         if min(plan.context, plan.frames) > facts.positions:
@@ -62,6 +65,7 @@ class ClipSession:
                 warn(_unmatched(lora, unmatched, module))
         self.module = module
         self.plan = plan
+        self._lean = lean
         self._warn = warn
         self._layers = {
             site: TemporalTransformer(weights, facts.positions) for site, weights in module.weights.items()
@@ -181,7 +185,9 @@ class ClipSession:
             return x
         layer = self._layers[site]
         if layer.device != x.device:
-            layer.to(x.device, layer.dtype)
+            layer = layer.visit(x.device)
+            if not self._lean:
+                self._layers[site] = layer
         return layer(x, frames, self._scale.at(site, self._window, x), effect, self._piece)
 
     def _fold(self, x: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from copy import copy
 
 import torch
 import torch.nn.functional as F
@@ -44,6 +45,14 @@ class TemporalTransformer:
     @property
     def dtype(self) -> torch.dtype:
         return self._weights["norm.weight"].dtype
+
+    def visit(self, device: torch.device) -> TemporalTransformer:
+        """The layer with its weights on `device`: itself when they are there, else a copy."""
+        if device == self.device:
+            return self
+        guest = copy(self)
+        guest.to(device, self.dtype)
+        return guest
 
     def __call__(
         self,
