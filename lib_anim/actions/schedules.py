@@ -6,8 +6,11 @@ from pathlib import Path
 
 from lib_anim.actions.settings_files import read_json, settings_from
 from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.settings.clip import Clip
 from lib_anim.settings.deforum import is_deforum
 from lib_anim.settings.keyframed import Keyframed
+from lib_anim.settings.mov2mov import is_mov2mov
+from lib_anim.settings.restyle import Restyle
 from lib_anim.timeline.context import Context
 from lib_anim.timeline.prompts import FramePrompt, PromptTrack, parse_prompts
 from lib_anim.timeline.schedule import parse_schedule
@@ -44,9 +47,9 @@ def _track(path: Path) -> tuple[PromptTrack, tuple[str, ...]]:
     if not text.lstrip().startswith("{"):
         return parse_prompts(text), ()
     data = read_json(path)
-    if "kind" not in data and not is_deforum(data):
+    if "kind" not in data and not is_deforum(data) and not is_mov2mov(data):
         return parse_prompts(data), ()
     loaded = settings_from(data, {}, path.parent)
-    if not isinstance(loaded.settings, Keyframed):
+    if not isinstance(loaded.settings, Keyframed | Clip | Restyle):
         raise FlipbookError(Problem(f"a {loaded.settings.kind} film has no prompts", field="file"))
     return loaded.settings.prompt_track(), loaded.warnings

@@ -191,7 +191,7 @@ def _scripts(reading: _Reading) -> None:
         if name.lower() == "controlnet":
             reading.values["units"] = arguments
         elif arguments:
-            reading.refuse(f"alwayson_scripts {name}", "only ControlNet's units are passed on to every frame")
+            reading.values.setdefault("scripts", {})[name] = arguments
 
 
 def _refusals(reading: _Reading) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from lib_anim.errors import Problem
 from lib_anim.settings.base import Settings
@@ -26,6 +26,7 @@ from lib_anim.settings.fields import (
 )
 from lib_anim.settings.keyframed import ColorCoherence, Fill, SeedBehavior
 from lib_anim.settings.prompting import prompt_track
+from lib_anim.settings.scripts import ScriptArguments
 from lib_anim.settings.sources import SourceText
 from lib_anim.timeline.prompts import PromptTrack
 
@@ -112,6 +113,8 @@ class Restyle(Settings):
     color_strength: str = setting("0:(1)", Schedule(label="Color strength", help="How far colours go to the reference's: 0 leaves them alone.", group=COHERENCE, low=0, high=1))
 
     units: tuple[Unit, ...] = setting((), ControlUnits(label="ControlNet units", help="Each takes its own picture for every frame; needs an engine with ControlNet.", group=CONTROL))
+
+    scripts: dict[str, list[Any]] = setting({}, ScriptArguments(label="Scripts", help="Arguments of the WebUI's other always-on scripts by their titles, for every frame.", group=CONTROL))
 
     png_info: tuple[str, ...] = setting((), Choices(label="Append png info", help="What is read from what made the folder's pictures: prompts are added to the film's own, the rest replaces it at its frame.", group=PNG, options=PNG_INFO, optional=True))
     png_info_dir: str = setting("", PathText(label="PNG info directory", help="A folder with pictures of the same names that say it; empty asks the video's own pictures.", group=PNG))

@@ -60,7 +60,10 @@ BATCH = {
         "sd_vae": "Automatic",
         "CLIP_stop_at_last_layers": 2,
     },
-    "alwayson_scripts": {"ControlNet": {"args": [{"model": "canny", "weight": 0.5, "control_mode": 2}]}},
+    "alwayson_scripts": {
+        "ControlNet": {"args": [{"model": "canny", "weight": 0.5, "control_mode": 2}]},
+        "ADetailer": {"args": [True, {"ad_model": "face"}]},
+    },
 }
 
 
@@ -92,6 +95,7 @@ def test_img2img_batchs_parameters_become_settings():
     assert (settings.mask_padding, settings.mask_invert, settings.tiling) == ("0:(64)", True, True)
     assert (settings.checkpoint, settings.vae, settings.clip_skip) == ("anime", "", "0:(2)")
     assert (settings.subseed, settings.subseed_strength, settings.eta) == ("0:(9)", "0:(0.25)", "0:(0.5)")
+    assert settings.scripts == {"ADetailer": [True, {"ad_model": "face"}]}
     (unit,) = settings.units
     assert (unit.model, unit.weight, unit.control_mode) == (
         "canny",

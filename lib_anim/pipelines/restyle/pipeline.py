@@ -138,6 +138,7 @@ def request(inputs: FrameInputs) -> StillRequest:
         checkpoint=plan.word("checkpoint", true) or None,
         vae=plan.word("vae", true) or None,
         control=tuple(inputs.control(one) for one in plan.units),
+        scripts=s.scripts,
     )
 
 

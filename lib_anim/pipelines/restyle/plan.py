@@ -268,6 +268,10 @@ def _lacking(
     for name, able in (("restore_faces", can.restore_faces), ("tiling", can.tiling)):
         if getattr(s, name) and not able:
             yield Problem("this engine cannot do that; leave it off", field=name)
+    titles = {title.lower() for title in can.scripts}
+    for title in sorted(t for t in s.scripts if t.lower() not in titles):
+        there = f"it has {', '.join(can.scripts)}" if can.scripts else "it has none"
+        yield Problem(f'"{title}" is no script of this engine; {there}', field="scripts")
     for one in units:
         if not can.control:
             yield Problem(

@@ -33,6 +33,7 @@ EVERYTHING = Capabilities(
     control=True,
     control_models=("canny", "depth"),
     control_modules=("none", "hed"),
+    scripts=("ADetailer",),
 )
 
 

@@ -125,6 +125,7 @@ PLAIN = {
     "mask_only": ("only_masked", True, {"mask": "m.mp4"}),
     "restore_faces": ("restore_faces", True, {}),
     "tiling": ("tiling", True, {}),
+    "scripts": ("scripts", {"ADetailer": [True]}, {}),
     "positive": ("prompt", "oil", {}),
     "negative": ("negative", "fog", {}),
     "seed": ("seed", 6, {}),

@@ -123,11 +123,12 @@ def test_what_an_engine_lacks_is_named_with_the_way_out(looks):
             tiling=True,
             sampler="Heun",
             checkpoint="gone",
+            scripts={"ADetailer": [True]},
             units=[{"model": "canny"}],
         )
     )
     assert set(found) == {
-        *("mask", "prompt_blend", "restore_faces", "tiling", "sampler", "checkpoint", "units 0")
+        *("mask", "prompt_blend", "restore_faces", "tiling", "sampler", "checkpoint", "units 0", "scripts")
     }
     assert "sd-webui-controlnet" in found["units 0"]
     assert found["checkpoint"] == '"gone" is not a checkpoint of this engine; it has none to change to'
