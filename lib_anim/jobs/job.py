@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,7 +21,7 @@ from lib_anim.jobs.leaps import Leap, leaps
 from lib_anim.jobs.needs import make_plan, opened
 from lib_anim.jobs.parts import History, Part, owner_of, parts_of
 from lib_anim.jobs.writing import take_frames, until
-from lib_anim.pipelines.events import Estimated, Event, Progress, Warned
+from lib_anim.pipelines.events import Estimated, Event, FrameDone, Progress, Warned
 from lib_anim.pipelines.kinds import Kind, Plan
 from lib_anim.pipelines.trial import WHOLE, Trial, trial_of
 from lib_anim.settings.base import Settings, from_json, to_json
@@ -202,7 +202,7 @@ class _Run:
         self._hear(Estimated(ahead, plan.frames - done, most_bytes(plan)))
         with opened(kind.needs(plan.settings)) as inputs:
             events = kind.run(plan, self._engine, inputs, state, on_step)
-            return take_frames(events, folder, owned, self._hear, stop)
+            return take_frames(self._named(events), folder, owned, self._hear, stop)
 
     def _leap(
         self,
@@ -223,7 +223,7 @@ class _Run:
                 events = self._kind.run(plan, self._engine, inputs, leap.state, on_step)
                 # To its own end where that is the film's: there it says what it has noticed.
                 here = until(leap.last, events) if leap.last < plan.frames - 1 else events
-                if not take_frames(here, folder, owned, hear, stop):
+                if not take_frames(self._named(here), folder, owned, hear, stop):
                     return False
         return True
 
@@ -261,13 +261,21 @@ class _Run:
         elif state is None or state.frame < frames[-1]:
             with opened(kind.needs(plan.settings)) as inputs:
                 events = until(frames[-1], kind.run(plan, self._engine, inputs, state, on_step))
-                if not take_frames(events, folder, owned, hear, stop):
+                if not take_frames(self._named(events), folder, owned, hear, stop):
                     return False
         entries = list(self._manifest["parts"])
         entries[part.number - 1] = {**entries[part.number - 1], "done": True}
         self._manifest = {**self._manifest, "parts": entries}
         self._part = None
         return True
+
+    def _named(self, events: Iterator[Event]) -> Iterator[Event]:
+        """The same events; frames may leave the machine, so what they tell of files is their names alone."""
+        with closing(events):  # type: ignore[type-var]
+            for event in events:
+                if isinstance(event, FrameDone):
+                    event = replace(event, values=without_folders(self._kind.settings, event.values))
+                yield event
 
     def _owned(self, part: Part | None) -> Callable[[int], bool]:
         """Whether a frame is a part's to write; None stands for the run itself."""

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from lib_anim.errors import FlipbookError
 from lib_anim.settings.base import Settings, specs
-from lib_anim.settings.fields import MaskWords, PathText
+from lib_anim.settings.fields import NATIVE, MaskWords, Spec, Wrong
 
 _FOLDERS = re.compile(r"^(?:[A-Za-z]:|\\\\|/|~|file:).*[/\\]", re.DOTALL)
 """What stands before a file's name where a text begins like a path: a drive, a share, a root, a home."""
@@ -28,14 +29,17 @@ def file_name(path: str) -> str:
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
-def _named(spec: object, name: str, value: Any) -> Any:
-    if isinstance(spec, PathText) and isinstance(value, str):
-        return file_name(value)
+def _named(spec: Spec | None, name: str, value: Any) -> Any:
     if isinstance(spec, MaskWords) and isinstance(value, str):
         return _MASK_FILE.sub(lambda found: f"[{file_name(found[1])}]", value)
     if spec is None:
         return _unknown(value)
-    return value
+    if type(spec).rooted is Spec.rooted:
+        return value
+    try:
+        return spec.to_json(spec.rooted(spec.check(value, field=name, dialect=NATIVE), file_name))
+    except (Wrong, FlipbookError):
+        return _unknown(value)
 
 
 def _unknown(value: Any) -> Any:
