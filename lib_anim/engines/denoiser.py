@@ -76,7 +76,7 @@ class Guided:
         noises = [part for group in self._groups(texts) for part in self._noises(scaled, time, group)]
         guesses = [x - sigma * noise for noise in noises]
         if self._consistency:
-            guesses = [_bounded(guess, x, time) for guess in guesses]
+            guesses = [bounded(guess, x, time) for guess in guesses]
         if shares == [1.0]:
             return guesses[0]
         *towards, away = guesses
@@ -118,7 +118,7 @@ class Guided:
         return noise.float().chunk(len(texts))
 
 
-def _bounded(guess: Tensor, x: Tensor, time: float) -> Tensor:
+def bounded(guess: Tensor, x: Tensor, time: float) -> Tensor:
     """The consistency model's boundary condition: c_skip·x + c_out·x₀ (Luo et al. 2023, eq. 9).
 
     c_skip = σ_d²/((10t)² + σ_d²), c_out = 10t/√((10t)² + σ_d²), σ_d = 1/2, as its code scales t.

@@ -11,7 +11,9 @@ from pathlib import Path
 import diffusers
 import torch
 
+from lib_anim.engines.clip import paint_clip
 from lib_anim.engines.contract import Capabilities, ClipRequest, Engine, OnStep, Picture, StillRequest
+from lib_anim.engines.motion_rack import MotionRack
 from lib_anim.engines.noise import NoiseSource
 from lib_anim.engines.painter import Habits, Painter
 from lib_anim.engines.request import check, check_clip
@@ -23,6 +25,8 @@ from lib_anim.models.folders import ModelFolders, weights_in
 from lib_anim.models.header import read_header
 from lib_anim.models.inversion import Inversion, read_inversion
 from lib_anim.models.keys import inversion_keys
+from lib_anim.motion.session import is_shortage
+from lib_anim.motion.sites import sites_of_diffusers
 
 LOADED = 2
 """Checkpoints whose weights stay in memory."""
@@ -91,6 +95,7 @@ class DiffusersEngine:
         self._warnings: list[str] = []
         self._inversions = self._read_inversions()
         self._beside = weights_in((checkpoint.path.parent,))
+        self._motion = MotionRack(folders.motion, folders.loras)
         self._painters: OrderedDict[Path, Painter] = OrderedDict()
         self._painter(None)
 
@@ -110,6 +115,8 @@ class DiffusersEngine:
             subseed=True,
             checkpoints=tuple(self._beside),
             vaes=self._vaes(),
+            clip=True,
+            motion_modules=self._motion.choices(sites_of_diffusers(self._painter(None).unet)),
             native_size=self._checkpoint.native_size,
         )
 
@@ -139,14 +146,14 @@ class DiffusersEngine:
             try:
                 return painter.paint(request, on_step, small=False)
             except RuntimeError as error:
-                if not _is_shortage(error):
+                if not is_shortage(error):
                     raise
             self._free()
             self._warn("Memory ran out; the request was painted in smaller pieces.")
             try:
                 return painter.paint(request, on_step, small=True)
             except RuntimeError as error:
-                if not _is_shortage(error):
+                if not is_shortage(error):
                     raise
                 raise FlipbookError(
                     Problem(
@@ -157,9 +164,26 @@ class DiffusersEngine:
                 ) from error
 
     def clip(self, request: ClipRequest, on_step: OnStep | None = None) -> Iterator[Picture]:
-        """A clip; see `Engine.clip`. Refused as long as the capabilities say so."""
+        """A clip; see `Engine.clip`. Short of memory, attention and decoding go on in smaller pieces."""
         check_clip(request, self.capabilities)
-        raise NotImplementedError
+        return self._clip(request, on_step)
+
+    def _clip(self, request: ClipRequest, on_step: OnStep | None) -> Iterator[Picture]:
+        with torch.inference_mode():
+            painter = self._painter(request.checkpoint)
+        try:
+            yield from paint_clip(painter, request, self._motion, on_step)
+        except RuntimeError as error:
+            if not is_shortage(error):
+                raise
+            self._free()
+            raise FlipbookError(
+                Problem(
+                    f"{len(request.frames)} frames of {request.width}×{request.height} do not fit into "
+                    "memory; use a smaller size or a smaller context.",
+                    field="width",
+                )
+            ) from error
 
     def close(self) -> None:
         """Frees the networks; the engine cannot be used afterwards."""
@@ -203,8 +227,3 @@ class DiffusersEngine:
     def _warn(self, sentence: str) -> None:
         if sentence not in self._warnings:
             self._warnings.append(sentence)
-
-
-def _is_shortage(error: RuntimeError) -> bool:
-    """Whether torch failed for want of memory; the CPU's allocator has no error type of its own."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -18,7 +18,7 @@ from lib_anim.engines.denoiser import Guide, Guided
 from lib_anim.engines.descent import Descent
 from lib_anim.engines.inpaint import Inpainting
 from lib_anim.engines.latents import Codec
-from lib_anim.engines.loras import LoraRack, taken_out
+from lib_anim.engines.loras import LoraRack, Use, taken_out
 from lib_anim.engines.networks import load_networks, load_vae
 from lib_anim.engines.noise import NoiseSource, PictureNoise
 from lib_anim.engines.samplers import SAMPLERS, Sampler
@@ -57,15 +57,15 @@ class Painter:
         warn: Warn,
     ) -> None:
         self.checkpoint = checkpoint
-        self._device = device
+        self.device = device
         self._dtype = dtype
         self._folders = folders
         self._habits = habits
-        self._warn = warn
+        self.warn = warn
         networks = load_networks(checkpoint, device, dtype)
-        self._unet = networks.unet
-        self._levels = NoiseLevels.of(networks.alphas)
-        self._consistency = ConsistencyLevels.of(networks.alphas)
+        self.unet = networks.unet
+        self.levels = NoiseLevels.of(networks.alphas)
+        self.consistency = ConsistencyLevels.of(networks.alphas)
         self._codecs: dict[str | None, Codec] = (
             {} if networks.vae is None else {None: self._codec_of(networks.vae)}
         )
@@ -76,21 +76,25 @@ class Painter:
 
     def paint(self, request: StillRequest, on_step: OnStep | None, *, small: bool) -> Picture:
         """The request's picture. `small` works in the smallest pieces, for when memory is short."""
-        codec = self._codec(request.vae)
+        codec = self.codec(request.vae)
         prompt, uses = taken_out(request.prompt)
         if request.travel is not None:
             named = {use.name for use in uses}
             uses += tuple(use for use in taken_out(request.travel.prompt)[1] if use.name not in named)
-        for sentence in self._loras.wear(uses):
-            self._warn(sentence)
-        self.text.variant = uses
+        self.wear(uses)
         plan = inpaint.prepare(request, codec.factor) if request.mask is not None else None
         if request.mask is not None and plan is None:
-            self._warn("The mask is empty, so only masked inpainting became plain img2img.")
-        with _tiled((self._unet, codec.vae), request.tiling), codec.pieces(small):
+            self.warn("The mask is empty, so only masked inpainting became plain img2img.")
+        with tiled((self.unet, codec.vae), request.tiling), codec.pieces(small):
             latents = self._sample(request, prompt, codec, plan, on_step, small)
             painted = codec.decode(latents)
         return painted if plan is None else plan.lay_over(painted)
+
+    def wear(self, uses: tuple[Use, ...]) -> None:
+        """Puts exactly these LoRAs in force on the networks."""
+        for sentence in self._loras.wear(uses):
+            self.warn(sentence)
+        self.text.variant = uses
 
     def _sample(
         self,
@@ -103,16 +107,16 @@ class Painter:
     ) -> Tensor:
         """Latents (1, C, h, w) of the request's picture."""
         sampler = SAMPLERS[request.sampler]
-        way = self._way(request, sampler)
-        noise = self._noise(request, codec)
-        start = noise.first()[None].to(self._device)
+        way = self.way(request, sampler, None if request.init is None else request.denoising)
+        noise = self.noise(request, codec)
+        start = noise.first()[None].to(self.device)
         guided = self._guided(request, sampler, prompt, small)
         x = start * way.noise
         kept = None
         if request.init is not None:
             init = codec.encode(request.init if plan is None else plan.init, request.seed)
             if plan is not None:
-                kept = _Kept(_filled_latents(init, plan, request, start), plan.repaint.to(self._device))
+                kept = Kept(filled_latents(init, plan, request, start), plan.repaint.to(self.device))
                 init = kept.latents
             x = init * way.init + start * (way.noise * request.noise_multiplier)
 
@@ -139,19 +143,24 @@ class Painter:
         result = sampler.run(walk) * way.end
         return result if kept is None else kept.blend(result)
 
-    def _way(self, request: StillRequest, sampler: Sampler) -> Descent:
-        """The levels to visit; with an init picture only the last ones."""
+    def way(
+        self,
+        request: StillRequest,
+        sampler: Sampler,
+        denoising: float | None,
+        levels: NoiseLevels | None = None,
+    ) -> Descent:
+        """The levels to visit, with `denoising` only the last ones; `levels` None: the checkpoint's own."""
         if request.scheduler != "Automatic" and not sampler.has_spacings:
-            self._warn(
+            self.warn(
                 f'"{sampler.name}" has steps of its own; the scheduler "{request.scheduler}" is not used.'
             )
         spacing = sampler.spacing if request.scheduler == "Automatic" else request.scheduler
-        levels = self._consistency if sampler.consistency else self._levels
-        return sampler.way(
-            spacing, request.steps, None if request.init is None else request.denoising, levels
-        )
+        if levels is None:
+            levels = self.consistency if sampler.consistency else self.levels
+        return sampler.way(spacing, request.steps, denoising, levels)
 
-    def _noise(self, request: StillRequest, codec: Codec) -> PictureNoise:
+    def noise(self, request: StillRequest, codec: Codec) -> PictureNoise:
         return PictureNoise(
             (
                 self.checkpoint.unet.out_channels,
@@ -164,44 +173,47 @@ class Painter:
             resize_from=request.seed_resize_from,
             ancestral_delta=self._habits.ancestral_delta,
             source=self._habits.source,
-            device=self._device,
+            device=self.device,
         )
 
     def _draw(self, sampler: Sampler, noise: PictureNoise, seed: int, way: Descent) -> Draw:
         if sampler.brownian:
             path = BrownianNoise(noise.shape, seed, way.reach)
-            return lambda here, there: path.between(here, there)[None].to(self._device)
-        return lambda here, there: noise.next()[None].to(self._device)
+            return lambda here, there: path.between(here, there)[None].to(self.device)
+        return lambda here, there: noise.next()[None].to(self.device)
 
     def _guided(self, request: StillRequest, sampler: Sampler, prompt: str, small: bool) -> Guided:
         calls = request.steps * sampler.calls
         skip = request.clip_skip
         if self.checkpoint.family == "sdxl" and skip > 1:
-            self._warn("SDXL always reads its text encoders' last layer but one; clip_skip is not used.")
-        sizes = None
-        if self.checkpoint.unet.vector:
-            size = (request.height, request.width)
-            sizes = torch.tensor([*size, 0, 0, *size], device=self._device, dtype=torch.float32)
-        positive, negative = self._guides(prompt, request.negative, calls, skip)
+            self.warn("SDXL always reads its text encoders' last layer but one; clip_skip is not used.")
+        positive, negative = self.guides(prompt, request.negative, calls, skip)
         if request.travel is not None:
             travel = request.travel
             text, _ = taken_out(travel.prompt)
-            towards = self._guides(text, travel.negative, calls, skip)
+            towards = self.guides(text, travel.negative, calls, skip)
             (empty,) = self.text.encode(("",), skip)
             positive = mixed(positive, towards[0], travel.weight, travel.how, empty)
             (negative,) = mixed([negative], [towards[1]], travel.weight, travel.how, empty)
         return Guided(
-            self._unet,
-            self._consistency if sampler.consistency else self._levels,
+            self.unet,
+            self.consistency if sampler.consistency else self.levels,
             positive,
             negative,
             request.cfg_scale,
-            sizes=sizes,
+            sizes=self.sizes(request.width, request.height),
             consistency=sampler.consistency,
             one_by_one=small,
         )
 
-    def _guides(self, prompt: str, negative: str, calls: int, skip: int) -> tuple[list[Guide], Guide]:
+    def sizes(self, width: int, height: int) -> Tensor | None:
+        """SDXL's six numbers (original size, crop, target size); None for SD 1.x."""
+        if not self.checkpoint.unet.vector:
+            return None
+        size = (height, width)
+        return torch.tensor([*size, 0, 0, *size], device=self.device, dtype=torch.float32)
+
+    def guides(self, prompt: str, negative: str, calls: int, skip: int) -> tuple[list[Guide], Guide]:
         """The parts of a prompt and its negative, encoded."""
         away = prompts.course(negative, calls)
         return (
@@ -209,23 +221,23 @@ class Painter:
             Guide(away, self.text.encode(away.texts, skip, zero_when_empty=True)),
         )
 
-    def _codec(self, name: str | None) -> Codec:
+    def codec(self, name: str | None) -> Codec:
         """The autoencoder called `name`, the checkpoint's own for None; at most two stay in memory."""
         if name in self._codecs:
             return self._codecs[name]
         path = find_weights(name or self.checkpoint.path.stem + ".vae", self._folders.vaes, "VAE", "vae")
         if len(self._codecs) > 1:
             del self._codecs[next(key for key in reversed(self._codecs) if key is not None)]
-        vae = load_vae(path, self.checkpoint.latent_scale).to(device=self._device)
+        vae = load_vae(path, self.checkpoint.latent_scale).to(device=self.device)
         self._codecs[name] = self._codec_of(vae)
         return self._codecs[name]
 
     def _codec_of(self, vae: AutoencoderKL) -> Codec:
-        return Codec(vae, self._warn)
+        return Codec(vae, self.warn)
 
 
 @dataclass(frozen=True)
-class _Kept:
+class Kept:
     """The latents that a mask keeps."""
 
     latents: Tensor
@@ -236,7 +248,7 @@ class _Kept:
         return painted * self.repaint + self.latents * (scale * (1 - self.repaint))
 
 
-def _filled_latents(init: Tensor, plan: Inpainting, request: StillRequest, start: Tensor) -> Tensor:
+def filled_latents(init: Tensor, plan: Inpainting, request: StillRequest, start: Tensor) -> Tensor:
     """What the masked latents start from: for "latent noise" the seed's noise, for "latent nothing" zeros."""
     repaint = plan.repaint.to(init.device)
     if request.fill == "latent noise":
@@ -245,7 +257,7 @@ def _filled_latents(init: Tensor, plan: Inpainting, request: StillRequest, start
 
 
 @contextmanager
-def _tiled(networks: Sequence[nn.Module], tiling: bool) -> Iterator[None]:
+def tiled(networks: Sequence[nn.Module], tiling: bool) -> Iterator[None]:
     """Lets convolutions run on round the picture's edges, so that pictures fit beside themselves."""
     layers = [m for n in networks for m in n.modules() if isinstance(m, nn.Conv2d)] if tiling else []
     former = [layer.padding_mode for layer in layers]

@@ -1,4 +1,4 @@
-"""Where LoRAs, textual inversions and VAEs are looked for, and how a name finds its file there."""
+"""Where LoRAs, embeddings, VAEs and motion modules are looked for, and how a name finds its file there."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ class ModelFolders:
     loras: tuple[Path, ...] = ()
     embeddings: tuple[Path, ...] = ()
     vaes: tuple[Path, ...] = ()
+    motion: tuple[Path, ...] = ()
+    """Of motion modules; motion LoRAs lie there or among the LoRAs."""
 
     @classmethod
     def around(cls, checkpoint: Path) -> ModelFolders:
@@ -23,11 +25,20 @@ class ModelFolders:
         home = checkpoint.absolute().parent
         models = next((p.parent for p in (home, *home.parents) if p.name == "Stable-diffusion"), None)
         if models is None:
-            return cls(loras=(home / "Lora",), embeddings=(home / "embeddings",), vaes=(home / "VAE", home))
+            return cls(
+                loras=(home / "Lora",),
+                embeddings=(home / "embeddings",),
+                vaes=(home / "VAE", home),
+                motion=(home / "animatediff", home),
+            )
         return cls(
             loras=(models / "Lora", models / "LyCORIS"),
             embeddings=(models.parent / "embeddings",),
             vaes=(models / "VAE", models / "Stable-diffusion"),
+            motion=(
+                models / "animatediff",
+                models.parent / "extensions" / "sd-webui-animatediff" / "model",
+            ),
         )
 
 

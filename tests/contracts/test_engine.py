@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.torch import save_file
 
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract import (
@@ -38,11 +39,19 @@ def _tests(path: str) -> Any:
     return module
 
 
+def _diffusers(folder: Path) -> Engine:
+    """A random checkpoint with a random motion module beside it."""
+    made = _tests("motion/conftest.py")
+    (folder / "animatediff").mkdir()
+    tensors = made.native(made.WIDTHS, 32, mid=False)
+    save_file(tensors, folder / "animatediff" / "v3.safetensors")
+    checkpoint = _tests("models/random_checkpoint.py").write_sd1(folder / "narrow.safetensors")
+    return open_engine(checkpoint, device="cpu")
+
+
 MAKERS: dict[str, Callable[[Path], Engine]] = {
     "checker": lambda folder: CheckerEngine(),
-    "diffusers": lambda folder: open_engine(
-        _tests("models/random_checkpoint.py").write_sd1(folder / "narrow.safetensors"), device="cpu"
-    ),
+    "diffusers": _diffusers,
     "webui": lambda folder: _tests("webui/remote_engine.py").start_engine(folder),  # type: ignore[no-any-return]
 }
 
@@ -258,10 +267,13 @@ def test_a_clip_starts_from_its_pictures(engine: Engine, clip: list[np.ndarray])
         asked.append(index)
         return grey
 
-    result = list(engine.clip(_clip(engine, frames=frames, init=init)))
+    low = list(engine.clip(_clip(engine, frames=frames, init=init)))
     assert set(asked) == {0, 1, 2, 3}
-    for frame, free in zip(result, clip, strict=True):
-        assert np.abs(frame - grey).mean() < np.abs(free - grey).mean()
+    white = list(engine.clip(_clip(engine, frames=frames, init=lambda index: np.ones_like(grey))))
+    more = tuple(replace(f, denoising=0.8) for f in frames)
+    high = list(engine.clip(_clip(engine, frames=more, init=init)))
+    for found in zip(low, white, high, clip, strict=True):
+        assert len({frame.tobytes() for frame in found}) == 4
 
 
 def test_a_clips_masks_keep_what_they_do_not_repaint(engine: Engine) -> None:
