@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from lib_anim.engines.contract import Engine, OnStep, Picture, StillRequest
@@ -12,6 +14,7 @@ from lib_anim.imaging.tween import blend
 from lib_anim.media.contract import FrameSource
 from lib_anim.pipelines.events import Event, Finished, FrameDone, Progress, Warned
 from lib_anim.pipelines.prompt_blend import blended
+from lib_anim.pipelines.restyle.files import FilePictures
 from lib_anim.pipelines.restyle.inputs import FrameInputs
 from lib_anim.pipelines.restyle.plan import RestylePlan
 
@@ -50,28 +53,32 @@ def run(
     """Paint the film, from its start or from a state of an earlier run of the same plan.
 
     Yields FrameDone for every frame in order, with the state after it where a later frame needs one.
-    Stops when closed.
+    Stops when closed. The next frame's files are read while a frame is painted.
     """
     for sentence in plan.warnings:
         yield Warned(sentence)
     previous, first = (None, None) if state is None else (state.previous, state.first)
     if plan.uses_first and first is None and plan.shown[0] != 0:
-        first = _paint(_inputs(plan, sources, 0, None, None), engine, on_step)
+        files = FilePictures(plan, sources, 0)
+        first = _paint(FrameInputs(files=files, previous=None, first=None), engine, on_step)
     empty_said = False
-    for number in range(0 if state is None else state.frame + 1, plan.frames):
-        true = plan.shown[number]
-        yield Progress(number, plan.frames, "painting")
-        inputs = _inputs(plan, sources, true, previous, first)
-        if inputs.mask is not None and masks.is_blank(inputs.mask) and not empty_said:
-            empty_said = True
-            yield Warned(f"mask: it is empty at frame {true}, so it keeps its picture, as all such frames do")
-        picture = _paint(inputs, engine, on_step)
-        if plan.uses_first and first is None:
-            first = picture
-        previous = picture if plan.uses_previous else None
-        kept = plan.uses_previous or (plan.uses_first and number == 0)
-        after = RestyleState(frame=number, previous=previous, first=first) if kept else None
-        yield FrameDone(number, picture, painted=True, values=values(plan, true), state=after)
+    numbers = range(0 if state is None else state.frame + 1, plan.frames)
+    # The reading thread must not outlive the sources, however the film ends.
+    with closing(_read_ahead(plan, sources, [plan.shown[number] for number in numbers])) as ahead:
+        for number, files in zip(numbers, ahead, strict=True):
+            yield Progress(number, plan.frames, "painting")
+            inputs = FrameInputs(files=files, previous=previous, first=first)
+            if inputs.mask is not None and masks.is_blank(inputs.mask) and not empty_said:
+                empty_said = True
+                where = f"frame {files.true}"
+                yield Warned(f"mask: it is empty at {where}, so it keeps its picture, as all such frames do")
+            picture = _paint(inputs, engine, on_step)
+            if plan.uses_first and first is None:
+                first = picture
+            previous = picture if plan.uses_previous else None
+            kept = plan.uses_previous or (plan.uses_first and number == 0)
+            after = RestyleState(frame=number, previous=previous, first=first) if kept else None
+            yield FrameDone(number, picture, painted=True, values=values(plan, files.true), state=after)
     # Only now: the sentences count what was damaged.
     for name, source in sources.items():
         for sentence in source.warnings:
@@ -79,14 +86,18 @@ def run(
     yield Finished(plan.frames)
 
 
-def _inputs(
-    plan: RestylePlan,
-    sources: Mapping[str, FrameSource],
-    true: int,
-    previous: Picture | None,
-    first: Picture | None,
-) -> FrameInputs:
-    return FrameInputs(plan=plan, sources=sources, true=true, previous=previous, first=first)
+def _read_ahead(
+    plan: RestylePlan, sources: Mapping[str, FrameSource], frames: Sequence[int]
+) -> Generator[FilePictures, None, None]:
+    """The files' pictures of these true frames, each read while the one before is used."""
+    with ThreadPoolExecutor(1, thread_name_prefix="flipbook-read") as reader:
+        waiting: Future[FilePictures] | None = None
+        for place, true in enumerate(frames):
+            files = FilePictures(plan, sources, true).load() if waiting is None else waiting.result()
+            waiting = None
+            if place + 1 < len(frames):
+                waiting = reader.submit(FilePictures(plan, sources, frames[place + 1]).load)
+            yield files
 
 
 def _paint(inputs: FrameInputs, engine: Engine, on_step: OnStep | None) -> Picture:

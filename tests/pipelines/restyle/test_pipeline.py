@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
 from lib_anim.engines.contract import PromptTravel
+from lib_anim.errors import FlipbookError
 from lib_anim.pipelines.events import Finished, FrameDone, Warned
 from lib_anim.pipelines.restyle.pipeline import RestyleState, run, state_before
 from tests.pipelines.restyle.conftest import Recorder, Video, digest, frames_of
@@ -223,3 +226,40 @@ def test_what_a_source_repairs_is_said(quiet, recorder):
     assert [event.sentence for event in events if isinstance(event, Warned)] == [
         "video: picture 3 is damaged and shows the one before"
     ]
+
+
+def test_the_next_frame_is_read_while_one_is_painted_and_nothing_runs_on_after_closing(quiet):
+    read = [threading.Event() for _ in range(8)]
+
+    class Watched(Video):
+        def __getitem__(self, index: int) -> np.ndarray:
+            read[index].set()
+            return super().__getitem__(index)
+
+    class Patient(Recorder):
+        def still(self, request, on_step=None):
+            number = len(self.requests)
+            assert read[number + 1].wait(10), "the next frame is read only after this one is painted"
+            return super().still(request, on_step)
+
+    events = run(quiet(), Patient(), {"video": Watched(VIDEO.frames)})
+    for event in events:
+        if isinstance(event, FrameDone) and event.index == 3:
+            break
+    events.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("flipbook-read")]
+    assert not read[6].is_set()
+
+
+def test_a_source_that_fails_ends_the_film_with_its_sentence(quiet, recorder):
+    class Broken(Video):
+        def __getitem__(self, index: int) -> np.ndarray:
+            if index == 4:
+                raise FlipbookError("picture 4 cannot be read")
+            return super().__getitem__(index)
+
+    events = run(quiet(), recorder, {"video": Broken(VIDEO.frames)})
+    frames: list[int] = []
+    with pytest.raises(FlipbookError, match="picture 4"):
+        frames.extend(event.index for event in events if isinstance(event, FrameDone))
+    assert len(recorder.requests) == 4
