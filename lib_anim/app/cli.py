@@ -88,7 +88,9 @@ def _films(command: Command) -> None:
     trial = sub.add_argument_group("a look before the long run")
     trial.add_argument("--every", type=int, default=1, metavar="N", help="paint and keep every N-th frame")
     trial.add_argument("--half", action="store_true", help="paint at half the width and height")
-    trial.add_argument("--only", type=int, metavar="FRAME", help="paint one frame (not in 2D)")
+    trial.add_argument(
+        "--only", type=int, metavar="FRAME", help="keep one frame; in 2D those before it are painted too"
+    )
     sub = command("resume", commands.resume, "Go on with an interrupted film.")
     sub.add_argument("run_folder", type=Path, metavar="RUN", help="its run folder")
     sub = command("rerender", commands.rerender, "Make some frames of a film anew, with changed settings.")

@@ -198,8 +198,8 @@ class _Run:
         folder.log("start", frame=done, engine=self._engine.fingerprint)
         if done == plan.frames:
             return True
-        ahead = sum(frame >= done for frame in plan.painted)
-        self._hear(Estimated(ahead, plan.frames - done, most_bytes(plan)))
+        ahead = sum(state is None or frame > state.frame for frame in plan.painted)
+        self._hear(Estimated(ahead, plan.frames - max(done, 0), most_bytes(plan)))
         with opened(kind.needs(plan.settings)) as inputs:
             events = kind.run(plan, self._engine, inputs, state, on_step)
             return take_frames(self._named(events), folder, owned, self._hear, stop)
@@ -345,7 +345,7 @@ def _start_state(kind: Kind, folder: RunFolder, parts: Sequence[Part], hear: Lis
 def most_bytes(plan: Plan) -> int:
     """What a film's frames and states take on the disk at most: as much as without compression."""
     width, height = plan.size
-    states = min(len(plan.painted), plan.frames // KEEP_EVERY + 3)
+    states = min(len(plan.painted), (plan.frames - plan.painted[0]) // KEEP_EVERY + 3)
     return width * height * 3 * (plan.frames + states * PICTURES_IN_STATE * 4)
 
 

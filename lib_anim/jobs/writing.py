@@ -38,7 +38,7 @@ def take_frames(
             with closing(events) as frames:  # type: ignore[type-var]
                 for event in frames:
                     if isinstance(event, FrameDone):
-                        kept = owned(event.index)
+                        kept = event.index >= 0 and owned(event.index)
                         waiting.append(writer.submit(_write_frame, folder, event, kept))
                         while len(waiting) > WRITES_AHEAD or (waiting and waiting[0].done()):
                             waiting.popleft().result()

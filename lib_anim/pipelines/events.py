@@ -14,6 +14,7 @@ class FrameDone:
     """A frame of the film is ready. Frames come in order, each once."""
 
     index: int
+    """Below 0 for what is painted for the sake of a later frame and is no frame of the film."""
     picture: Picture
     painted: bool
     """False for a frame that was moved and blended, not painted."""

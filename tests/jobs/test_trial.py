@@ -80,6 +80,42 @@ def test_one_frame_alone_is_that_of_the_film(tmp_path):
     assert read_text(run.frame_path(0))["frame"] == "7"
 
 
+class Counting(CheckerEngine):
+    """Counts what it paints."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def still(self, request, on_step=None):
+        self.count += 1
+        return super().still(request, on_step)
+
+
+@pytest.mark.parametrize("only", [11, 12])
+def test_one_frame_alone_in_2d_broken_off_goes_on_from_where_it_was(tmp_path, only):
+    run, plan, engine = begin(tmp_path / "whole", Trial(), cadence=4)
+    render(KEYFRAMED, plan, engine, run)
+    wanted = pixels(run)[only]
+    run, plan, engine = begin(tmp_path / "one", Trial(only=only), cadence=4)
+    engine, told, asked = Counting(), [], []
+
+    def stop() -> bool:
+        asked.append(engine.count)
+        return engine.count == 2
+
+    part = render(KEYFRAMED, plan, engine, run, told.append, stop=stop)
+    assert (part.finished, part.frames, part.film, engine.count) == (False, 0, None, 2)
+    assert [event.paint for event in told if isinstance(event, Estimated)] == [4]
+    assert not [event for event in told if isinstance(event, FrameDone)]
+    assert any("4 pictures are painted" in sentence for sentence in run.manifest()["warnings"])
+    assert render(KEYFRAMED, reopen(KEYFRAMED, run, engine), engine, run, told.append).finished
+    assert engine.count == 4
+    assert pixels(run) == [wanted]
+    assert read_text(run.frame_path(0))["frame"] == str(only)
+    assert render(KEYFRAMED, reopen(KEYFRAMED, run, engine), engine, run).finished
+    assert engine.count == 4
+
+
 def test_a_part_of_a_trial_is_made_anew_by_its_own_numbers(tmp_path):
     run, plan, engine = begin(tmp_path, Trial(every=4))
     render(KEYFRAMED, plan, engine, run)

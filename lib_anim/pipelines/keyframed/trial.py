@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -13,7 +14,6 @@ from fractions import Fraction
 import numpy as np
 
 from lib_anim.engines.contract import Capabilities, Engine, OnStep
-from lib_anim.errors import FlipbookError, Problem
 from lib_anim.pipelines.curves import Numbers
 from lib_anim.pipelines.events import Event, Finished, FrameDone, Progress
 from lib_anim.pipelines.keyframed.inputs import Inputs
@@ -32,7 +32,7 @@ class TrialPlan:
     loop: KeyframedPlan
     """What is painted, by the whole film's frames."""
     kept: tuple[int, ...]
-    """The whole film's number of each frame; all that `loop` paints are among them."""
+    """The whole film's number of each frame."""
     trial: Trial
 
     @property
@@ -49,13 +49,24 @@ class TrialPlan:
 
     @property
     def painted(self) -> tuple[int, ...]:
-        places = self.places
-        return tuple(places[frame] for frame in self.loop.painted)
+        """By their own numbers. One frame counts as painted, since the state after it is known."""
+        numbers = (self.number(frame) for frame in self.loop.painted)
+        painted = {number for number in numbers if number is not None}
+        return tuple(sorted(painted | {0} if self.trial.only is not None else painted))
 
-    @property
-    def places(self) -> dict[int, int]:
-        """The whole film's number of a kept frame → its own."""
-        return {frame: number for number, frame in enumerate(self.kept)}
+    def number(self, frame: int) -> int | None:
+        """The trial's own number of a frame of the film.
+
+        Below 0 where it is painted for the sake of the one frame that is kept; None for what is left out.
+        """
+        if self.trial.only is not None:
+            return frame - self.trial.only if frame <= self.trial.only else None
+        place = bisect_left(self.kept, frame)
+        return place if place < len(self.kept) and self.kept[place] == frame else None
+
+    def frame(self, number: int) -> int:
+        """The film's number of a frame of the trial."""
+        return self.kept[number] if self.trial.only is None else self.trial.only + number
 
     def fingerprint(self, engine: str) -> str:
         """As a whole film's, with what was left out."""
@@ -67,14 +78,15 @@ def try_out(plan: KeyframedPlan, trial: Trial, capabilities: Capabilities) -> Tr
     """The plan of a trial. Raises FlipbookError for what cannot be tried.
 
     Every n-th frame is painted as if the cadence were n, and nothing between is shown. A frame that
-    the whole film would not paint takes the seed of the one before it that it would.
+    the whole film would not paint takes the seed of the one before it that it would. One frame is that of
+    the whole film: in 2D it grows out of those before it, which are painted and not kept.
     """
     kept = tuple(range(0, plan.frames, trial.every))
     loop = half(plan, math.lcm(8, capabilities.multiple_of)) if trial.half else plan
     if trial.only is not None:
         kept = (trial.only,)
-        _check_alone(plan, trial.only)
-    if len(kept) < plan.frames:
+        loop = _up_to(loop, trial.only)
+    elif len(kept) < plan.frames:
         loop = replace(loop, painted=kept, seeds={frame: _seed(plan, frame) for frame in kept})
     return TrialPlan(settings=plan.settings, loop=loop, kept=kept, trial=trial)
 
@@ -108,21 +120,28 @@ def half(plan: KeyframedPlan, unit: int) -> KeyframedPlan:
 def run_trial(
     plan: TrialPlan, engine: Engine, inputs: Inputs, state: LoopState | None, on_step: OnStep | None
 ) -> Iterator[Event]:
-    """Events of the kept frames, numbered as the trial numbers them, the states' frames too."""
-    places = plan.places
+    """Events of the kept frames, numbered as the trial numbers them, the states' frames too.
+
+    What is painted for the sake of one frame comes before it, numbered below 0.
+    """
+    shown: FrameDone | None = None
     if state is not None:
-        state = replace(state, frame=plan.kept[state.frame])
+        state = replace(state, frame=plan.frame(state.frame))
     # Typed as any iterator; pipelines are generators, and closing is how they are stopped.
     with closing(run(plan.loop, engine, inputs, state, on_step)) as events:  # type: ignore[type-var]
         for event in events:
             if isinstance(event, Progress):
-                yield Progress(places[event.done], plan.frames, event.phase)
+                yield _progress(plan, event)
             elif isinstance(event, Finished):
                 yield Finished(plan.frames)
             elif not isinstance(event, FrameDone):
                 yield event
-            elif event.index in places:
-                number = places[event.index]
+            elif event.index == plan.trial.only and event.state is None:
+                # It lies between painted frames: the state after it is that of the next one.
+                shown = event
+            elif shown is not None and event.state is not None:
+                yield replace(shown, index=0, state=replace(event.state, frame=0))
+            elif (number := plan.number(event.index)) is not None:
                 after = None if event.state is None else replace(event.state, frame=number)
                 yield replace(event, index=number, state=after)
 
@@ -131,11 +150,24 @@ def _seed(plan: KeyframedPlan, frame: int) -> int:
     return plan.seeds[max(painted for painted in plan.painted if painted <= frame)]
 
 
-def _check_alone(plan: KeyframedPlan, frame: int) -> None:
-    check_frame(frame, plan.frames)
-    if plan.settings.mode == "2D" and frame > 0:
-        sentence = (
-            f"in 2D frame {frame} is painted from the frames before it; "
-            "--every shows such a film quickly, and `rerender` tries one frame of a film that is there"
-        )
-        raise FlipbookError(Problem(sentence, field="only"))
+def _progress(plan: TrialPlan, event: Progress) -> Progress:
+    only = plan.trial.only
+    if only is None:
+        return Progress(plan.number(event.done) or 0, plan.frames, event.phase)
+    return Progress(min(event.done, only), only + 1, event.phase)
+
+
+def _up_to(plan: KeyframedPlan, only: int) -> KeyframedPlan:
+    """What must be painted to have frame `only`. Raises FlipbookError where there is none."""
+    check_frame(only, plan.frames)
+    if plan.settings.mode != "2D":
+        return replace(plan, painted=(only,))
+    last = min(frame for frame in plan.painted if frame >= only)
+    painted = tuple(frame for frame in plan.painted if frame <= last)
+    if len(painted) == 1:
+        return replace(plan, painted=painted)
+    cost = (
+        f"in 2D frame {only} grows out of those before it: {len(painted)} pictures are painted and one is kept; "
+        "`--every` shows more of the film for less, `rerender` tries a frame of a film that is there"
+    )
+    return replace(plan, painted=painted, warnings=(*plan.warnings, cost))

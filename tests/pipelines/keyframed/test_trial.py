@@ -87,6 +87,43 @@ def test_one_frame_alone_is_the_whole_films(quiet, mode):
     assert len(recorder.requests) == 1
 
 
+@pytest.mark.parametrize("cadence", [1, 4])
+@pytest.mark.parametrize("only", [0, 1, 6, 8, 11, 12])
+def test_one_frame_alone_in_2d_is_the_whole_films(quiet, recorder, cadence, only):
+    changes = {"frames": 13, "cadence": cadence, "angle": 3, "zoom": 1.04, "noise": 0.2, "strength": 0.3}
+    whole = film(quiet(**changes), Recorder())
+    plan = try_out(quiet(**changes), Trial(only=only), ANY)
+    done = film(plan, recorder)
+    *lead, alone = done
+    assert alone.index == 0
+    np.testing.assert_array_equal(alone.picture, whole[only].picture)
+    assert {k: v for k, v in alone.values.items() if k != "seed"} == {
+        k: v for k, v in whole[only].values.items() if k != "seed"
+    }
+    # What comes before it is painted and numbered below 0; nothing after it is.
+    assert all(event.index < 0 for event in lead)
+    painted = [frame for frame in quiet(**changes).painted if frame < only]
+    assert [event.index + only for event in lead if event.painted] == painted
+    assert len(recorder.requests) == len(plan.painted) == len(painted) + 1
+
+
+def test_one_frame_alone_in_2d_says_what_it_costs(quiet):
+    plan = try_out(quiet(frames=40, cadence=4), Trial(only=30), ANY)
+    assert "in 2D frame 30 grows out of those before it: 9 pictures are painted" in plan.loop.warnings[-1]
+    assert try_out(quiet(frames=40), Trial(only=0), ANY).loop.warnings == ()
+
+
+@pytest.mark.parametrize("only", [6, 8])
+def test_going_on_to_one_frame_from_any_state(quiet, recorder, only):
+    plan = try_out(quiet(frames=13, cadence=4, angle=3), Trial(only=only), ANY)
+    whole = film(plan, Recorder())
+    for event in whole:
+        if event.state is not None:
+            rest = film(plan, recorder, state=event.state)
+            assert [e.index for e in rest] == [e.index for e in whole if e.index > event.index]
+            assert not rest or np.array_equal(rest[-1].picture, whole[-1].picture)
+
+
 @pytest.mark.parametrize(
     ("width", "height", "unit", "size"), [(512, 768, 1, (256, 384)), (520, 344, 8, (256, 176))]
 )
@@ -133,7 +170,7 @@ def test_trials_have_fingerprints_of_their_own(quiet):
 @pytest.mark.parametrize(
     ("changes", "trial", "words"),
     [
-        ({}, {"only": 3}, "in 2D frame 3 is painted from the frames before it"),
+        ({}, {"only": 6}, "frames 0 to 5"),
         ({"mode": "Interpolation"}, {"only": 6}, "frames 0 to 5"),
         ({"mode": "Interpolation"}, {"only": -1}, "frames 0 to 5"),
         ({}, {"half": True}, "64 × 64 has no half"),
