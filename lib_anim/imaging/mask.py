@@ -105,9 +105,11 @@ def is_blank(mask: Mask) -> bool:
     return not bool((mask >= 0.5 / 255).any())
 
 
+_WHOLE = np.float32(1024)
+
+
 def overlay(painted: Picture, original: Picture, mask: Mask) -> Picture:
     """Return `painted` where the mask is 1 and `original` where it is 0, both bit for bit, mixed between."""
-    weight = cv2.merge((mask, mask, mask))
-    mixed = cv2.multiply(painted, weight)
-    np.subtract(1, weight, out=weight)
-    return np.asarray(cv2.add(mixed, cv2.multiply(original, weight, weight), mixed), np.float32)
+    # OpenCV divides by the sum of the weights plus 1e-5, which float32 does not see beside this power of two
+    share = mask * _WHOLE
+    return np.asarray(cv2.blendLinear(painted, original, share, _WHOLE - share), np.float32)

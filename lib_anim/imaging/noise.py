@@ -100,26 +100,18 @@ def perlin(
     if min(cells) <= 0:
         raise FlipbookError(Problem(f"is {min(cells):g}; it must be above 0", "perlin_w, perlin_h"))
     generator = np.random.default_rng(seed)
-    total = np.zeros((height, width), np.float32)
+    downs, acrosses = [], []
     for octave in range(octaves):
-        total += np.float32(persistence**octave) * _gradient_noise(
-            height, width, generator, cells[0] * 2**octave, cells[1] * 2**octave
-        )
-    return total
-
-
-def _gradient_noise(
-    height: int, width: int, generator: np.random.Generator, cells_down: float, cells_across: float
-) -> NDArray[np.float32]:
-    # a pixel is the sum over four corners of weight(y) weight(x) (gx dx + gy dy): two matrix products
-    weight_y, reach_y = _corner_weights(height, cells_down)
-    weight_x, reach_x = _corner_weights(width, cells_across)
-    angle = generator.random((weight_y.shape[1], weight_x.shape[1]), dtype=np.float32) * np.float32(
-        2 * math.pi
-    )
-    across = weight_y @ np.cos(angle) @ reach_x.T
-    down = reach_y @ np.sin(angle) @ weight_x.T
-    total: NDArray[np.float32] = np.float32(math.sqrt(2)) * (across + down)
+        # A pixel is the sum over four corners of weight(y) weight(x) (gx dx + gy dy), which is two products
+        # of matrices; those of all octaves side by side are one.
+        weight_y, reach_y = _corner_weights(height, cells[0] * 2**octave)
+        weight_x, reach_x = _corner_weights(width, cells[1] * 2**octave)
+        corners = (weight_y.shape[1], weight_x.shape[1])
+        angle = generator.random(corners, dtype=np.float32) * np.float32(2 * math.pi)
+        share = np.float32(math.sqrt(2) * persistence**octave)
+        downs += [weight_y @ (share * np.cos(angle)), reach_y @ (share * np.sin(angle))]
+        acrosses += [reach_x.T, weight_x.T]
+    total: NDArray[np.float32] = np.hstack(downs) @ np.vstack(acrosses)
     return total
 
 

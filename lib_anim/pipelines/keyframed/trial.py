@@ -167,7 +167,7 @@ def _up_to(plan: KeyframedPlan, only: int) -> KeyframedPlan:
     if len(painted) == 1:
         return replace(plan, painted=painted)
     cost = (
-        f"in 2D frame {only} grows out of those before it: {len(painted)} pictures are painted and one is kept; "
+        f"in 2D frame {only} grows out of those before it: {len(painted)} pictures are painted, one is kept; "
         "`--every` shows more of the film for less, `rerender` tries a frame of a film that is there"
     )
     return replace(plan, painted=painted, warnings=(*plan.warnings, cost))
