@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.rates import rate_of
 
 FASTEST = Fraction(1000)
 """Highest frame rate that is read or written; above it the number is a mistake or a bomb."""
@@ -34,8 +35,8 @@ def parse_rate(value: str | int | float | Fraction, field: str = "fps") -> Fract
     Raises FlipbookError when the value is no number, not above 0 or above 1000.
     """
     try:
-        rate = Fraction(str(value)) if isinstance(value, float) else Fraction(value)
-    except (ValueError, ZeroDivisionError, OverflowError):
+        rate = rate_of(value)
+    except ValueError:
         raise FlipbookError(
             Problem(
                 f"{value!r} is no frame rate; write a number or a fraction such as 24 or 30000/1001.", field
@@ -47,10 +48,6 @@ def parse_rate(value: str | int | float | Fraction, field: str = "fps") -> Fract
                 f"{value} frames per second is out of range; give a rate above 0, up to {FASTEST}.", field
             )
         )
-    if rate.denominator != 1:
-        for common in COMMON:
-            if common.denominator == 1001 and abs(rate - common) < Fraction(1, 200):
-                return common
     return rate
 
 

@@ -17,6 +17,7 @@ from fractions import Fraction
 from typing import Any
 
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.rates import rate_of
 from lib_anim.timeline.items import Dialect
 from lib_anim.timeline.masks import parse_mask
 from lib_anim.timeline.prompts import parse_prompts
@@ -171,13 +172,9 @@ class Rate(Spec):
         if isinstance(value, bool) or not isinstance(value, str | int | float | Fraction):
             raise Wrong(self.allowed())
         try:
-            rate = Fraction(str(value).strip())
-        except (ValueError, ZeroDivisionError):
+            rate = rate_of(value)
+        except ValueError:
             raise Wrong(self.allowed()) from None
-        # 23.976, 29.97, 59.94: broadcast rates that decimals only approximate.
-        ntsc = Fraction(round(rate) * 1000, 1001)
-        if rate.denominator != 1 and abs(rate - ntsc) < Fraction(1, 200):
-            rate = ntsc
         if not self.low <= rate <= self.high:
             raise Wrong(self.allowed())
         return rate

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,29 @@ def test_a_failing_engine_marks_the_run_failed_and_it_can_be_resumed(tmp_path):
     rest = render(KEYFRAMED, reopen(KEYFRAMED, run, engine), engine, run)
     assert pixels(rest.run) == pixels(whole.run)
     assert "error" not in run.manifest()
+
+
+def test_painting_goes_on_while_a_frame_is_written(tmp_path, monkeypatch):
+    """Frame 0 stays on its way to the disk until frame 4 is painted; a loop that waited would never end."""
+    from lib_anim.jobs import job
+
+    painted, write = threading.Event(), job.write_picture
+
+    class Telling(CheckerEngine):
+        def still(self, request, on_step=None):
+            if request.seed == SETTINGS["seed"] + 4:
+                painted.set()
+            return super().still(request, on_step)
+
+    def slow(path, *rest):
+        assert painted.wait(60)
+        return write(path, *rest)
+
+    whole = go(tmp_path / "whole")
+    run, plan, _ = begin(tmp_path / "slow")
+    monkeypatch.setattr(job, "write_picture", slow)
+    assert render(KEYFRAMED, plan, Telling(), run).finished
+    assert pixels(run.path) == pixels(whole.run)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="file size limits")
