@@ -23,7 +23,7 @@ import numpy as np
 
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract import OnStep, Picture, StillRequest
-from lib_anim.jobs import job
+from lib_anim.jobs import job, writing
 from lib_anim.pipelines.events import Event, Progress
 from lib_anim.pipelines.kinds import KEYFRAMED
 from lib_anim.settings.keyframed import Keyframed
@@ -87,7 +87,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=512)
     options = parser.parse_args()
     beside, film = run(options.frames, options.size)
-    with mock.patch.object(job, "ThreadPoolExecutor", Inline):
+    with mock.patch.object(writing, "ThreadPoolExecutor", Inline):
         waited, _ = run(options.frames, options.size)
     print(f"{options.size}×{options.size}, {options.frames} frames, {PAINT * 1e3:.0f} ms to paint each")
     print(f"| {'per frame':52} | {'ms':>7} |\n|{'-' * 54}|{'-' * 8}:|")

@@ -135,9 +135,9 @@ def test_a_failing_engine_marks_the_run_failed_and_it_can_be_resumed(tmp_path):
 
 def test_painting_goes_on_while_a_frame_is_written(tmp_path, monkeypatch):
     """Frame 0 stays on its way to the disk until frame 4 is painted; a loop that waited would never end."""
-    from lib_anim.jobs import job
+    from lib_anim.jobs import writing
 
-    painted, write = threading.Event(), job.write_picture
+    painted, write = threading.Event(), writing.write_picture
 
     class Telling(CheckerEngine):
         def still(self, request, on_step=None):
@@ -151,7 +151,7 @@ def test_painting_goes_on_while_a_frame_is_written(tmp_path, monkeypatch):
 
     whole = go(tmp_path / "whole")
     run, plan, _ = begin(tmp_path / "slow")
-    monkeypatch.setattr(job, "write_picture", slow)
+    monkeypatch.setattr(writing, "write_picture", slow)
     assert render(KEYFRAMED, plan, Telling(), run).finished
     assert pixels(run.path) == pixels(whole.run)
 
