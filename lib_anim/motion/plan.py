@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ClosedLoop = Literal["N", "R-P", "R+P", "A"]
-Schedule = Literal["uniform", "standard static", "standard uniform", "batched"]
+Schedule = Literal["uniform", "standard static", "standard uniform", "batched", "views"]
 Fusion = Literal["pyramid", "flat", "overlap-linear", "last"]
 
 
@@ -51,6 +51,7 @@ class ClipPlan:
     closed_loop: ClosedLoop = "R-P"
     """N: open. R-P, R+P: windows run over the end, A: the clip closes. R+P and A also close its prompts."""
     schedule: Schedule = "uniform"
+    """`views` runs the network on all frames at once and has windows inside the motion layers only."""
     fusion: Fusion = "pyramid"
     """How windows that share a frame are weighed; `last` lets the last one win, as sd-webui-animatediff."""
     scale: Dial = Dial()

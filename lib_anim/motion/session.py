@@ -19,8 +19,8 @@ from lib_anim.motion.handles import Handles
 from lib_anim.motion.plan import ClipPlan
 from lib_anim.motion.rows import Rows
 from lib_anim.motion.sites import Sites
-from lib_anim.motion.transformer import PIECE, TemporalTransformer
-from lib_anim.motion.windows import Window, windows
+from lib_anim.motion.transformer import PIECE, PIECES, TemporalTransformer, View
+from lib_anim.motion.windows import Window, views, windows
 
 Warn = Callable[[str], None]
 Inner = Callable[[Rows], Tensor]
@@ -74,10 +74,11 @@ class ClipSession:
         self._effect = DialReader(plan.effect, plan.frames)
         self._handles = Handles()
         self._window: Window = tuple(range(plan.frames))
-        self._piece = PIECE
         self._apart = False
+        """Whether memory ran short: halves of everything that can be halved."""
         self._rows = lru_cache(maxsize=512)(Rows)
         self._shares = lru_cache(maxsize=512)(self._share_tensors)
+        self._views = lru_cache(maxsize=8)(self._view_tensors)
 
     @property
     def window(self) -> Window:
@@ -152,7 +153,7 @@ class ClipSession:
             except RuntimeError as error:
                 if not is_shortage(error):
                     raise
-            self._apart, self._piece = True, self._piece // 2
+            self._apart = True
             self._warn(
                 "Memory ran out; motion attention goes on in pieces half as large, prompts one after another."
             )
@@ -188,7 +189,18 @@ class ClipSession:
             layer = layer.visit(x.device)
             if not self._lean:
                 self._layers[site] = layer
-        return layer(x, frames, self._scale.at(site, self._window, x), effect, self._piece)
+        piece = PIECES.get(x.device.type, PIECE) >> self._apart
+        seen = self._views(x.device, x.dtype) if frames == self.plan.frames else ()
+        return layer(x, frames, self._scale.at(site, self._window, x), effect, piece, seen)
+
+    def _view_tensors(self, device: torch.device, dtype: torch.dtype) -> tuple[View, ...]:
+        plan = self.plan
+        found = views(plan)
+        parts = shares(found, plan.frames, plan.fusion, plan.shared, plan.closed_loop == "A")
+        return tuple(
+            (window, torch.tensor(part, device=device, dtype=dtype)[:, None])
+            for window, part in zip(found, parts, strict=True)
+        )
 
     def _fold(self, x: Tensor) -> Tensor:
         """(groups·frames, C, h, w) to (groups, C, frames·h, w): a norm then sees all frames as one."""

@@ -14,14 +14,13 @@ Window = tuple[int, ...]
 def windows(plan: ClipPlan, step: int) -> tuple[Window, ...]:
     """The windows of `step` (from 0), in the order in which they are run. They cover every frame."""
     count, length = plan.frames, min(plan.context, plan.frames)
-    if count <= plan.context:
+    if count <= plan.context or plan.schedule == "views":
         return (tuple(range(count)),)
     if plan.schedule == "batched":
         found = [range(start, min(start + length, count)) for start in range(0, count, length)]
         return tuple(tuple(window) for window in found)
     if plan.schedule == "standard static":
-        starts = [*range(0, count - length, length - plan.shared), count - length]
-        return tuple(tuple(range(start, start + length)) for start in starts)
+        return _static(plan)
     if plan.schedule == "standard uniform":
         raw = _slid(list(_uniform(plan, step)), count)
     elif plan.closed_loop != "N":
@@ -31,6 +30,26 @@ def windows(plan: ClipPlan, step: int) -> tuple[Window, ...]:
     else:
         raw = list(_open(plan, step))
     return tuple(_mended(raw, count, length))
+
+
+def views(plan: ClipPlan) -> tuple[Window, ...]:
+    """The windows inside motion layers, the same at every step; none where all frames are seen at once.
+
+    They stand still; where the clip closes (A) they go on over its end.
+    """
+    if plan.schedule != "views" or plan.frames <= plan.context:
+        return ()
+    if plan.closed_loop != "A":
+        return _static(plan)
+    starts = range(0, plan.frames, plan.context - plan.shared)
+    return tuple(tuple((start + i) % plan.frames for i in range(plan.context)) for start in starts)
+
+
+def _static(plan: ClipPlan) -> tuple[Window, ...]:
+    """Windows from the first frame on, the last one ending with the clip."""
+    last = plan.frames - plan.context
+    starts = [*range(0, last, plan.context - plan.shared), last]
+    return tuple(tuple(range(start, start + plan.context)) for start in starts)
 
 
 def ordered_halving(step: int) -> float:

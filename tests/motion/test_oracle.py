@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from diffusers import UNet2DConditionModel, UNetMotionModel
+from diffusers.pipelines.free_noise_utils import AnimateDiffFreeNoiseMixin
 from torch import Tensor
 
 from lib_anim.models.motion import MotionModule
 from lib_anim.motion.plan import ClipPlan
+from lib_anim.motion.rows import Rows
 from lib_anim.motion.session import ClipSession
 from lib_anim.motion.sites import sites_of_diffusers, sites_of_ldm
 from lib_anim.motion.transformer import TemporalTransformer
@@ -118,3 +121,42 @@ def test_one_layer_agrees(
     difference = (ours(x.to(dtype), FRAMES).float() - wanted).abs().max()
     assert (wanted - x).abs().max() > 0.5
     assert difference < (1e-5 if dtype == torch.float32 else 0.15)
+
+
+@pytest.mark.parametrize("closed_loop", ["N", "A"])
+def test_views_are_diffusers_freenoise(
+    closed_loop: Any,
+    module_of: Callable[[str], MotionModule],
+    unet_of: Callable[[str], UNet2DConditionModel],
+    oracle: Callable[..., UNetMotionModel],
+) -> None:
+    """Its windows go from the first frame on and do not close; a clip that closes differs from them."""
+    module, unet = module_of("tiny"), unet_of("tiny").double()
+    frames, context, stride = 14, 6, 4
+    model = oracle(unet, module, frames).double()
+    pipe: Any = AnimateDiffFreeNoiseMixin()
+    pipe.device, pipe.dtype = torch.device("cpu"), torch.float64
+    pipe._free_noise_context_length = context
+    pipe._free_noise_context_stride = stride
+    pipe._free_noise_weighting_scheme = "pyramid"
+    for block in (*model.down_blocks, *model.up_blocks):
+        pipe._enable_free_noise_in_block(block)
+    torch.manual_seed(1)
+    x = torch.randn(frames, 4, 4, 4).double()
+    text = torch.randn(1, 5, 16).double().repeat_interleave(frames, 0)
+    wanted = model.double()(x.transpose(0, 1)[None], 500, encoder_hidden_states=text).sample
+    plan = ClipPlan(
+        frames=frames, context=context, overlap=context - stride, schedule="views", closed_loop=closed_loop
+    )
+    session = ClipSession(module, plan)
+    passes = []
+
+    def inner(rows: Rows) -> Tensor:
+        passes.append(rows.window)
+        return unet(rows.of(x), 500, encoder_hidden_states=rows.of(text)).sample
+
+    with session.installed(sites_of_diffusers(unet)):
+        found = session.denoise(x, 0, inner)
+    assert passes == [tuple(range(frames))]
+    difference = (found - wanted[0].transpose(0, 1)).abs().max()
+    assert difference < 1e-6 if closed_loop == "N" else difference > 1e-3

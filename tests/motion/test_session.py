@@ -16,6 +16,7 @@ from lib_anim.motion.plan import ClipPlan, Dial
 from lib_anim.motion.rows import Rows
 from lib_anim.motion.session import ClipSession
 from lib_anim.motion.sites import sites_of_diffusers
+from lib_anim.motion.transformer import PIECES, TemporalTransformer
 
 Modules = Callable[[str], MotionModule]
 UNets = Callable[[str], UNet2DConditionModel]
@@ -212,13 +213,14 @@ class Shortage(RuntimeError):
         super().__init__("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
 
 
-def test_short_memory_halves_once_and_says_so(module_of: Modules, unet_of: UNets) -> None:
+def test_short_memory_halves_once_and_says_so(
+    module_of: Modules, unet_of: UNets, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[str] = []
     unet = unet_of("tiny")
     plan = ClipPlan(frames=5, context=3)
     wanted = clip(unet, ClipSession(module_of("tiny"), plan), groups=2)
     session = ClipSession(module_of("tiny"), plan, warn=told.append)
-    piece = session._piece
     limit = 3
     forward = unet.forward
 
@@ -228,12 +230,20 @@ def test_short_memory_halves_once_and_says_so(module_of: Modules, unet_of: UNets
         return forward(sample, *args, **kwargs)
 
     unet.forward = small
+    pieces: list[int] = []
+    layer = TemporalTransformer.__call__
+
+    def noted(self: TemporalTransformer, *args: Any) -> Tensor:
+        pieces.append(args[4])
+        return layer(self, *args)
+
+    monkeypatch.setattr(TemporalTransformer, "__call__", noted)
     found = clip(unet, session, groups=2)
     assert (found - wanted).abs().max() < 1e-4
     assert told == [
         "Memory ran out; motion attention goes on in pieces half as large, prompts one after another."
     ]
-    assert session._piece == piece // 2
+    assert set(pieces) == {PIECES["cpu"] // 2}
     limit = 2
     with pytest.raises(Shortage):
         clip(unet, session, groups=2)

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
+import torch
 from scipy.stats import qmc
 
 from lib_anim.motion.fusion import shares
 from lib_anim.motion.plan import ClipPlan
-from lib_anim.motion.windows import Window, ordered_halving, windows
+from lib_anim.motion.windows import Window, ordered_halving, views, windows
 
 WAYS: list[dict[str, Any]] = [
     *({"closed_loop": loop} for loop in ("N", "R-P", "R+P", "A")),
@@ -134,12 +135,46 @@ def test_shares_add_up_to_one(fusion: Any) -> None:
         assert sums == pytest.approx([1.0] * count, abs=1e-9)
 
 
+@pytest.mark.parametrize("loop", ["N", "A"])
+def test_views_cover_every_frame(loop: Any) -> None:
+    for count, length in itertools.product(range(1, 60), (1, 7, 16)):
+        plan = ClipPlan(frames=count, context=length, schedule="views", closed_loop=loop)
+        assert windows(plan, 3) == (tuple(range(count)),)
+        found = views(plan)
+        assert (found == ()) is (count <= length)
+        if found:
+            assert set().union(*found) == set(range(count))
+            assert all(len(set(window)) == length for window in found)
+            assert any({count - 1, 0} <= set(window) for window in found) is (loop == "A" and length > 1)
+
+
+def smoothed(count: int, loop: Any) -> torch.Tensor:
+    """Distances of frames to the next, the last to the first, behind a synthetic module.
+
+    It draws the frames of a window together, in windows over the steps of one sampling.
+    """
+    x = torch.randn(count, 64, generator=torch.Generator().manual_seed(count))
+    plan = ClipPlan(frames=count, closed_loop=loop, overlap=4)
+    for step in range(20):
+        found = windows(plan, step)
+        drawn = torch.zeros_like(x)
+        for window, part in zip(found, shares(found, count, "pyramid", 4, loop == "A"), strict=True):
+            rows = list(window)
+            drawn[rows] += torch.tensor(part)[:, None] * x[rows].mean(0)
+        x += 0.3 * (drawn - x)
+    return (x.roll(-1, 0) - x).norm(dim=1)
+
+
 def test_a_closes_as_near_as_neighbours_are() -> None:
-    """How often two frames are seen together, over the steps of one sampling."""
-    together = dict.fromkeys(("seam", "inside"), 0)
-    plan = ClipPlan(frames=48, closed_loop="A", overlap=4)
-    for step in range(16):
-        for window in windows(plan, step):
-            together["seam"] += {47, 0} <= set(window)
-            together["inside"] += sum({f, f + 1} <= set(window) for f in range(47))
-    assert together["seam"] >= 0.9 * together["inside"] / 47
+    ratios = []
+    for count in range(33, 80, 3):
+        distances = smoothed(count, "A")
+        assert distances[-1] <= 1.1 * distances[:-1].max()
+        ratios.append(float(distances[-1] / distances[:-1].mean()))
+    assert sum(ratios) / len(ratios) < 1.1
+
+
+def test_n_leaves_the_ends_apart() -> None:
+    for count in (33, 48, 64):
+        distances = smoothed(count, "N")
+        assert distances[-1] > 5 * distances[:-1].max()
