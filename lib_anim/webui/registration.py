@@ -8,6 +8,7 @@ from modules import script_callbacks
 
 from lib_anim.ui.tab import TITLE, draw_tab
 from lib_anim.ui.toolkit import Toolkit
+from lib_anim.webui import clip_steps
 from lib_anim.webui.api import add_routes
 from lib_anim.webui.desk import desk
 
@@ -29,9 +30,11 @@ def register() -> None:
     unregister()
     script_callbacks.on_ui_tabs(tabs)
     script_callbacks.on_app_started(add_routes)
+    clip_steps.register()
 
 
 def unregister() -> None:
     """Takes out what `register` put in, if it is in, and nothing else."""
     for hook in (tabs, add_routes):
         script_callbacks.remove_callbacks_for_function(hook)
+    clip_steps.unregister()

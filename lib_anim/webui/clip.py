@@ -1,0 +1,157 @@
+"""A clip painted by the host: one request of txt2img or img2img whose batch is the clip's frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from modules import sd_samplers, sd_unet, shared
+
+from lib_anim.errors import FlipbookError, Problem
+from lib_anim.jobs.clip_films import ClipFiles
+from lib_anim.models.motion import MotionModule
+from lib_anim.motion.fit import refuse_misfit
+from lib_anim.motion.plan import ClipPlan, Dial
+from lib_anim.motion.session import ClipSession
+from lib_anim.motion.sites import Sites, sites_of_ldm
+from lib_anim.settings.animatediff import ClipCall
+from lib_anim.webui.alphas import Alphas
+from lib_anim.webui.clip_prompts import ClipPrompts
+from lib_anim.webui.clip_rows import RowOrder
+from lib_anim.webui.clip_steps import CLIP
+from lib_anim.webui.refusal import refuse
+
+
+class HostClip:
+    """Steers the host through one request. Everything it puts on the host is put on inside `p.sample` and taken
+    off when that ends, however it ends; the host swallows what hooks raise and calls nothing after an error.
+    """
+
+    def __init__(self, p: Any, call: ClipCall, module: MotionModule, frames: int) -> None:
+        """`frames`: length of the film. Changes nothing yet. Raises FlipbookError."""
+        motion = call.motion
+        self.call = call
+        self.frames = frames
+        self.module = module
+        self.denoised = max(frames, motion.context) if motion.full_context else frames
+        self._p = p
+        self.warnings: list[str] = []
+        self.files: list[ClipFiles] = []
+        """What was written, batch by batch."""
+        plan = ClipPlan(
+            frames=self.denoised,
+            context=motion.context,
+            stride=motion.stride,
+            overlap=motion.overlap,
+            closed_loop=motion.closed_loop,
+            schedule=motion.context_schedule,
+            fusion=motion.fusion,
+            scale=Dial(),
+            effect=Dial(),
+        )
+        self.session = ClipSession(module, plan, warn=self.warnings.append)
+        self.prompts = ClipPrompts(p, motion, self.denoised, plan.cyclic_prompts)
+        self._alphas = None if module.facts.betas is None else Alphas(module.facts.betas)
+        self._order: RowOrder | None = None
+        self._checkpoint: Any = None
+
+    def take_over(self) -> None:
+        """Make the request a clip: its batch size, prompts and the scope of its sampling."""
+        p = self._p
+        setattr(p, CLIP, self)
+        p.batch_size = self.denoised
+        self.prompts.put_on(p)
+        # Both methods stand on the request itself and go with it. The host calls `setup_prompts` when the
+        # checkpoint of the request is loaded and outside of any `try`: here a misfit can still be refused.
+        p.setup_prompts = self._checked(p.setup_prompts)
+        p.sample = self._steered(p.sample)
+
+    def _checked(self, former: Callable[[], None]) -> Callable[[], None]:
+        def setup_prompts() -> None:
+            try:
+                self._check_host()
+            except FlipbookError as error:
+                refuse(self._p, error)
+                self._p.setup_prompts()
+            former()
+
+        return setup_prompts
+
+    def _check_host(self) -> None:
+        refuse_misfit(self.module.facts, _sites(shared.sd_model))
+
+    def _steered(self, former: Callable[..., Any]) -> Callable[..., Any]:
+        def sample(*arguments: Any, **named: Any) -> Any:
+            with ExitStack() as stack:
+                stack.callback(self._leave)
+                stack.enter_context(self.session.installed(_sites(shared.sd_model)))
+                self._enter(shared.sd_model)
+                p = self._p
+                if self._alphas is not None and p.sampler is not None:
+                    # Made in img2img before; samplers copy the table when they are built.
+                    p.sampler = sd_samplers.create_sampler(p.sampler_name, p.sd_model)
+                return former(*arguments, **named)
+
+        return sample
+
+    def _enter(self, model: Any) -> None:
+        """Put everything into a model, out of the one that it is in."""
+        sd_unet.apply_unet()
+        if sd_unet.current_unet is not None:
+            raise FlipbookError(
+                Problem(
+                    "an alternative UNet (TensorRT or the like) has no place for motion modules; set SD Unet to None",
+                    field="module",
+                )
+            )
+        if self.session.sites is None or self.session.sites.unet is not model.model.diffusion_model:
+            self.session.move(_sites(model))
+        if self._alphas is not None:
+            self._alphas.put_on(model, self._p)
+        self._checkpoint = model.sd_checkpoint_info
+
+    def _leave(self) -> None:
+        if self._alphas is not None:
+            self._alphas.take_off()
+        self._checkpoint = None
+
+    def before_step(self, params: Any) -> None:
+        """See `clip_steps.before_denoising`."""
+        denoiser = params.denoiser
+        model = shared.sd_model
+        if model.sd_checkpoint_info is not self._checkpoint:
+            # The refiner's checkpoint, in the same model object or another.
+            self._enter(model)
+            denoiser.model_wrap = None
+        inner = denoiser.inner_model
+        if "forward" not in inner.__dict__:
+            inner.forward = self._windowed(inner.forward, denoiser)
+            # The callback after the step is told the wrapper only.
+            object.__setattr__(inner, "flipbook_denoiser", denoiser)
+        counts = [len(parts) for parts in denoiser.sampler.sampler_extra_args["cond"].batch]
+        self._order = RowOrder(counts)
+        self._order.sort(params)
+        self.prompts.mix(params)
+
+    def after_step(self, params: Any) -> None:
+        """See `clip_steps.after_denoising`."""
+        if self._order is not None:
+            self._order.restore(params.x)
+
+    def _windowed(self, former: Callable[..., Any], denoiser: Any) -> Callable[..., Any]:
+        def forward(
+            x: torch.Tensor, sigma: torch.Tensor, *rest: Any, cond: Any, **named: Any
+        ) -> torch.Tensor:
+            def inner(rows: Any) -> torch.Tensor:
+                result: torch.Tensor = former(rows.of(x), rows.of(sigma), *rest, cond=rows.of(cond), **named)
+                return result
+
+            return self.session.denoise(x, denoiser.step, inner)
+
+        return forward
+
+
+def _sites(model: Any) -> Sites:
+    return sites_of_ldm(model.model.diffusion_model)

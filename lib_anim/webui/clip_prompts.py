@@ -1,0 +1,76 @@
+"""A clip's prompts in the host: a text for every frame, and what lies between them mixed at each step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from lib_anim.motion.travel import Leg, conditioned
+from lib_anim.settings.motion import Motion
+from lib_anim.timeline.context import Context
+from lib_anim.timeline.prompts import Travel, parse_prompts
+
+
+class ClipPrompts:
+    """The request's prompt and negative prompt, each of which may travel."""
+
+    def __init__(self, p: Any, motion: Motion, frames: int, cyclic: bool) -> None:
+        """Raises FlipbookError for what cannot be read as prompts."""
+        context = Context(
+            frames=frames, fps=motion.fps, seed=max(int(p.seed), 0), width=p.width, height=p.height
+        )
+        self.original = (p.prompt, p.negative_prompt)
+        """What the user wrote, for the film's parameters."""
+        self._how = motion.prompt_interpolation
+        positive = parse_prompts(p.prompt, field="prompt")
+        negative = parse_prompts(p.negative_prompt, field="negative_prompt")
+        self._positive = tuple(positive.travel(context, closed=cyclic))
+        self._negative = tuple(negative.travel(context, closed=cyclic))
+        self.warnings = (*positive.warnings(context), *negative.warnings(context))
+
+    def put_on(self, p: Any) -> None:
+        """Give the request a text for every frame of every batch."""
+        negatives = [
+            _joined(place.before.negative, other.before.positive)
+            for place, other in zip(self._positive, self._negative, strict=True)
+        ]
+        p.prompt = [place.before.positive for place in self._positive] * p.n_iter
+        p.negative_prompt = negatives * p.n_iter
+
+    def mix(self, params: Any) -> None:
+        """Mix the step's conditionings of frames that lie between two keys.
+
+        What a frame is on its way to is another frame's own text, so nothing is encoded here, and prompts that
+        change during the steps go on doing so.
+        """
+        if self._how == "hold":
+            return
+        params.text_cond = _mixed(params.text_cond, self._positive, self._how)
+        negative = self._negative if any(place.weight for place in self._negative) else self._positive
+        params.text_uncond = _mixed(params.text_uncond, negative, self._how)
+
+
+def _joined(first: str, second: str) -> str:
+    return ", ".join(text for text in (first, second) if text)
+
+
+def _mixed(cond: Any, travel: tuple[Travel, ...], how: Any) -> Any:
+    """Every group of rows (one condition of AND) with its frames between keys mixed; rows may lie in a dict."""
+    if not any(place.weight for place in travel):
+        return cond
+    if isinstance(cond, dict):
+        return type(cond)({name: _mixed(part, travel, how) for name, part in cond.items()})
+    ways = []
+    for frame, place in enumerate(travel):
+        after = _frame_of(travel, place) if place.weight else None
+        ways.append(Leg(frame, frame if after is None else after, 0.0 if after is None else place.weight))
+    groups = cond.split(len(travel))
+    return torch.cat([conditioned(list(group), ways, how) for group in groups])
+
+
+def _frame_of(travel: tuple[Travel, ...], place: Travel) -> int | None:
+    """A frame that shows exactly what `place` is on its way to."""
+    return next(
+        (f for f, other in enumerate(travel) if other.before == place.after and not other.weight), None
+    )

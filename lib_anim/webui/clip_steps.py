@@ -1,0 +1,49 @@
+"""What Flipbook does at each sampling step of a clip, in the host's two denoiser callbacks.
+
+The host asks every listener at every step of every request; those without a clip are left alone. What is put
+on objects (`forward` on the sampler's own wrapper) goes away with the request's sampler.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modules import script_callbacks
+
+if TYPE_CHECKING:
+    from lib_anim.webui.clip import HostClip
+
+CLIP = "flipbook_clip"
+"""The attribute of a request that carries its HostClip."""
+
+
+def clip_of(p: Any) -> HostClip | None:
+    """The clip that a request makes, if any."""
+    return getattr(p, CLIP, None)
+
+
+def before_denoising(params: Any) -> None:
+    """The host's `on_cfg_denoiser`: rows in order, prompts mixed, windows round the network."""
+    clip = clip_of(getattr(params.denoiser, "p", None))
+    if clip is not None:
+        clip.before_step(params)
+
+
+def after_denoising(params: Any) -> None:
+    """The host's `on_cfg_denoised`: rows back where the host looks for them."""
+    clip = clip_of(getattr(getattr(params.inner_model, "flipbook_denoiser", None), "p", None))
+    if clip is not None:
+        clip.after_step(params)
+
+
+def register() -> None:
+    """Hooks both in; `unregister` first makes it safe to repeat."""
+    unregister()
+    script_callbacks.on_cfg_denoiser(before_denoising)
+    script_callbacks.on_cfg_denoised(after_denoising)
+
+
+def unregister() -> None:
+    """Takes both out, if they are in."""
+    for function in (before_denoising, after_denoising):
+        script_callbacks.remove_callbacks_for_function(function)
