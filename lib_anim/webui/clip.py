@@ -25,8 +25,10 @@ from lib_anim.webui.refusal import refuse
 
 
 class HostClip:
-    """Steers the host through one request. Everything it puts on the host is put on inside `p.sample` and taken
-    off when that ends, however it ends; the host swallows what hooks raise and calls nothing after an error.
+    """Steers the host through one request.
+
+    Everything it puts on the host is put on inside `p.sample` and taken off when that ends, however it ends:
+    the host swallows what hooks raise, and calls no hook after an error.
     """
 
     def __init__(self, p: Any, call: ClipCall, module: MotionModule, frames: int) -> None:
@@ -102,7 +104,7 @@ class HostClip:
         if sd_unet.current_unet is not None:
             raise FlipbookError(
                 Problem(
-                    "an alternative UNet (TensorRT or the like) has no place for motion modules; set SD Unet to None",
+                    "an SD Unet such as TensorRT has no place for motion modules; set SD Unet to None",
                     field="module",
                 )
             )

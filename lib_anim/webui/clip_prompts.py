@@ -41,8 +41,8 @@ class ClipPrompts:
     def mix(self, params: Any) -> None:
         """Mix the step's conditionings of frames that lie between two keys.
 
-        What a frame is on its way to is another frame's own text, so nothing is encoded here, and prompts that
-        change during the steps go on doing so.
+        What a frame is on its way to is another frame's own text, so nothing is encoded here, and prompts
+        that change during the steps go on doing so.
         """
         if self._how == "hold":
             return
@@ -56,7 +56,7 @@ def _joined(first: str, second: str) -> str:
 
 
 def _mixed(cond: Any, travel: tuple[Travel, ...], how: Any) -> Any:
-    """Every group of rows (one condition of AND) with its frames between keys mixed; rows may lie in a dict."""
+    """Every group of rows (a condition of AND) with its frames between keys mixed."""
     if not any(place.weight for place in travel):
         return cond
     if isinstance(cond, dict):

@@ -12,7 +12,7 @@ OPTION = "animatediff_model_path"
 
 
 def motion_folders() -> tuple[Path, ...]:
-    """Folders in which motion modules lie, without doubles: Flipbook's own first, then the old extension's."""
+    """Folders of motion modules, without doubles: Flipbook's own first, then the old extension's."""
     return tuple(dict.fromkeys(path for path in _folders() if path.is_dir()))
 
 

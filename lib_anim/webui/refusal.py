@@ -9,7 +9,7 @@ from fastapi import HTTPException
 from lib_anim.errors import FlipbookError
 
 
-def refuse(p: Any, error: FlipbookError) -> None:
+def refuse(p: Any, error: Exception) -> None:
     """Makes the host end the request `p` with `error` before anything is painted.
 
     The host (1.10) swallows whatever a script hook raises and paints on, but calls `p.setup_prompts` outside
@@ -19,7 +19,8 @@ def refuse(p: Any, error: FlipbookError) -> None:
 
     def setup_prompts() -> NoReturn:
         if getattr(p, "is_api", False):
-            raise HTTPException(status_code=error.status, detail=str(error))
+            status = error.status if isinstance(error, FlipbookError) else 500
+            raise HTTPException(status_code=status, detail=str(error))
         raise error
 
     p.setup_prompts = setup_prompts

@@ -53,6 +53,10 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
                 self._begin(p, call)
         except FlipbookError as error:
             refuse(p, error)
+        except Exception as error:
+            # The host would print it and paint a still in the film's place.
+            refuse(p, error)
+            raise
 
     def _begin(self, p: Any, call: ClipCall) -> None:
         # torch comes with these; the host has it, a test of this file's rules need not.
@@ -63,7 +67,7 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
         motion = call.motion
         if not motion.module:
             raise NotFound(Problem("names no motion module; choose one", field="model"))
-        module = MotionRack(motion_folders()).module(motion.module)
+        module = MotionRack(motion_folders(), ()).module(motion.module)
         HostClip(p, call, module, motion.frames or motion.context).take_over()
 
     def post_sample(self, p: Any, ps: Any, *args: Any) -> None:
