@@ -59,7 +59,8 @@ def _latent_decoded(p: Any, samples: Any, number: int) -> Any:
 def _decoded(p: Any, samples: Any, number: int) -> np.ndarray:
     """One frame, uint8 RGB (H, W, 3), cut down to 8 bits as the host does."""
     picture = (_latent_decoded(p, samples, number).float() + 1) / 2
-    return (255 * picture.clamp(0, 1)).numpy().transpose(1, 2, 0).astype(np.uint8)
+    frame: np.ndarray = (255 * picture.clamp(0, 1)).numpy().transpose(1, 2, 0).astype(np.uint8)
+    return frame
 
 
 def _parameters(clip: HostClip, p: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,6 +12,9 @@ from lib_anim.motion.travel import Leg, conditioned
 from lib_anim.settings.motion import Motion
 from lib_anim.timeline.context import Context
 from lib_anim.timeline.prompts import Travel, parse_prompts
+
+NETWORK = re.compile(r"<(\w+):([^:>]+):?([^>]*)>")
+"""A network in a prompt: kind, name, and what follows."""
 
 
 class ClipPrompts:
@@ -29,14 +34,25 @@ class ClipPrompts:
         self._negative = tuple(negative.travel(context, closed=cyclic))
         self.warnings = (*positive.warnings(context), *negative.warnings(context))
 
-    def put_on(self, p: Any) -> None:
-        """Give the request a text for every frame of every batch."""
+    def put_on(self, p: Any, moves: Callable[[str], bool]) -> list[tuple[str, float]]:
+        """Give the request a text for every frame of every batch.
+
+        Returns the motion LoRAs that prompts name as `<lora:NAME:WEIGHT>`, told by `moves` (name → is it
+        one): they are taken out. Other networks stand in the first text, where the host looks for them.
+        """
         negatives = [
             _joined(place.before.negative, other.before.positive)
             for place, other in zip(self._positive, self._negative, strict=True)
         ]
-        p.prompt = [place.before.positive for place in self._positive] * p.n_iter
+        texts = [place.before.positive for place in self._positive]
+        tags = dict.fromkeys(tag for text in texts for tag in NETWORK.findall(text))
+        motion = [tag for tag in tags if tag[0] == "lora" and moves(tag[1])]
+        others = [tag for tag in tags if tag not in motion]
+        bare = [NETWORK.sub("", text) for text in texts]
+        bare[0] += "".join(f"<{':'.join(filter(None, tag))}>" for tag in others)
+        p.prompt = bare * p.n_iter
         p.negative_prompt = negatives * p.n_iter
+        return [(name, _weight(rest)) for _, name, rest in motion]
 
     def mix(self, params: Any) -> None:
         """Mix the step's conditionings of frames that lie between two keys.
@@ -49,6 +65,13 @@ class ClipPrompts:
         params.text_cond = _mixed(params.text_cond, self._positive, self._how)
         negative = self._negative if any(place.weight for place in self._negative) else self._positive
         params.text_uncond = _mixed(params.text_uncond, negative, self._how)
+
+
+def _weight(rest: str) -> float:
+    try:
+        return float(rest.split(":")[0]) if rest else 1.0
+    except ValueError:
+        return 1.0
 
 
 def _joined(first: str, second: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from modules import scripts
 
-from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.errors import FlipbookError
 from lib_anim.settings.animatediff import ClipCall, read_args
 from lib_anim.ui.accordion import draw_accordion, title
 from lib_anim.ui.toolkit import Toolkit
@@ -60,15 +60,23 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
 
     def _begin(self, p: Any, call: ClipCall) -> None:
         # torch comes with these; the host has it, a test of this file's rules need not.
-        from lib_anim.engines.motion_rack import MotionRack
         from lib_anim.webui.clip import HostClip
-        from lib_anim.webui.motion_files import motion_folders
+        from lib_anim.webui.motion_files import rack
 
         motion = call.motion
-        if not motion.module:
-            raise NotFound(Problem("names no motion module; choose one", field="model"))
-        module = MotionRack(motion_folders(), ()).module(motion.module)
-        HostClip(p, call, module, motion.frames or motion.context).take_over()
+        HostClip(p, call, rack(), motion.frames or motion.context).take_over()
+
+    def before_process_batch(self, p: Any, *args: Any, **kwargs: Any) -> None:
+        """Prepares noise and latents of a clip's batch."""
+        clip = clip_of(p)
+        if clip is not None:
+            clip.begin_batch()
+
+    def process_before_every_sampling(self, p: Any, *args: Any, **kwargs: Any) -> None:
+        """Prepares one sampling of a clip."""
+        clip = clip_of(p)
+        if clip is not None:
+            clip.begin_sampling(kwargs["noise"])
 
     def post_sample(self, p: Any, ps: Any, *args: Any) -> None:
         """Writes the films of a clip from its latents and gives the host one picture to go on with."""

@@ -1,0 +1,37 @@
+"""A clip's noise in the host: the initial one of the kind that was asked for, then each frame's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from lib_anim.motion.noise import clip_noise
+from lib_anim.motion.plan import ClipPlan
+from lib_anim.settings.motion import Motion
+
+
+class ClipRandom:
+    """Stands in for the request's ImageRNG: the host asks it for one row of noise per frame.
+
+    The first draws (`shaped` of them) become noise of the clip's kind; the steps' stay each frame's own.
+    """
+
+    def __init__(self, rng: Any, motion: Motion, plan: ClipPlan, *, seed: int, shaped: int) -> None:
+        self._rng = rng
+        self._motion = motion
+        self._plan = plan
+        self._seed = seed
+        self._shaped = shaped
+
+    def next(self) -> torch.Tensor:
+        """(frames, C, h, w) of unit noise."""
+        own: torch.Tensor = self._rng.next()
+        if self._shaped <= 0:
+            return own
+        self._shaped -= 1
+        kind, shared = self._motion.noise_type, self._motion.noise_shared
+        return clip_noise(own, kind, self._plan, seed=self._seed, shared=shared)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rng, name)
