@@ -47,6 +47,8 @@ class HostClip:
         self.warnings: list[str] = list(call.warnings)
         self.files: list[ClipFiles] = []
         """What was written, batch by batch."""
+        self.frames_as_text: list[str] = []
+        """The last batch's frames as base64 PNG, where the API asked for them (`Frame`)."""
         self.curves = ClipCurves(motion, frames, self.denoised, p)
         plan = self.curves.plan
         self.prompts = ClipPrompts(p, motion, self.denoised, plan.cyclic_prompts)

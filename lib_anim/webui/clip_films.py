@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import tempfile
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from modules import devices, processing
+from PIL import Image
 
 from lib_anim import __version__
 from lib_anim.jobs.clip_films import ClipFiles, next_stem, write_clip
@@ -30,6 +32,8 @@ def write_films(clip: HostClip, p: Any, samples: Any) -> ClipFiles:
         frames[0] = first
         for number in range(1, count):
             frames[number] = _decoded(p, samples, number)
+        if "Frame" in clip.call.motion.formats and p.is_api:
+            clip.frames_as_text = [_png(frame) for frame in frames]
         return write_clip(
             lambda number: np.asarray(frames[number]),
             count,
@@ -48,6 +52,12 @@ def first_decoded(p: Any, samples: Any) -> Any:
 def as_base64(path: Path) -> str:
     """A film as the API answers it."""
     return base64.b64encode(path.read_bytes()).decode()
+
+
+def _png(frame: np.ndarray) -> str:
+    file = io.BytesIO()
+    Image.fromarray(np.asarray(frame)).save(file, format="png")
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def _latent_decoded(p: Any, samples: Any, number: int) -> Any:

@@ -98,3 +98,4 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
         films = [path for files in clip.files for path in files.films]
         if films:
             processed.images = [as_base64(path) if p.is_api else str(path) for path in films]
+        processed.images += clip.frames_as_text
