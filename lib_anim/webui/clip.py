@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -47,6 +48,8 @@ class HostClip:
         self.warnings: list[str] = list(call.warnings)
         self.files: list[ClipFiles] = []
         """What was written, batch by batch."""
+        self.parameters = ""
+        """The latest film's, as the host writes a picture's."""
         self.frames_as_text: list[str] = []
         """The last batch's frames as base64 PNG, where the API asked for them (`Frame`)."""
         self.curves = ClipCurves(motion, frames, self.denoised, p)
@@ -97,7 +100,9 @@ class HostClip:
     def _open(self) -> None:
         """Read the module and its LoRAs and hold them against the request's checkpoint."""
         sites = _sites(shared.sd_model)
-        self.module = self._rack.module(self._name_of_module(sites))
+        name = self._name_of_module(sites)
+        self.module = self._rack.module(name)
+        self.call = replace(self.call, motion=self.call.motion.changed({"module": name}))
         loras = [(self._rack.lora(name), weight) for name, weight in self._loras]
         self.session = ClipSession(self.module, self.curves.plan, loras, warn=self.warnings.append)
         refuse_misfit(self.module.facts, sites)

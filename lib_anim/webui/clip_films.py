@@ -17,6 +17,10 @@ from lib_anim import __version__
 from lib_anim.jobs.clip_films import ClipFiles, next_stem, write_clip
 from lib_anim.settings.animatediff import NAME, to_infotext
 from lib_anim.webui.clip import HostClip
+from lib_anim.webui.player import remember
+
+VIDEOS = (".mp4", ".webm")
+"""Endings of films that a gallery of pictures does not show."""
 
 
 def write_films(clip: HostClip, p: Any, samples: Any) -> ClipFiles:
@@ -34,19 +38,43 @@ def write_films(clip: HostClip, p: Any, samples: Any) -> ClipFiles:
             frames[number] = _decoded(p, samples, number)
         if "Frame" in clip.call.motion.formats and p.is_api:
             clip.frames_as_text = [_png(frame) for frame in frames]
+        clip.parameters = _parameters(clip, p)
         return write_clip(
             lambda number: np.asarray(frames[number]),
             count,
             clip.call.motion,
             folder,
             next_stem(folder, int(p.seeds[0]), clip.call.request_id),
-            _parameters(clip, p),
+            clip.parameters,
         )
 
 
-def first_decoded(p: Any, samples: Any) -> Any:
-    """The first frame as the host's own decoding would hand it on: what the page shows beside the film."""
+def finish_batch(clip: HostClip, p: Any, samples: Any) -> Any:
+    """Write a batch's films; answers what the host goes on with: the first frame as decoded pictures."""
+    clip.files.append(write_films(clip, p, samples))
     return processing.DecodedSamples([_latent_decoded(p, samples, 0)])
+
+
+def show_films(clip: HostClip, p: Any, processed: Any) -> None:
+    """Put the films into the host's results.
+
+    The API answers every film as base64. The page's gallery shows animated pictures; videos play below it.
+    """
+    films = [path for files in clip.files for path in files.films]
+    if p.is_api:
+        if films:
+            processed.images = [as_base64(path) for path in films]
+        processed.images += clip.frames_as_text
+    else:
+        moving = [str(path) for path in films if path.suffix not in VIDEOS]
+        videos = [path for path in films if path.suffix in VIDEOS]
+        if moving:
+            processed.images = moving
+        if videos:
+            remember(clip.parameters, videos[-1])
+    processed.infotexts = [clip.parameters] * max(len(processed.images), 1)
+    processed.info = clip.parameters
+    processed.index_of_first_image = 0
 
 
 def as_base64(path: Path) -> str:

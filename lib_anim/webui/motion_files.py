@@ -1,17 +1,26 @@
-"""Where people keep motion modules in a WebUI."""
+"""Where people keep motion modules in a WebUI, and what the accordion says of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from modules import extensions, paths, shared
+from modules import extensions, paths, sd_models, shared, ui_common
 
+from lib_anim.engines.contract import MotionChoice
 from lib_anim.engines.motion_rack import MotionRack
+from lib_anim.motion.sites import sites_of_ldm
+from lib_anim.ui.accordion import AUTOMATIC
 
 OPTION = "animatediff_model_path"
 """The old extension's setting; it stays in the WebUI's settings file when that extension is gone."""
+
+NONE = (
+    "There is no motion module. Put one, such as mm_sd15_v3.safetensors (huggingface.co/conrevo or"
+    " guoyww/animatediff), into models/AnimateDiff and refresh the list."
+)
 
 
 def motion_folders() -> tuple[Path, ...]:
@@ -27,6 +36,36 @@ def _rack(folders: tuple[Path, ...], loras: tuple[Path, ...]) -> MotionRack:
 def rack() -> MotionRack:
     """The motion modules and motion LoRAs of this WebUI; the last used module stays in memory."""
     return _rack(motion_folders(), (Path(paths.models_path) / "Lora",))
+
+
+def module_names() -> Sequence[str]:
+    """Names of the modules that fit the loaded checkpoint; of all of them while none is loaded."""
+    choices = _choices()
+    return [choice.name for choice in choices if not choice.why_not] or [c.name for c in choices]
+
+
+def module_sentence(name: str) -> str:
+    """What a module is, and why it does not fit the loaded checkpoint if it does not."""
+    choices = _choices()
+    if name == AUTOMATIC:
+        fitting = [choice for choice in choices if not choice.why_not]
+        return f"The first that fits the checkpoint: {fitting[0].title}" if fitting else NONE
+    for choice in choices:
+        if choice.name == name:
+            return choice.title if not choice.why_not else f"{choice.title} **{choice.why_not}**"
+    return f'There is no motion module "{name}".' if name else NONE
+
+
+def refresh_button(dropdown: Any, choices: Any, elem_id: str) -> Any:
+    """The host's refresh button."""
+    return ui_common.create_refresh_button(
+        dropdown, lambda: None, lambda: {"choices": list(choices())}, elem_id
+    )
+
+
+def _choices() -> Sequence[MotionChoice]:
+    model = sd_models.model_data.sd_model
+    return rack().choices(None if model is None else sites_of_ldm(model.model.diffusion_model))
 
 
 def _folders() -> Iterator[Path]:

@@ -11,6 +11,7 @@ from lib_anim.ui.toolkit import Toolkit
 from lib_anim.webui import clip_steps
 from lib_anim.webui.api import add_routes
 from lib_anim.webui.desk import desk
+from lib_anim.webui.player import draw_player
 
 TAB_ID = "flipbook"
 """The host makes the tab's HTML id from it: `tab_flipbook`."""
@@ -30,11 +31,12 @@ def register() -> None:
     unregister()
     script_callbacks.on_ui_tabs(tabs)
     script_callbacks.on_app_started(add_routes)
+    script_callbacks.on_after_component(draw_player)
     clip_steps.register()
 
 
 def unregister() -> None:
     """Takes out what `register` put in, if it is in, and nothing else."""
-    for hook in (tabs, add_routes):
+    for hook in (tabs, add_routes, draw_player):
         script_callbacks.remove_callbacks_for_function(hook)
     clip_steps.unregister()

@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
+import gradio as gr
 from modules import scripts
 
 from lib_anim.errors import FlipbookError
-from lib_anim.settings.animatediff import ClipCall, read_args
-from lib_anim.ui.accordion import draw_accordion, title
+from lib_anim.settings.animatediff import NAME, ClipCall, from_infotext, read_args, read_dict
+from lib_anim.settings.base import specs
+from lib_anim.settings.motion import Motion
+from lib_anim.ui import controls
+from lib_anim.ui.accordion import AUTOMATIC, ENABLE, Modules, draw_accordion, order, title
 from lib_anim.ui.toolkit import Toolkit
 from lib_anim.webui.clip_steps import clip_of
 from lib_anim.webui.refusal import refuse
 from lib_anim.webui.rival import enabled_rival
 
 
-def call_of(args: Sequence[Any]) -> ClipCall:
+def call_of(args: Sequence[Any], *, img2img: bool) -> ClipCall:
     """What arrived in the script's arguments: from the page, or a request of the API.
 
-    Dicts come first where there are any; what follows them are defaults that the host filled in.
+    Dicts come first where there are any; what follows them are defaults that the host filled in. A row of
+    values is in the accordion's order, which begins with sd-webui-animatediff's. Raises FlipbookError.
     """
     dicts = []
     for value in args:
         if not isinstance(value, Mapping):
             break
         dicts.append(value)
-    return read_args(dicts or [value for value in args if value is not None])
+    if dicts:
+        return read_args(dicts)
+    known = specs(Motion)
+    row = zip(order(img2img=img2img), args, strict=False)
+    return read_dict(
+        {
+            name: controls.read(known[name], value) if name in known else value
+            for name, value in row
+            if value is not None and not (name == "module" and value == AUTOMATIC)
+        }
+    )
 
 
 class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
@@ -42,29 +58,31 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
 
     def ui(self, is_img2img: bool) -> list[Any]:
         """Draws the accordion. The host calls this several times for one page: nothing is registered here."""
-        place = "img2img" if is_img2img else "txt2img"
-        return [draw_accordion(Toolkit(place), enabled_rival())]
+        # torch and the host's models come with these; a test of this file's rules needs neither.
+        from lib_anim.webui.motion_files import module_names, module_sentence, refresh_button
+
+        toolkit = Toolkit("img2img" if is_img2img else "txt2img", refresh_button)
+        rival = enabled_rival()
+        drawn = draw_accordion(toolkit, rival, Modules(module_names, module_sentence), img2img=is_img2img)
+        if not rival:
+            names = order(img2img=is_img2img)
+            self.infotext_fields = [
+                (control, partial(pasted, name)) for name, control in zip(names, drawn, strict=True)
+            ]
+        return drawn
 
     def before_process(self, p: Any, *args: Any) -> None:
         """Makes the request a clip when it asks for one; a request for a still passes untouched."""
         try:
-            call = call_of(args)
+            call = call_of(args, img2img=bool(self.is_img2img))
             if call.enable:
-                self._begin(p, call)
+                _begin(p, call)
         except FlipbookError as error:
             refuse(p, error)
         except Exception as error:
             # The host would print it and paint a still in the film's place.
             refuse(p, error)
             raise
-
-    def _begin(self, p: Any, call: ClipCall) -> None:
-        # torch comes with these; the host has it, a test of this file's rules need not.
-        from lib_anim.webui.clip import HostClip
-        from lib_anim.webui.motion_files import rack
-
-        motion = call.motion
-        HostClip(p, call, rack(), motion.frames or motion.context).take_over()
 
     def before_process_batch(self, p: Any, *args: Any, **kwargs: Any) -> None:
         """Prepares noise and latents of a clip's batch."""
@@ -81,21 +99,51 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
     def post_sample(self, p: Any, ps: Any, *args: Any) -> None:
         """Writes the films of a clip from its latents and gives the host one picture to go on with."""
         clip = clip_of(p)
-        if clip is None:
-            return
-        from lib_anim.webui.clip_films import first_decoded, write_films
+        if clip is not None:
+            from lib_anim.webui.clip_films import finish_batch
 
-        clip.files.append(write_films(clip, p, ps.samples))
-        ps.samples = first_decoded(p, ps.samples)
+            ps.samples = finish_batch(clip, p, ps.samples)
 
     def postprocess(self, p: Any, processed: Any, *args: Any) -> None:
         """Puts the films where the page and the API look for results."""
         clip = clip_of(p)
-        if clip is None or not clip.files:
-            return
-        from lib_anim.webui.clip_films import as_base64
+        if clip is not None and clip.files:
+            from lib_anim.webui.clip_films import show_films
 
-        films = [path for files in clip.files for path in files.films]
-        if films:
-            processed.images = [as_base64(path) if p.is_api else str(path) for path in films]
-        processed.images += clip.frames_as_text
+            show_films(clip, p, processed)
+
+
+def _begin(p: Any, call: ClipCall) -> None:
+    from lib_anim.webui.clip import HostClip
+    from lib_anim.webui.motion_files import rack
+
+    motion = call.motion
+    HostClip(p, call, rack(), motion.frames or motion.context).take_over()
+
+
+def pasted(name: str, found: Mapping[str, Any]) -> Any:
+    """What the control of a setting shows for pasted parameters; None leaves it as it is."""
+    text = found.get(NAME)
+    if not text:
+        return None
+    call = _call_of_infotext(str(text))
+    if call is None:
+        return None
+    if name == ENABLE:
+        return call.enable
+    spec = specs(Motion)[name]
+    shown = controls.shown(spec, spec.to_json(getattr(call.motion, name)))
+    if name == "module":
+        return shown or AUTOMATIC
+    # An upload's path means nothing to the page that pastes it.
+    return None if name in ("video_source", "last_frame") else shown
+
+
+@lru_cache(maxsize=4)
+def _call_of_infotext(text: str) -> ClipCall | None:
+    try:
+        return from_infotext(text)
+    except FlipbookError as error:
+        # Parameters of an older or a foreign film: what cannot be read is left as it is, and said.
+        gr.Warning(f"AnimateDiff's parameters were not taken over: {error}")
+        return None
