@@ -30,8 +30,8 @@ class MotionRack:
         self._told: dict[tuple[Path, int, int], MotionFacts | FlipbookError | None] = {}
         self._read: tuple[tuple[Path, int, int], MotionModule] | None = None
 
-    def choices(self, sites: Sites) -> tuple[MotionChoice, ...]:
-        """What there is, in the order of names, and whether it fits the UNet behind `sites`."""
+    def choices(self, sites: Sites | None) -> tuple[MotionChoice, ...]:
+        """What there is, in the order of names, and whether it fits the UNet behind `sites`, if any."""
         return tuple(_choice(name, self._facts(path), sites) for name, path in self._found().items())
 
     def module(self, name: str) -> MotionModule:
@@ -124,12 +124,13 @@ def _told(path: Path) -> MotionFacts | FlipbookError | None:
         return error
 
 
-def _choice(name: str, facts: MotionFacts | FlipbookError | None, sites: Sites) -> MotionChoice:
+def _choice(name: str, facts: MotionFacts | FlipbookError | None, sites: Sites | None) -> MotionChoice:
     if not isinstance(facts, MotionFacts):
         why = str(facts)
         return MotionChoice(name, why, 0, why)
     try:
-        refuse_misfit(facts, sites)
+        if sites is not None:
+            refuse_misfit(facts, sites)
     except FlipbookError as error:
         return MotionChoice(name, facts.sentence, facts.positions, error.problems[0].message)
     return MotionChoice(name, facts.sentence, facts.positions)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modules import script_callbacks
-
 if TYPE_CHECKING:
     from lib_anim.webui.clip import HostClip
 
@@ -34,16 +32,3 @@ def after_denoising(params: Any) -> None:
     clip = clip_of(getattr(getattr(params.inner_model, "flipbook_denoiser", None), "p", None))
     if clip is not None:
         clip.after_step(params)
-
-
-def register() -> None:
-    """Hooks both in; `unregister` first makes it safe to repeat."""
-    unregister()
-    script_callbacks.on_cfg_denoiser(before_denoising)
-    script_callbacks.on_cfg_denoised(after_denoising)
-
-
-def unregister() -> None:
-    """Takes both out, if they are in."""
-    for function in (before_denoising, after_denoising):
-        script_callbacks.remove_callbacks_for_function(function)

@@ -10,8 +10,10 @@ import pytest
 
 gradio = pytest.importorskip("gradio", reason="needs the WebUI's packages: make test-webui-env")
 
-from lib_anim.ui.accordion import draw_accordion  # noqa: E402
+from lib_anim.ui.accordion import Modules, draw_accordion  # noqa: E402
 from lib_anim.ui.toolkit import Toolkit  # noqa: E402
+
+MODULES = Modules(lambda: ["mm.safetensors"], lambda name: "mm.safetensors is a motion module.")
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,7 @@ def url() -> Iterator[str]:
     with gradio.Blocks(analytics_enabled=False) as app:
         for place, rival in (("txt2img", None), ("img2img", "sd-webui-animatediff")):
             with gradio.Tab(place):
-                draw_accordion(Toolkit(place), rival)
+                draw_accordion(Toolkit(place), rival, MODULES, img2img=place == "img2img")
     _, local, _ = app.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", show_api=False)
     yield local
     app.close()
@@ -29,7 +31,7 @@ def url() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("place", "sentence"),
     [
-        ("txt2img", "There is nothing to switch on here yet."),
+        ("txt2img", "mm.safetensors is a motion module."),
         ("img2img", "Films are made by the extension sd-webui-animatediff."),
     ],
 )
@@ -39,6 +41,6 @@ def test_accordion_opens(url: str, page: Any, tmp_path: Path, place: str, senten
     accordion = page.locator(f"#flipbook_{place}_animatediff")
     text = accordion.get_by_text(sentence)
     assert not text.is_visible()
-    accordion.locator(".label-wrap").click()
+    accordion.locator(".label-wrap").first.click()
     text.wait_for(state="visible")
     page.screenshot(path=str(tmp_path / "accordion.png"))

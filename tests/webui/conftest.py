@@ -40,7 +40,16 @@ def fake_script_callbacks() -> types.ModuleType:
     module: Any = types.ModuleType("modules.script_callbacks")
     module.ui_tabs = []
     module.app_started = []
-    lists = (module.ui_tabs, module.app_started)
+    module.after_component = []
+    module.cfg_denoiser = []
+    module.cfg_denoised = []
+    lists = (
+        module.ui_tabs,
+        module.app_started,
+        module.after_component,
+        module.cfg_denoiser,
+        module.cfg_denoised,
+    )
 
     def remove(function: Callable[..., Any]) -> None:
         for known in lists:
@@ -52,6 +61,9 @@ def fake_script_callbacks() -> types.ModuleType:
 
     module.on_ui_tabs = module.ui_tabs.append
     module.on_app_started = module.app_started.append
+    module.on_after_component = module.after_component.append
+    module.on_cfg_denoiser = module.cfg_denoiser.append
+    module.on_cfg_denoised = module.cfg_denoised.append
     module.clear_callbacks = clear
     module.remove_callbacks_for_function = remove
     return module
@@ -68,6 +80,27 @@ class FakeHost(types.SimpleNamespace):
         self.enabled.append(types.SimpleNamespace(name=folder.name, path=str(folder)))
 
 
+class FakeEngines:
+    """Engines of a WebUI with one checkpoint that is never loaded."""
+
+    default = "webui:fake"
+
+    def names(self) -> list[str]:
+        return [self.default]
+
+    def title(self, name: str) -> str:
+        return name
+
+    def capabilities(self, name: str) -> None:
+        return None
+
+    def models(self) -> dict[str, list[str]]:
+        return {}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 def forget_adapter() -> None:
     """Drops the adapter's modules, which hold on to the host that they were imported in."""
     for name in [name for name in sys.modules if name.startswith("lib_anim.webui.")]:
@@ -82,7 +115,9 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHost]:
     enabled: list[Any] = []
     parts: dict[str, Any] = {
         "script_callbacks": fake_script_callbacks(),
-        "scripts": types.SimpleNamespace(Script=type("Script", (), {}), AlwaysVisible=always_visible),
+        "scripts": types.SimpleNamespace(
+            Script=type("Script", (), {"is_img2img": False}), AlwaysVisible=always_visible
+        ),
         "extensions": types.SimpleNamespace(active=lambda: enabled),
         "shared": types.SimpleNamespace(cmd_opts=types.SimpleNamespace(), opts=types.SimpleNamespace()),
         "paths": types.SimpleNamespace(data_path=str(tmp_path)),
@@ -94,6 +129,13 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHost]:
         setattr(package, name, part)
         monkeypatch.setitem(sys.modules, f"modules.{name}", part)
     forget_adapter()
+    # Both need torch, which is not installed beside the WebUI's other packages.
+    engines = types.SimpleNamespace(HostEngines=FakeEngines)
+    monkeypatch.setitem(sys.modules, "lib_anim.webui.engines", engines)
+    files = types.SimpleNamespace(
+        module_names=lambda: ["mm.safetensors"], module_sentence=lambda name: name, refresh_button=None
+    )
+    monkeypatch.setitem(sys.modules, "lib_anim.webui.motion_files", files)
     yield FakeHost(enabled=enabled, **parts)
     forget_adapter()
 

@@ -32,6 +32,8 @@ def test_registering_twice_registers_once(host: Any) -> None:
     assert host.script_callbacks.ui_tabs == once
     assert len(once) == 1
     assert len(host.script_callbacks.app_started) == 1
+    assert len(host.script_callbacks.after_component) == 1
+    assert len(host.script_callbacks.cfg_denoiser) == len(host.script_callbacks.cfg_denoised) == 1
 
 
 def test_unregister_takes_out_only_its_own(host: Any) -> None:
@@ -46,6 +48,8 @@ def test_unregister_takes_out_only_its_own(host: Any) -> None:
     unregister()
     assert host.script_callbacks.ui_tabs == [neighbour]
     assert host.script_callbacks.app_started == []
+    assert host.script_callbacks.after_component == []
+    assert host.script_callbacks.cfg_denoiser == host.script_callbacks.cfg_denoised == []
 
 
 def test_entry_survives_both_kinds_of_reload(host: Any) -> None:

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-FILM = {"enable": True, "video_length": 16}
-
 
 def make_script() -> Any:
     """An instance as the host makes it."""
@@ -29,12 +27,51 @@ def test_each_tab_has_ids_of_its_own(host: Any) -> None:
     ids = []
     for is_img2img in (False, True):
         with gradio.Blocks() as page:
-            (argument,) = make_script().ui(is_img2img)
-        assert argument.value is None
-        ids += [
-            c["props"]["elem_id"] for c in page.get_config_file()["components"] if c["type"] == "accordion"
-        ]
-    assert ids == ["flipbook_txt2img_animatediff", "flipbook_img2img_animatediff"]
+            make_script().ui(is_img2img)
+        props = [c["props"] for c in page.get_config_file()["components"]]
+        ids.append([p["elem_id"] for p in props if p.get("elem_id")])
+    assert "flipbook_txt2img_animatediff" in ids[0]
+    assert "flipbook_img2img_animatediff" in ids[1]
+    assert not set(ids[0]) & set(ids[1])
+    assert all(len(found) == len(set(found)) for found in ids)
+
+
+@pytest.mark.parametrize("img2img", [False, True])
+def test_paste_restores_every_control(host: Any, img2img: bool) -> None:
+    gradio = pytest.importorskip("gradio")
+    from lib_anim.settings.animatediff import ClipCall, to_infotext
+    from lib_anim.settings.motion import Motion
+    from lib_anim.webui.script import call_of
+
+    motion = Motion(
+        module="mm.safetensors",
+        frames=24,
+        fps="12",
+        formats=("MP4", "WEBP"),
+        context=12,
+        closed_loop="A",
+        motion_scale="0:(1), 8:(0.5)",
+        freeinit_enable=True,
+        noise_type="FreeNoise",
+        **({"latent_power": 0.8, "denoising_ramp": "0:(0.5)"} if img2img else {}),
+    )
+    script = make_script()
+    with gradio.Blocks():
+        script.ui(img2img)
+    found = {"AnimateDiff": to_infotext(ClipCall(motion=motion, enable=True))}
+    values = [field(found) for _, field in script.infotext_fields]
+    assert call_of(values, img2img=img2img) == ClipCall(motion=motion, enable=True)
+    assert [field({}) for _, field in script.infotext_fields] == [None] * len(values)
+
+
+def test_rows_of_the_old_extension_and_several_dicts_are_read(host: Any) -> None:
+    from lib_anim.webui.script import call_of
+
+    row = ["mm.safetensors", True, 24, 12, 0, "R-P", 16, 1, -1, ["GIF"], "Off", 10]
+    call = call_of(row, img2img=False)
+    assert (call.enable, call.motion.module, call.motion.frames) == (True, "mm.safetensors", 24)
+    dicts = call_of([{"enable": True}, {"video_length": 8}, "R-P", 16], img2img=False)
+    assert (dicts.enable, dicts.motion.frames) == (True, 8)
 
 
 @pytest.mark.parametrize("request_of_still", [None, {}, {"enable": False}, {"video_length": 16}])
@@ -51,24 +88,24 @@ def test_still_passes_when_the_host_gives_no_argument(host: Any) -> None:
     assert vars(p) == {}
 
 
-def test_film_is_refused_through_the_api(host: Any) -> None:
+def test_a_wrong_key_is_refused_through_the_api(host: Any) -> None:
     from fastapi import HTTPException
 
     p = SimpleNamespace(is_api=True, override_settings={"sd_model_checkpoint": "another"})
-    make_script().before_process(p, FILM)
+    make_script().before_process(p, {"enable": True, "video_lenght": 8})
     with pytest.raises(HTTPException) as refused:
         p.setup_prompts()
     assert refused.value.status_code == 422
-    assert str(refused.value.detail).startswith("AnimateDiff: Flipbook cannot make AnimateDiff films yet; ")
+    assert 'the nearest is "video_length"' in str(refused.value.detail)
     assert p.override_settings == {}
 
 
-def test_film_is_refused_on_the_page(host: Any) -> None:
+def test_a_wrong_value_is_refused_on_the_page(host: Any) -> None:
     from lib_anim.errors import FlipbookError
 
     p = SimpleNamespace()
-    make_script().before_process(p, FILM)
-    with pytest.raises(FlipbookError, match="cannot make AnimateDiff films yet"):
+    make_script().before_process(p, {"enable": True, "stride": 0})
+    with pytest.raises(FlipbookError, match="stride"):
         p.setup_prompts()
 
 
