@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -68,8 +68,12 @@ def steering_plan(steering: Steering, frames: int) -> ClipPlan:
         closed_loop=steering.closed_loop,
         schedule=steering.schedule,
         fusion=steering.fusion,
-        scale=_scale(steering.scale, steering.scale_mask),
-        effect=Dial(steering.effect, None if steering.effect_mask is None else _plane(steering.effect_mask)),
+        scale=replace(_scale(steering.scale, steering.scale_mask), blocks=steering.scale_blocks),
+        effect=Dial(
+            steering.effect,
+            None if steering.effect_mask is None else _plane(steering.effect_mask),
+            steering.effect_blocks,
+        ),
     )
 
 

@@ -163,7 +163,7 @@ class Steering:
     stride: int = 1
     overlap: int = -1
     closed_loop: Literal["N", "R-P", "R+P", "A"] = "R-P"
-    schedule: Literal["uniform", "standard static", "standard uniform", "batched"] = "uniform"
+    schedule: Literal["uniform", "standard static", "standard uniform", "batched", "views"] = "uniform"
     fusion: Literal["pyramid", "flat", "overlap-linear", "last"] = "pyramid"
     scale: tuple[float, ...] = (1.0,)
     """One factor for all frames, or one for each."""
@@ -172,6 +172,10 @@ class Steering:
     """Of any size: where it is 1 the scale holds, where it is 0 it is 1."""
     effect_mask: Mask | None = None
     """Of any size: a factor on the effect."""
+    scale_blocks: Mapping[str, float] = field(default_factory=dict)
+    """Factors on the scale by place in the UNet, such as `up_blocks.3`, `down_blocks.0.motion_modules.1`."""
+    effect_blocks: Mapping[str, float] = field(default_factory=dict)
+    """Factors on the effect, likewise."""
     noise: Literal["per frame", "shared", "repeated", "FreeNoise"] = "per frame"
     noise_shared: float = 0.5
     """With shared: the part of the variance that all frames have in common."""

@@ -13,9 +13,10 @@ from typing import Literal, get_args
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.settings.base import Settings
 from lib_anim.settings.fields import Choice, Choices, Flag, Number, PathText, Rate, Schedule, Text, setting
+from lib_anim.settings.motion_blocks import read_blocks
 
 ClosedLoop = Literal["N", "R-P", "R+P", "A"]
-ContextSchedule = Literal["uniform", "standard static", "standard uniform", "batched"]
+ContextSchedule = Literal["uniform", "standard static", "standard uniform", "batched", "views"]
 Fusion = Literal["pyramid", "flat", "overlap-linear", "last"]
 FreeInitFilter = Literal["butterworth", "gaussian", "box", "ideal"]
 Noise = Literal["per frame", "shared", "repeated", "FreeNoise"]
@@ -56,7 +57,7 @@ class Motion(Settings):
     stride: int = setting(1, Number(label="Stride", help="How many spacings windows have: 1 is neighbours only, 2 adds every second frame, 3 every fourth.", group=CONTEXT, whole=True, low=1, high=8))
     overlap: int = setting(-1, Number(label="Overlap", help="Frames that neighbouring windows share; -1 is a quarter of the context batch size.", group=CONTEXT, whole=True, low=-1, high=255, unit="frames"))
     closed_loop: ClosedLoop = setting("R-P", Choice(label="Closed loop", help="How far the end leads back to the beginning: N not at all, R-P by some windows, R+P by the prompts too, A as far as it goes.", group=CONTEXT, options=get_args(ClosedLoop)))
-    context_schedule: ContextSchedule = setting("uniform", Choice(label="Context schedule", help="How windows lie over a long clip: moving from step to step and round its ends, standing still, moving but ending at the ends, or side by side.", group=CONTEXT, options=get_args(ContextSchedule)))
+    context_schedule: ContextSchedule = setting("uniform", Choice(label="Context schedule", help="How windows lie over a long clip: moving from step to step and round its ends, standing still, moving but ending at the ends, or side by side; views has them in motion attention alone, for the memory of the whole clip at once.", group=CONTEXT, options=get_args(ContextSchedule)))
     fusion: Fusion = setting("pyramid", Choice(label="Window fusion", help="Weights where windows overlap: most in a window's middle, equal, rising along the overlap, or the last window alone.", group=CONTEXT, options=get_args(Fusion)))
 
     freeinit_enable: bool = setting(False, Flag(label="Enable FreeInit", help="Samples the clip several times, each time keeping the slow frequencies of the last noise: calmer, as many times slower.", group=FREEINIT))
@@ -72,6 +73,8 @@ class Motion(Settings):
     motion_effect: str = setting("0:(1)", Schedule(label="Motion effect", help="How much of the motion module acts: 0 is none, and the frames are stills.", group=STRENGTH, low=0, high=2))
     motion_scale_mask: str = setting("", PathText(label="Motion scale mask", help="A picture: white has the full motion scale, black has 1.", group=STRENGTH))
     motion_effect_mask: str = setting("", PathText(label="Motion effect mask", help="A picture: white has the full motion effect, black has none.", group=STRENGTH))
+    motion_scale_blocks: str = setting("", Text(label="Motion scale by block", help="Factors on the motion scale by block of the UNet, such as down 0: 0.5, mid: 0.8, up 3.1: 1.2; the others have 1.", group=STRENGTH, longest=1000))
+    motion_effect_blocks: str = setting("", Text(label="Motion effect by block", help="Factors on the motion effect by block of the UNet, such as mid: 0, up 3: 0.5; the others have 1.", group=STRENGTH, longest=1000))
     motion_loras: str = setting("", Text(label="Motion LoRA", help="Motion LoRAs and their weights, such as v2_lora_ZoomIn:0.8, v2_lora_PanLeft.", group=STRENGTH, longest=4096))
     prompt_interpolation: Interpolation = setting("slerp", Choice(label="Prompt interpolation", help="Between two prompts: along an arc, along a line, or the earlier one until the later.", group=STRENGTH, options=get_args(Interpolation)))
 
@@ -91,6 +94,16 @@ class Motion(Settings):
     # fmt: on
 
     @property
+    def scale_blocks(self) -> dict[str, float]:
+        """Factors on the scale by the beginning of a place's native name. Raises FlipbookError."""
+        return read_blocks(self.motion_scale_blocks, "motion_scale_blocks")
+
+    @property
+    def effect_blocks(self) -> dict[str, float]:
+        """Factors on the effect by the beginning of a place's native name. Raises FlipbookError."""
+        return read_blocks(self.motion_effect_blocks, "motion_effect_blocks")
+
+    @property
     def loras(self) -> tuple[tuple[str, float], ...]:
         """The motion LoRAs with their weights, in order. Raises FlipbookError."""
         found = []
@@ -105,10 +118,11 @@ class Motion(Settings):
         return tuple(found)
 
     def contradictions(self) -> Iterator[Problem]:
-        try:
-            self.loras  # noqa: B018 (read for what it raises)
-        except FlipbookError as error:
-            yield from error.problems
+        for name in ("loras", "scale_blocks", "effect_blocks"):
+            try:
+                getattr(self, name)
+            except FlipbookError as error:
+                yield from error.problems
         if self.formats == ("TXT",):
             yield Problem("TXT alone keeps no frame; add one such as GIF or PNG", field="formats")
         if "GIF" in self.formats and self.fps > 100:

@@ -156,6 +156,8 @@ def _steering(plan: ClipFilmPlan, inputs: ClipInputs) -> Steering:
         effect=_folded(plan, "motion_effect"),
         scale_mask=inputs.strength_mask(s, inputs.scale_mask),
         effect_mask=inputs.strength_mask(s, inputs.effect_mask),
+        scale_blocks=s.scale_blocks,
+        effect_blocks=s.effect_blocks,
         noise=s.noise_type,
         noise_shared=s.noise_shared,
         freeinit=freeinit,

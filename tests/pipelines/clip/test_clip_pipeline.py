@@ -109,6 +109,8 @@ CHANGES: dict[str, tuple[dict[str, Any], Any, set[str]]] = {
     "motion_effect": ({}, "0:(0.5)", {"motion.effect"}),
     "motion_scale_mask": ({}, "m.png", {"motion.scale_mask"}),
     "motion_effect_mask": ({}, "m.png", {"motion.effect_mask"}),
+    "motion_scale_blocks": ({}, "up 1: 2", {"motion.scale_blocks"}),
+    "motion_effect_blocks": ({}, "mid: 0", {"motion.effect_blocks"}),
     "motion_loras": ({}, "pan:0.5", {"motion.loras"}),
     "prompt_interpolation": ({}, "hold", {"frames"}),
     "latent_power": (IMG, 0.8, {"ramp"}),
