@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 import skimage
+from PIL import Image
 
+from demo.moving import rolling
 from lib_anim.actions import films
 from lib_anim.actions.settings_files import settings_from
 from lib_anim.app.engines import open_engine
 from lib_anim.app.progress import ProgressBar
+from lib_anim.engines.contract import Engine
 from lib_anim.media.pictures import read_picture, write_picture
+from lib_anim.media.read import open_source
 from lib_anim.media.sheet import contact_sheet
 from lib_anim.media.write import open_sink
 
@@ -68,6 +72,17 @@ SHEETS: dict[str, list[dict[str, Any]]] = {
 }
 """Sheet → the films whose frames it shows, one under the other."""
 
+RESTYLED: dict[str, Any] = {
+    "kind": "restyle",
+    "video_every": 5,
+    "seed": 3,
+    "steps": 20,
+    "cfg_scale": 5,
+    "prompts": "winter meadow, bare trees, white snow, red ball --neg night, rain",
+}
+RESTYLES: list[dict[str, Any]] = [{"denoising": 0.4}, {"denoising": "0:(0), max_f:(0.6)"}]
+"""What the sheet of restyling shows below its source."""
+
 
 def prepare(folder: Path) -> None:
     """The files that the sheets take in: a film that slides over a photograph, and half a mask."""
@@ -80,17 +95,39 @@ def prepare(folder: Path) -> None:
     write_picture(folder / "left.png", mask)
 
 
+def restyle_sheet(out: Path, folder: Path, engine: Engine, opened_as: str) -> None:
+    """A film of a rolling ball above, restyled below."""
+    video = rolling(out=folder / "rolling.mp4")
+    with open_source(video, every=RESTYLED["video_every"]) as source:
+        rows, shown = [source[index] for index in range(SHOWN)], list(range(SHOWN))
+    for change in RESTYLES:
+        settings = settings_from({**RESTYLED, **change, "video": str(video)}, {})
+        with ProgressBar() as bar:
+            result = films.submit(settings, engine, opened_as, folder / "runs", bar.hear)
+        rows += [read_picture(result.run / "frames" / f"{index:06d}.png") for index in shown]
+    labels = [str(index) for index in shown] * (len(RESTYLES) + 1)
+    sheet = Image.fromarray(contact_sheet(rows, columns=SHOWN, labels=labels))
+    # 256 colours: three rows of painted noise would take half a megabyte.
+    sheet.quantize(256, dither=Image.Dither.NONE).save(out / "restyle.png", optimize=True)
+
+
 def main() -> None:
-    """Paint every sheet into a folder."""
+    """Paint every sheet, or the one that is named, into a folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    out = parser.parse_args().out.absolute()
+    parser.add_argument("--only", choices=[*SHEETS, "restyle"])
+    options = parser.parse_args()
+    out = options.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
     engine, opened_as = open_engine("demo")
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         prepare(folder)
+        if options.only in (None, "restyle"):
+            restyle_sheet(out, folder, engine, opened_as)
         for name, changes in SHEETS.items():
+            if options.only not in (None, name):
+                continue
             rows, labels = [], []
             for change in changes:
                 settings = {**FILM, **change}

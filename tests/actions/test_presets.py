@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from lib_anim.actions import presets as module
 from lib_anim.actions.presets import SHIPPED, Presets
 from lib_anim.actions.settings_files import settings_from, settings_of
 from lib_anim.errors import Conflict, FlipbookError, NotFound
+from lib_anim.media.pictures import write_picture
 from lib_anim.settings.parts import PARTS
 
 from .conftest import SETTINGS, ended
@@ -129,6 +131,16 @@ def test_shipped_films_can_be_made(desk, name):
     preset = desk.presets.get(name)
     small = {**preset.settings, "frames": 6, "width": 64, "height": 64}
     assert ended(desk, desk.submit(preset.kind, small)).status == "done"
+
+
+@pytest.mark.parametrize("name", ["Restyle a film, near", "Restyle a film, dream"])
+def test_shipped_restyles_can_be_made(desk, name, tmp_path):
+    (tmp_path / "in").mkdir()
+    write_picture(tmp_path / "in" / "1.png", np.full((64, 64, 3), 90, np.uint8))
+    write_picture(tmp_path / "in" / "2.png", np.full((64, 64, 3), 120, np.uint8))
+    preset = desk.presets.get(name)
+    done = ended(desk, desk.submit(preset.kind, {**preset.settings, "video": str(tmp_path / "in")}))
+    assert done.status == "done", done.error
 
 
 def test_an_exported_preset_names_no_folder_and_can_be_imported(presets, tmp_path):
