@@ -12,9 +12,10 @@ Object.assign(window.flipbook, {
         const film = {};
         for (const name of flipbook.FILM) {
             const value = shown[name];
-            if (value !== undefined && value !== null && value !== "") film[name] = value;
+            // 0 stands for the size or length of a video, which a graph does not know.
+            const unknown = value === 0 && ["width", "height"].includes(name);
+            if (value !== undefined && value !== null && value !== "" && !unknown) film[name] = value;
         }
-        // 0 stands for the length of a video, which a graph does not know.
         film.frames = Math.min(Math.max(1, Math.trunc(Number(film.frames) || 0) || 120), 20000);
         return film;
     },

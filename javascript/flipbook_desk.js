@@ -8,7 +8,7 @@ Object.assign(window.flipbook, {
     forms: {}, // kind → {shown: {name: value}, problems, curveProblems, keeping, dirty}
     requests: {}, // what the next hidden click of a kind asks for
     starts: window.flipbook.starts || [], // called once the tab is drawn
-    scripts: ["decorate", "curvesOf", "poll", "drawPresets"], // one function of each other script: they come in any order
+    scripts: ["decorate", "curvesOf", "poll", "drawPresets", "sendHere"], // one function of each other script: they come in any order
 
     id(name) {
         return `${flipbook.data.place}_${name}`;
@@ -114,8 +114,10 @@ Object.assign(window.flipbook, {
         flipbook.click(kind, "keep", {shown: form.shown, engine: form.engine || ""});
     },
 
-    // Shows the kept draft, or `request`: {settings} whole, {shown} some controls, {preset, parts}, {source}.
+    // Shows the kept draft, or `request`: {settings} of a whole film, {part} of them, {shown} for some
+    // controls, {source} a file that carries settings, {infotext} a picture's parameters. What it leaves out stays as it stands on the page.
     fill(kind, request = {}) {
+        if (request.part || request.shown || request.infotext) request = {...request, shown: {...flipbook.forms[kind].shown, ...request.shown}};
         flipbook.click(kind, "fill", request);
     },
 

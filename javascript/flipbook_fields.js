@@ -18,6 +18,7 @@ Object.assign(window.flipbook, {
                 const under = flipbook.make("div", {class: "flipbook-under"});
                 if (field.curve) under.append(flipbook.make("canvas", {class: "flipbook-curve", role: "img"}), flipbook.make("div", {class: "flipbook-reading"}));
                 if (field.prompts) under.append(flipbook.make("div", {class: "flipbook-strip"}));
+                if (field.prompts) control.addEventListener("paste", (event) => flipbook.pasted(kind, event));
                 if (field.path) flipbook.decoratePath(kind, name, control, under);
                 under.append(flipbook.make("div", {class: "flipbook-problem", id: `${control.id}_problem`, role: "alert"}));
                 control.append(under);
@@ -28,6 +29,7 @@ Object.assign(window.flipbook, {
             }
         }
         flipbook.followTabs();
+        flipbook.decorateHost();
     },
 
     under(kind, name, selector) {
@@ -103,6 +105,14 @@ Object.assign(window.flipbook, {
     revealProblem(kind) {
         const first = Object.keys(flipbook.forms[kind].problems)[0];
         if (first) flipbook.reveal(kind, first);
+    },
+
+    // A picture's parameters pasted among the prompts are read, not taken for a prompt.
+    pasted(kind, event) {
+        const text = event.clipboardData.getData("text");
+        if (!/(^|\n)(Steps|Flipbook): /.test(text)) return;
+        event.preventDefault();
+        flipbook.fill(kind, {infotext: text});
     },
 
     // Pictures, films and folders.
@@ -185,6 +195,19 @@ Object.assign(window.flipbook, {
             flipbook.showProblems(kind);
         }
     });
+    // The WebUI's keys, for the kind that is open: its own script would take the first Generate of the tab.
+    root.addEventListener(
+        "keydown",
+        (event) => {
+            const name = event.key === "Enter" && (event.ctrlKey || event.metaKey) ? `${flipbook.kind()}_generate` : event.key === "Escape" ? "interrupt" : null;
+            const button = name && flipbook.element(name);
+            if (!button) return;
+            event.preventDefault();
+            event.stopPropagation();
+            button.click();
+        },
+        true,
+    );
     root.addEventListener("click", () => setTimeout(() => flipbook.followTabs(), 50));
 });
 

@@ -11,6 +11,8 @@ from lib_anim.actions.desk import Desk
 from lib_anim.errors import FlipbookError
 from lib_anim.settings.base import DEFORUM_KEYS, to_json
 from lib_anim.settings.fields import PathText
+from lib_anim.settings.kinds import SETTINGS
+from lib_anim.settings.pasting import pasted
 from lib_anim.ui import controls
 from lib_anim.ui.form import Form, shown_of
 
@@ -96,8 +98,8 @@ class Asking:
     def _asked_for(self, asked: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...], str]:
         """(what controls are to show, warnings, the kind whose form must show it instead of this one).
 
-        `settings` is a whole film's, `part` some settings, `shown` values of controls, `source` a file that
-        carries settings.
+        `settings` is a whole film's, `part` some settings, `shown` values of controls, `infotext` what was
+        copied from a picture, `source` a file that carries settings.
         """
         if "source" in asked:
             loaded = self._desk.settings_in(asked["source"])
@@ -108,8 +110,12 @@ class Asking:
             loaded = self._desk.load(self._kind, asked["settings"])
             return shown_of(type(loaded.settings), to_json(loaded.settings)), loaded.warnings, ""
         fields = self._form.fields
+        warnings: tuple[str, ...] = ()
+        if "infotext" in asked:
+            values, warnings = pasted(SETTINGS[self._kind], asked["infotext"])
+            asked = {**asked, "part": values}
         part = {n: controls.shown(fields[n], v) for n, v in asked.get("part", {}).items() if n in fields}
-        return {**part, **asked.get("shown", {})}, (), ""
+        return {**asked.get("shown", {}), **part}, warnings, ""
 
     def _with_kept(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Settings with the keys of the file they came from that no control shows."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -18,6 +19,9 @@ DIALECT = Choice(
     help="How schedules and prompts are read: Flipbook's own way, or a Deforum file's with its tolerances.",
     options=DIALECTS,
 )
+
+FILES = ("checkpoint", "vae", "module")
+"""Settings that name a file among those that the desk knows."""
 
 
 def fields_of(cls: type[Settings]) -> dict[str, Spec]:
@@ -35,12 +39,18 @@ def defaults_of(cls: type[Settings]) -> dict[str, Any]:
 class Form:
     """Draws the controls of a kind into the current Gradio context and reads them."""
 
-    def __init__(self, toolkit: Toolkit, cls: type[Settings], choices: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self,
+        toolkit: Toolkit,
+        cls: type[Settings],
+        choices: Mapping[str, Sequence[str]],
+        look_again: Callable[[str], Sequence[str]],
+    ) -> None:
         self.kind = cls.kind
         self.fields = fields_of(cls)
         self.controls: dict[str, Any] = {}
         self._toolkit = toolkit
-        self._choices = choices
+        self._choices, self._look_again = choices, look_again
         self.defaults = defaults_of(cls)
 
     def draw_first(self) -> None:
@@ -72,6 +82,32 @@ class Form:
                             self._draw(name)
 
     def _draw(self, name: str) -> None:
+        if not self._is_file(name):
+            self._draw_control(name)
+            return
+        with gr.Row(elem_classes=["flipbook-with-refresh"]):
+            self._draw_control(name)
+            self._draw_refresh(name)
+
+    def _is_file(self, name: str) -> bool:
+        """Whether the names to choose from are files, which may come and go."""
+        return name in FILES and bool(self._choices.get(name))
+
+    def _draw_refresh(self, name: str) -> None:
+        """A button that looks for files again: the host's, where it has one."""
+        elem_id = self._toolkit.elem_id(f"{self.kind}_{name}_refresh")
+        if self._toolkit.refresh_button is not None:
+            self._toolkit.refresh_button(self.controls[name], partial(self._look_again, name), elem_id)
+            return
+        button = gr.Button("↻", elem_id=elem_id, elem_classes=["flipbook-refresh"])
+        button.click(
+            lambda: majors.changed(choices=list(self._look_again(name))),
+            None,
+            self.controls[name],
+            **majors.quiet(),
+        )
+
+    def _draw_control(self, name: str) -> None:
         spec = self.fields[name]
         choices = (
             self._choices.get(name, ()) if isinstance(spec, Words) or type(spec).__name__ == "Text" else ()

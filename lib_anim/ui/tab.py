@@ -41,7 +41,11 @@ def draw_views(toolkit: Toolkit, desk: Desk) -> None:
     """The tab's content, into the current Gradio context."""
     kinds = [kind for kind in desk.kinds() if kind["kind"] in SETTINGS]
     choices = _choices(desk)
-    forms = {kind["kind"]: Form(toolkit, SETTINGS[kind["kind"]], choices) for kind in kinds}
+
+    def look_again(name: str) -> Sequence[str]:
+        return _choices(desk).get(name, ())
+
+    forms = {kind["kind"]: Form(toolkit, SETTINGS[kind["kind"]], choices, look_again) for kind in kinds}
     with gr.Row(elem_id=toolkit.elem_id("root"), elem_classes=["flipbook"]):
         with gr.Column(scale=6, elem_classes=["flipbook-forms"]):
             with gr.Tabs(elem_id=toolkit.elem_id("kinds")):

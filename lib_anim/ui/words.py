@@ -39,6 +39,8 @@ PAGE = {
     "folder": "Run folder",
     "copied": "Copied",
     "settings": "Use its settings",
+    "send to animation": "Send to Animation",
+    "to animation": "Send picture to the Animation tab, as init image.",
     "to restyle": "Send to restyle",
     "to assemble": "Send to assemble",
     "to img2img": "Send frame to img2img",

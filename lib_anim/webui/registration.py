@@ -12,6 +12,7 @@ from lib_anim.webui.api import add_routes
 from lib_anim.webui.clip_steps import after_denoising, before_denoising
 from lib_anim.webui.desk import desk
 from lib_anim.webui.player import draw_player
+from lib_anim.webui.widgets import refresh_button
 
 TAB_ID = "flipbook"
 """The host makes the tab's HTML id from it: `tab_flipbook`."""
@@ -19,7 +20,7 @@ TAB_ID = "flipbook"
 
 def tabs() -> list[tuple[Any, str, str]]:
     """The host's `on_ui_tabs`: one page, its title, its id."""
-    return [(draw_tab(Toolkit("tab"), desk()), TITLE, TAB_ID)]
+    return [(draw_tab(Toolkit("tab", refresh_button), desk()), TITLE, TAB_ID)]
 
 
 def register() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.browser.conftest import TAB
+from tests.browser.conftest import TAB, Tab
 
 CONTROLS = f"""(kind) => {{
     const controls = ['input', 'textarea', 'select', 'button'].map((tag) => '{TAB}root ' + tag).join();
@@ -32,3 +32,60 @@ def test_the_first_screen_of_every_kind_has_at_most_twelve_controls(open_tab: An
         page.wait_for_function("(kind) => flipbook.kind() === kind", arg=kind)
         found = page.evaluate(CONTROLS, kind)
         assert 3 <= len(found) <= 12, found
+
+
+def test_ctrl_enter_generates_and_escape_interrupts(tab: Tab, studio: Any) -> None:
+    studio.engines.allow(2)
+    tab.field("prompts").focus()
+    tab.page.keyboard.type("dusk")
+    tab.page.keyboard.press("Control+Enter")
+    tab.stage("running")
+    tab.page.keyboard.press("Escape")
+    tab.page.get_by_text("Stopping after this frame").first.wait_for()
+    studio.engines.allow(None)
+    tab.stage("cancelled")
+    assert studio.desk.jobs(limit=1)[0].settings["prompts"] == "dusk"
+
+
+def test_every_control_has_a_tooltip_with_what_it_takes(tab: Tab) -> None:
+    width = tab.page.locator(f"{TAB}keyframed_width").get_attribute("title")
+    assert width == "Width of the film. Takes a whole number, 64 to 8192, a multiple of 8. Unit: px."
+    without = tab.page.evaluate(
+        "Object.entries(flipbook.data.kinds.keyframed.fields).filter(([name]) =>"
+        " document.getElementById(`flipbook_tab_keyframed_${name}`)?.title === '').map(([name]) => name)"
+    )
+    assert without == []
+
+
+def test_a_picture_s_parameters_are_read_when_pasted_among_the_prompts(tab: Tab) -> None:
+    text = (
+        "a red house\nNegative prompt: blurry\nSteps: 12, Sampler: Euler, CFG scale: 5, Seed: 9, Size: 128x64"
+    )
+    tab.field("prompts").evaluate(
+        """(area, text) => {
+            const data = new DataTransfer();
+            data.setData('text', text);
+            const options = {clipboardData: data, bubbles: true, cancelable: true};
+            area.dispatchEvent(new ClipboardEvent('paste', options));
+        }""",
+        text,
+    )
+    tab.page.wait_for_function(
+        f"document.querySelector('{TAB}keyframed_prompts textarea').value === 'a red house'"
+    )
+    assert tab.field("negative").input_value() == "blurry"
+    assert tab.field("width").input_value() == "128"
+    assert tab.field("frames").input_value() == "6"
+    tab.page.wait_for_function("flipbook.forms.keyframed.shown.steps === '0:(12)'")
+
+
+def test_dark_and_light_fit_into_1280_pixels(tab: Tab, studio: Any) -> None:
+    for theme in ("dark", "light"):
+        tab.page.goto(f"{studio.url}?__theme={theme}")
+        tab.page.wait_for_function("window.flipbook && flipbook.data && flipbook.polled")
+        beyond = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert tab.page.evaluate(beyond) <= 0
+        colours = tab.page.locator(f"{TAB}keyframed_zoom canvas").evaluate(
+            "(c) => [getComputedStyle(c).color, getComputedStyle(document.body).backgroundColor]"
+        )
+        assert colours[0] != colours[1]

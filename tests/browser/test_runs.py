@@ -1,0 +1,197 @@
+"""Films on the tab: while they render, when they are stopped, and when they are there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tests.browser.conftest import TAB, Tab
+
+
+def test_interrupt_and_resume(tab: Tab, studio: Any) -> None:
+    studio.engines.allow(3)
+    tab.generate()
+    stage = tab.stage("running")
+    tab.page.wait_for_function(f"document.querySelector('{TAB}stage .flipbook-count')?.textContent >= '1'")
+    assert "of 6" in stage.locator(".flipbook-line").inner_text()
+    stage.locator("img.flipbook-live").wait_for()
+    tab.page.locator(f"{TAB}interrupt").click()
+    stage.get_by_text("Stopping after this frame").wait_for()
+    studio.engines.allow(1)
+    stage = tab.stage("cancelled")
+    assert tab.film()["duration"] < 0.9
+    studio.engines.allow(None)
+    tab.page.locator(f"{TAB}resume").click()
+    tab.stage("done")
+    tab.page.wait_for_function(f"document.querySelector('{TAB}stage video')?.duration > 0.95")
+    (job,) = studio.desk.jobs(limit=1)
+    assert (job.status, job.frames_done) == ("done", 6)
+
+
+def test_a_reloaded_page_and_a_second_browser_show_the_same(tab: Tab, studio: Any, chromium: Any) -> None:
+    studio.engines.allow(2)
+    tab.write(prompts="0: dawn\n3: dusk", zoom="0:(1), 5:(1.2")
+    tab.generate()
+    tab.problem("zoom").filter(has_text="never closed").wait_for()
+    tab.write(zoom="0:(1), 5:(1.2)")
+    tab.page.wait_for_function(
+        "!flipbook.forms.keyframed.curveProblems.zoom && !flipbook.forms.keyframed.problems.zoom"
+    )
+    tab.generate()
+    tab.stage("running")
+    tab.write(zoom="0:(1), 5:(half typed")
+    tab.problem("zoom").filter(has_text="zoom").wait_for()
+    tab.page.wait_for_function("!flipbook.forms.keyframed.keeping")
+    second = chromium.new_page(viewport={"width": 1280, "height": 900})
+    try:
+        second.goto(studio.url)
+        tab.page.reload()
+        for page in (tab.page, second):
+            page.locator(f"{TAB}stage[data-status=running]").wait_for()
+            count = f"document.querySelector('{TAB}stage .flipbook-count')?.textContent"
+            page.wait_for_function(f"{count} === '{studio.desk.jobs()[0].frames_done}' && {count} >= '1'")
+            shown = Tab(page)
+            page.wait_for_function(
+                f"document.querySelector('{TAB}keyframed_zoom textarea').value === '0:(1), 5:(half typed'"
+            )
+            assert shown.field("prompts").input_value() == "0: dawn\n3: dusk"
+            assert shown.field("frames").input_value() == "6"
+            shown.problem("zoom").filter(has_text="zoom").wait_for()
+        studio.engines.allow(None)
+        for page in (tab.page, second):
+            page.locator(f"{TAB}stage[data-status=done]").wait_for()
+            assert Tab(page).film()["duration"] > 0.95
+    finally:
+        second.close()
+
+
+def test_films_wait_for_each_other_and_change_places(tab: Tab, studio: Any) -> None:
+    studio.engines.allow(1)
+    for seed in ("one", "two", "three"):
+        tab.write(prompts=seed)
+        tab.generate()
+        tab.page.wait_for_function(
+            "(count) => flipbook.jobs.filter((j) => /queued|running/.test(j.status)).length === count",
+            arg=("one", "two", "three").index(seed) + 1,
+        )
+    rows = tab.page.locator(f"{TAB}runs .flipbook-is-queued")
+    rows.nth(1).wait_for()
+    rows.nth(1).get_by_role("button", name="Earlier").click()
+    tab.page.wait_for_function(
+        "(id) => flipbook.jobs.filter((j) => j.status === 'queued')[0].id === id",
+        arg=rows.nth(1).get_attribute("data-job"),
+    )
+    waiting = studio.desk.jobs(("queued",))
+    assert [job.settings["prompts"] for job in waiting] == ["three", "two"]
+    rows.nth(1).get_by_role("button", name="Interrupt").click()
+    tab.page.wait_for_function("flipbook.jobs.filter((j) => j.status === 'queued').length === 1")
+    assert [job.settings["prompts"] for job in studio.desk.jobs(("queued",))] == ["three"]
+
+
+def test_motion_preview_shows_the_camera_and_paints_nothing(tab: Tab, studio: Any) -> None:
+    before = len(studio.desk.jobs())
+    tab.write(frames=12, fps=6, zoom="0:(1.1)")
+    tab.page.locator(f"{TAB}keyframed_preview").click()
+    tab.stage("preview")
+    assert tab.film()["duration"] == 2
+    assert len(studio.desk.jobs()) == before
+
+
+def test_looks_before_the_long_run(tab: Tab, studio: Any) -> None:
+    tab.write(frames=21, prompts="spring", width=128, height=128)
+    tab.page.locator(f"{TAB}keyframed_looks .label-wrap").click()
+    for button, frames, size in (("every10", 3, 128), ("half", 21, 64)):
+        tab.page.locator(f"{TAB}keyframed_{button}").click()
+        tab.page.wait_for_function(
+            "(n) => flipbook.jobs[0]?.frames === n && flipbook.jobs[0]?.status === 'done'", arg=frames
+        )
+        (job,) = studio.desk.jobs(limit=1)
+        assert Image.open(studio.desk.frame(job.id, 0)).size == (size, size)
+    tab.field("frame").fill("7")
+    tab.page.locator(f"{TAB}keyframed_this_frame").click()
+    tab.page.wait_for_function(
+        "flipbook.jobs[0]?.task?.trial?.only === 7 && flipbook.jobs[0].status === 'done'"
+    )
+    tab.field("frame").fill("21")
+    tab.page.locator(f"{TAB}keyframed_this_frame").click()
+    tab.page.locator(f"{TAB}keyframed_notice").get_by_text("21").wait_for()
+
+
+def test_contact_sheet_and_film_take_turns(tab: Tab) -> None:
+    tab.generate()
+    tab.film()
+    switch = tab.page.locator(f"{TAB}sheet_or_film")
+    switch.click()
+    sheet = tab.page.locator(f"{TAB}stage img.flipbook-sheet")
+    tab.page.wait_for_function("(i) => i.complete && i.naturalWidth > 200", arg=sheet.element_handle())
+    switch.click()
+    tab.film()
+
+
+def frames_of(studio: Any, id: str) -> list[Any]:
+    return [np.asarray(Image.open(studio.desk.frame(id, n))) for n in range(studio.desk.job(id).frames)]
+
+
+def test_repeat_a_film_from_its_file(tab: Tab, studio: Any, tmp_path: Any) -> None:
+    tab.write(prompts="0: dawn\n3: dusk", zoom="0:(1), 5:(1.2)", strength="0:(0.5)")
+    tab.generate()
+    tab.film()
+    (job,) = studio.desk.jobs(limit=1)
+    film = tmp_path / "somebody's film.mp4"
+    film.write_bytes(studio.desk.film(job.id).read_bytes())
+    tab.write(prompts="something else", zoom="0:(1)", strength="0:(0.9)", frames=9)
+    tab.page.wait_for_function(
+        "!flipbook.forms.keyframed.keeping && flipbook.forms.keyframed.shown.frames == 9"
+    )
+    drop(tab.page, f"{TAB}stage", film)
+    tab.page.wait_for_function(
+        f"document.querySelector('{TAB}keyframed_zoom textarea').value === '0:(1), 5:(1.2)'"
+    )
+    assert tab.field("frames").input_value() == "6"
+    tab.page.wait_for_function("!flipbook.forms.keyframed.keeping")
+    tab.generate()
+    tab.page.wait_for_function(
+        "(id) => flipbook.jobs[0]?.id !== id && flipbook.jobs[0]?.status === 'done'", arg=job.id
+    )
+    (again,) = studio.desk.jobs(limit=1)
+    assert again.settings == job.settings | {"seed": again.settings["seed"]}
+    assert again.settings["seed"] != -1
+    for one, other in zip(frames_of(studio, job.id), frames_of(studio, again.id), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def drop(page: Any, selector: str, file: Any) -> None:
+    """Drops a file on an element, as from the desktop."""
+    import base64
+
+    page.evaluate(
+        """([selector, name, data]) => {
+            const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], name));
+            const options = {dataTransfer: transfer, bubbles: true, cancelable: true};
+            document.querySelector(selector).dispatchEvent(new DragEvent('drop', options));
+        }""",
+        [selector, file.name, base64.b64encode(file.read_bytes()).decode()],
+    )
+
+
+def test_a_picture_dropped_on_its_field_is_shown_and_painted_over(
+    tab: Tab, studio: Any, tmp_path: Any
+) -> None:
+    picture = tmp_path / "mein bild 映画.png"
+    Image.fromarray(np.full((64, 96, 3), (200, 40, 40), np.uint8)).save(picture)
+    drop(tab.page, f"{TAB}keyframed_init_image", picture)
+    thumbnail = tab.page.locator(f"{TAB}keyframed_init_image .flipbook-thumbnail img")
+    thumbnail.wait_for()
+    assert "96 × 64" in tab.page.locator(f"{TAB}keyframed_init_image .flipbook-thumbnail").inner_text()
+    assert tab.field("init_image").input_value().startswith("upload:")
+    tab.write(strength="0:(1)")
+    tab.page.wait_for_function("!flipbook.forms.keyframed.keeping")
+    tab.generate()
+    tab.film()
+    (job,) = studio.desk.jobs(limit=1)
+    red, green, _ = frames_of(studio, job.id)[0].reshape(-1, 3).mean(0)
+    assert red - green > 60

@@ -1,0 +1,128 @@
+"""The Animation tab inside a real WebUI, in a real browser, painted by the WebUI."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import TAB, Tab
+from tests.webui.test_host import open_page, open_tab
+
+pytestmark = [pytest.mark.webui, pytest.mark.timeout(900)]
+
+SMALL = {"frames": 3, "fps": 3, "width": 64, "height": 64, "prompts": "spring meadow"}
+"""A film that a random checkpoint paints in seconds."""
+
+
+@pytest.fixture
+def tab(webui: Any, page: Any) -> Tab:
+    """The tab, opened, with a small film of two steps in the form."""
+    page.set_default_timeout(60_000)
+    open_page(page, webui.url)
+    open_tab(page, "Animation")
+    page.wait_for_function("window.flipbook && flipbook.data && flipbook.polled")
+    page.wait_for_function("Object.values(flipbook.forms).every((form) => form.estimate !== undefined)")
+    tab = Tab(page)
+    tab.write(**SMALL)
+    page.locator(f"{TAB}keyframed_group_painting .label-wrap").click()
+    tab.write(steps="0:(2)")
+    page.wait_for_function(
+        "!flipbook.forms.keyframed.keeping && flipbook.forms.keyframed.shown.steps === '0:(2)'"
+    )
+    return tab
+
+
+def finished(page: Any, since: str | None) -> dict[str, Any]:
+    """The job that was made after job `since`, once it has ended."""
+    page.wait_for_function(
+        "(id) => flipbook.jobs[0] && flipbook.jobs[0].id !== id && !flipbook.busy()",
+        arg=since,
+        timeout=300_000,
+    )
+    return page.evaluate("flipbook.jobs[0]")
+
+
+def newest(page: Any) -> str | None:
+    return page.evaluate("flipbook.jobs[0] ? flipbook.jobs[0].id : null")
+
+
+def test_a_film_is_painted_by_the_webui_and_plays(tab: Tab) -> None:
+    before = newest(tab.page)
+    tab.generate()
+    job = finished(tab.page, before)
+    assert (job["status"], job["engine"].split(":")[0]) == ("done", "webui"), job
+    assert tab.film()["duration"] == pytest.approx(1, abs=0.05)
+    tab.page.locator(f"{TAB}stage video").evaluate("(video) => video.play()")
+    tab.page.wait_for_function(f"document.querySelector('{TAB}stage video').currentTime > 0.2")
+
+
+def test_a_reloaded_page_shows_the_same(tab: Tab, webui: Any) -> None:
+    before = newest(tab.page)
+    tab.write(zoom="0:(1), 2:(1.5")
+    tab.problem("zoom").filter(has_text="never closed").wait_for()
+    tab.page.wait_for_function("!flipbook.forms.keyframed.keeping")
+    tab.page.reload()
+    open_tab(tab.page, "Animation")
+    tab.page.wait_for_function(
+        f"document.querySelector('{TAB}keyframed_zoom textarea').value === '0:(1), 2:(1.5'"
+    )
+    tab.problem("zoom").filter(has_text="never closed").wait_for()
+    tab.page.wait_for_function("flipbook.polled")
+    assert newest(tab.page) == before
+    tab.write(zoom="0:(1)")
+    tab.page.wait_for_function("!flipbook.forms.keyframed.problems.zoom && !flipbook.forms.keyframed.keeping")
+
+
+def test_samplers_and_checkpoints_are_the_hosts(tab: Tab, webui: Any) -> None:
+    _, samplers = webui.request("/sdapi/v1/samplers")
+    tab.page.locator(f"{TAB}keyframed_sampler input").first.click()
+    offered = tab.page.locator(f"{TAB}keyframed_sampler li").all_inner_texts()
+    assert {sampler["name"] for sampler in samplers} <= {name.strip("✓ \n") for name in offered}
+
+
+def test_a_result_of_txt2img_becomes_the_init_image(tab: Tab, webui: Any) -> None:
+    page = tab.page
+    open_tab(page, "txt2img")
+    for field in ("width", "height"):
+        page.locator(f"#txt2img_{field} input[type=number]").fill("64")
+    page.locator("#txt2img_steps input[type=number]").fill("1")
+    page.locator("#txt2img_generate").click()
+    page.locator("#txt2img_gallery img").first.wait_for(state="visible")
+    page.locator("#image_buttons_txt2img .flipbook-send").click()
+    page.locator(f"{TAB}keyframed_init_image .flipbook-thumbnail img").wait_for()
+    assert page.locator(f"{TAB}keyframed_init_image").is_visible()
+    assert tab.field("init_image").input_value().startswith("upload:")
+    assert "64 × 64" in page.locator(f"{TAB}keyframed_init_image .flipbook-thumbnail").inner_text()
+    tab.write(init_image="")
+    page.wait_for_function("!flipbook.forms.keyframed.keeping")
+
+
+def test_a_frame_goes_to_img2img(tab: Tab) -> None:
+    page = tab.page
+    before = newest(page)
+    tab.generate()
+    assert finished(page, before)["status"] == "done"
+    page.get_by_role("button", name="Send frame to img2img").click()
+    picture = page.locator("#img2img_image img").first
+    picture.wait_for()
+    assert picture.evaluate("(i) => [i.naturalWidth, i.naturalHeight]") == [64, 64]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_reaches_beyond_the_page(tab: Tab, webui: Any, theme: str, tmp_path: Any) -> None:
+    tab.page.goto(f"{webui.url}/?__theme={theme}")
+    open_tab(tab.page, "Animation")
+    tab.page.locator(f"{TAB}keyframed_generate").wait_for()
+    wide = tab.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0
+    tab.page.screenshot(path=str(tmp_path / f"{theme}.png"))
+
+
+def test_other_tabs_keep_their_own_scripts(tab: Tab) -> None:
+    """The tab draws no script a second time: every ControlNet or other id is where it was."""
+    doubles = tab.page.evaluate(
+        "(() => { const seen = {}; document.querySelectorAll('[id^=flipbook_]').forEach((e) => {"
+        " seen[e.id] = (seen[e.id] || 0) + 1; }); return Object.keys(seen).filter((id) => seen[id] > 1); })()"
+    )
+    assert doubles == []
