@@ -96,7 +96,8 @@ def _values(
     if isinstance(spec, Schedule):
         _check_bounds(name, values, spec)
         values = np.trunc(values) if spec.whole else values
-    return values.tolist(), schedule.warnings(context)
+    # Asking for warnings evaluates once more, and natively there are none: what is odd is an error.
+    return values.tolist(), () if dialect == NATIVE else schedule.warnings(context)
 
 
 def _check_bounds(name: str, values: np.ndarray[Any, Any], spec: Schedule) -> None:
