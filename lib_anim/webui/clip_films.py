@@ -89,6 +89,9 @@ def _png(frame: np.ndarray) -> str:
 
 
 def _latent_decoded(p: Any, samples: Any, number: int) -> Any:
+    """(C, H, W) of one frame in [-1, 1]; the hires pass hands on pictures that it has decoded itself."""
+    if getattr(samples, "already_decoded", False):
+        return samples[number]
     return processing.decode_latent_batch(
         p.sd_model, samples[number : number + 1], target_device=devices.cpu, check_for_nans=True
     )[0]

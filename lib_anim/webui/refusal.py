@@ -26,3 +26,16 @@ def refuse(p: Any, error: Exception) -> None:
     p.setup_prompts = setup_prompts
     # Loaded before `setup_prompts` otherwise: another checkpoint, for nothing.
     p.override_settings = {}
+
+
+class Failure:
+    """Stands in for a batch's pictures that could not be made: the host ends the request when it looks at it.
+
+    The host swallows what hooks raise, but asks `post_sample`'s result for attributes outside of any try.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise RuntimeError(f"the film could not be written: {self._error}") from self._error

@@ -17,7 +17,7 @@ from lib_anim.ui import controls
 from lib_anim.ui.accordion import AUTOMATIC, ENABLE, Modules, draw_accordion, order, title
 from lib_anim.ui.toolkit import Toolkit
 from lib_anim.webui.clip_steps import clip_of
-from lib_anim.webui.refusal import refuse
+from lib_anim.webui.refusal import Failure, refuse
 from lib_anim.webui.rival import enabled_rival
 
 
@@ -102,7 +102,12 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
         if clip is not None:
             from lib_anim.webui.clip_films import finish_batch
 
-            ps.samples = finish_batch(clip, p, ps.samples)
+            try:
+                ps.samples = finish_batch(clip, p, ps.samples)
+            except Exception as error:
+                # The host would print it and hand out stills in the film's place.
+                ps.samples = Failure(error)
+                raise
 
     def postprocess(self, p: Any, processed: Any, *args: Any) -> None:
         """Puts the films where the page and the API look for results."""

@@ -115,3 +115,10 @@ def test_name_is_left_to_an_enabled_rival(host: Any, tmp_path: Path) -> None:
     assert make_script().title() == "AnimateDiff"
     host.add_extension(tmp_path / "my animatediff", "scripts/animatediff.py")
     assert make_script().title() == "AnimateDiff (Flipbook)"
+
+
+def test_a_film_that_cannot_be_written_ends_the_request(host: Any) -> None:
+    from lib_anim.webui.refusal import Failure
+
+    with pytest.raises(RuntimeError, match="could not be written: no space left"):
+        getattr(Failure(OSError("no space left")), "already_decoded", False)
