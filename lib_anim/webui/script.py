@@ -27,6 +27,9 @@ def call_of(args: Sequence[Any], *, img2img: bool) -> ClipCall:
     Dicts come first where there are any; what follows them are defaults that the host filled in. A row of
     values is in the accordion's order, which begins with sd-webui-animatediff's. Raises FlipbookError.
     """
+    if args and args[0] is False:
+        # What the package webuiapi sends with every still, to leave AnimateDiff off.
+        return ClipCall()
     dicts = []
     for value in args:
         if not isinstance(value, Mapping):

@@ -10,8 +10,9 @@ import pytest
 from lib_anim.actions.desk import Desk
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.errors import Conflict, FlipbookError, NotFound
-from lib_anim.media.pictures import read_picture
+from lib_anim.media.pictures import read_picture, write_picture
 from lib_anim.media.probe import probe
+from lib_anim.pipelines.kinds import KINDS
 
 from .conftest import SETTINGS, Checkers, ended
 
@@ -285,3 +286,20 @@ def test_twenty_curves_of_a_thousand_frames_cost_little(desk):
         assert not desk.curves({"schedules": schedules, "frames": 1_000})["errors"]
         spent.append(time.thread_time() - began)
     assert min(spent) < 0.1
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_is_made_through_the_queue(desk, tmp_path, kind):
+    """Whatever is in the list of kinds can be asked for, and its film fetched."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(4):
+        write_picture(folder / f"{number}.png", np.full((64, 64, 3), 60 * number, np.uint8))
+    common = {"width": 64, "height": 64, "frames": 4, "fps": 8, "seed": 3, "prompts": {"0": "a tree"}}
+    own = {"restyle": {"video": str(folder)}, "clip": {"formats": ["MP4", "PNG"], "context": 8}}
+    record = ended(desk, desk.submit(kind, common | own.get(kind, {})))
+    assert (record.status, record.errors) == ("done", ())
+    assert record.frames_done == record.frames == 4
+    assert probe(desk.film(record.id)).frames == 4
+    assert desk.frame(record.id, 3).is_file()
+    assert desk.sheet(record.id).is_file()

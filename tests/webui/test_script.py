@@ -65,11 +65,14 @@ def test_paste_restores_every_control(host: Any, img2img: bool) -> None:
 
 
 def test_rows_of_the_old_extension_and_several_dicts_are_read(host: Any) -> None:
+    from lib_anim.settings.animatediff import ClipCall
     from lib_anim.webui.script import call_of
 
     row = ["mm.safetensors", True, 24, 12, 0, "R-P", 16, 1, -1, ["GIF"], "Off", 10]
     call = call_of(row, img2img=False)
     assert (call.enable, call.motion.module, call.motion.frames) == (True, "mm.safetensors", 24)
+    # As the package webuiapi sends a still to a WebUI that has the accordion; the host adds its defaults.
+    assert call_of([False], img2img=False) == call_of([False, "R-P", 16], img2img=True) == ClipCall()
     dicts = call_of([{"enable": True}, {"video_length": 8}, "R-P", 16], img2img=False)
     assert (dicts.enable, dicts.motion.frames) == (True, 8)
 
