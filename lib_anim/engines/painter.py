@@ -26,7 +26,7 @@ from lib_anim.engines.sigmas import ConsistencyLevels, NoiseLevels
 from lib_anim.engines.travel import mixed
 from lib_anim.engines.walk import Draw, Walk
 from lib_anim.models.checkpoint import Checkpoint
-from lib_anim.models.folders import ModelFolders, find_weights
+from lib_anim.models.folders import TORCH, ModelFolders, find_weights
 from lib_anim.models.inversion import Inversion
 from lib_anim.models.lora import read_lora
 from lib_anim.models.tokenizer import open_tokenizer
@@ -71,7 +71,8 @@ class Painter:
         )
         self.text = TextEncoder(networks.text, open_tokenizer(checkpoint.tokenizer), device, inversions)
         self._loras = LoraRack(
-            networks.layers, lambda name: read_lora(find_weights(name, folders.loras, "LoRA", "prompt"))
+            networks.layers,
+            lambda name: read_lora(find_weights(name, folders.loras, "LoRA", "prompt", TORCH)),
         )
 
     def paint(self, request: StillRequest, on_step: OnStep | None, *, small: bool) -> Picture:

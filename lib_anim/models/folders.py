@@ -42,23 +42,31 @@ class ModelFolders:
         )
 
 
-def weights_in(folders: Iterable[Path]) -> dict[str, Path]:
-    """Every .safetensors file in and below `folders` by its bare name; the first of a name counts."""
+SAFE = (".safetensors",)
+TORCH = (".safetensors", ".ckpt", ".pt", ".pth")
+"""Also torch's own files, for kinds that are read from them: LoRAs, such as AnimateDiff's v3 adapter."""
+
+
+def weights_in(folders: Iterable[Path], endings: tuple[str, ...] = SAFE) -> dict[str, Path]:
+    """Files with one of `endings` in and below `folders` by their bare names; the first of a name counts."""
     found: dict[str, Path] = {}
     for folder in folders:
-        for path in sorted(folder.rglob("*.safetensors")) if folder.is_dir() else ():
-            found.setdefault(path.stem, path)
+        for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+            if path.suffix in endings and path.is_file():
+                found.setdefault(path.stem, path)
     return found
 
 
-def find_weights(name: str, folders: Iterable[Path], kind: str, field: str) -> Path:
+def find_weights(
+    name: str, folders: Iterable[Path], kind: str, field: str, endings: tuple[str, ...] = SAFE
+) -> Path:
     """The file called `name` (its ending may be given) in `folders`.
 
     Raises NotFound, naming the folders and the nearest names, when there is none.
     """
     folders = tuple(folders)
-    found = weights_in(folders)
-    wanted = name.removesuffix(".safetensors")
+    found = weights_in(folders, endings)
+    wanted = next((name.removesuffix(end) for end in endings if name.endswith(end)), name)
     if wanted in found:
         return found[wanted]
     where = " or ".join(str(folder) for folder in folders) or "no folder"

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lib_anim.errors import FlipbookError
+from lib_anim.models.folders import TORCH, find_weights
 from lib_anim.models.inspect import inspect
 from lib_anim.models.lora import read_lora
 from lib_anim.models.motion import MotionModule
@@ -177,6 +178,7 @@ def test_the_v3_adapter_is_a_lora(wrapper: str, ending: str, tmp_path: Path) -> 
         save_file(tensors, path)
     else:
         torch.save({"state_dict": tensors}, path)
+    assert find_weights("v3_adapter", (tmp_path,), "LoRA", "prompt", TORCH) == path
     lora = read_lora(path)
     layer = "lora_unet_down_blocks_0_attentions_1_transformer_blocks_0_attn2"
     assert set(lora.changes) == {f"{layer}_to_k", f"{layer}_to_out_0"}
