@@ -29,7 +29,7 @@ class ModelFolders:
                 loras=(home / "Lora",),
                 embeddings=(home / "embeddings",),
                 vaes=(home / "VAE", home),
-                motion=(home / "animatediff", home),
+                motion=(home / "animatediff", home / "AnimateDiff", home),
             )
         return cls(
             loras=(models / "Lora", models / "LyCORIS"),
@@ -37,6 +37,7 @@ class ModelFolders:
             vaes=(models / "VAE", models / "Stable-diffusion"),
             motion=(
                 models / "animatediff",
+                models / "AnimateDiff",
                 models.parent / "extensions" / "sd-webui-animatediff" / "model",
             ),
         )

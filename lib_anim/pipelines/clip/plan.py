@@ -25,6 +25,11 @@ from lib_anim.timeline.prompts import Travel
 LEAST = 64
 """Pixels of a film's side at least."""
 
+NO_MODULE = (
+    "this engine has no motion module; put one, such as v3_sd15_mm.ckpt (guoyww/animatediff on"
+    " huggingface.co), into the WebUI's models/animatediff or into animatediff beside the checkpoint"
+)
+
 LATENTS = ("latent_power", "latent_scale", "latent_power_last", "latent_scale_last")
 
 
@@ -179,7 +184,9 @@ def _module(settings: Clip, can: Capabilities) -> tuple[str, list[Problem]]:
         fitting = [choice for choice in choices if not choice.why_not]
         if fitting:
             return _guarded(settings, fitting[0].name, fitting[0].most_frames)
-        why = "; ".join(choice.why_not for choice in choices) or "it has none"
+        if not choices:
+            return "", [Problem(NO_MODULE, field="module")]
+        why = "; ".join(choice.why_not for choice in choices)
         return "", [Problem(f"this engine has no motion module that fits: {why}", field="module")]
     wanted = settings.module.lower()
     for choice in choices:
