@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from modules import sd_samplers, sd_unet, shared
+from PIL import Image
 
 from lib_anim.engines.motion_rack import MotionRack
 from lib_anim.errors import FlipbookError, NotFound, Problem
@@ -19,10 +20,13 @@ from lib_anim.motion.session import ClipSession
 from lib_anim.motion.sites import Sites, sites_of_ldm
 from lib_anim.settings.animatediff import ClipCall
 from lib_anim.webui.alphas import Alphas
+from lib_anim.webui.clip_hints import ClipHints
 from lib_anim.webui.clip_noise import ClipRandom
+from lib_anim.webui.clip_pictures import ClipPictures
 from lib_anim.webui.clip_plan import ClipCurves
 from lib_anim.webui.clip_prompts import ClipPrompts
 from lib_anim.webui.clip_rows import RowOrder
+from lib_anim.webui.clip_source import ClipSource
 from lib_anim.webui.clip_start import ClipStart
 from lib_anim.webui.clip_steps import CLIP
 from lib_anim.webui.refusal import refuse
@@ -39,15 +43,19 @@ class HostClip:
     module: MotionModule
     session: ClipSession
 
-    def __init__(self, p: Any, call: ClipCall, rack: MotionRack, frames: int) -> None:
-        """`frames`: length of the film. Changes nothing yet. Raises FlipbookError."""
+    def __init__(self, p: Any, call: ClipCall, rack: MotionRack) -> None:
+        """Changes nothing yet. Raises FlipbookError."""
         motion = call.motion
+        self.source = ClipSource(motion)
+        frames = self.source.length(motion)
         self.call = call
         self.frames = frames
         self.denoised = max(frames, motion.context) if motion.full_context else frames
         self.warnings: list[str] = list(call.warnings)
         self.files: list[ClipFiles] = []
         """What was written, batch by batch."""
+        self.first: list[Image.Image] = []
+        """The first frame of every batch."""
         self.parameters = ""
         """The latest film's, as the host writes a picture's."""
         self.frames_as_text: list[str] = []
@@ -56,6 +64,8 @@ class HostClip:
         plan = self.curves.plan
         self.prompts = ClipPrompts(p, motion, self.denoised, plan.cyclic_prompts)
         self.start = ClipStart(call, self.curves, frames, self.denoised)
+        self.pictures = ClipPictures(self.source, self.denoised)
+        self.hints = ClipHints(self.source, self.denoised)
         self._p = p
         self._rack = rack
         self._loras = list(motion.loras)
@@ -69,8 +79,13 @@ class HostClip:
         p = self._p
         setattr(p, CLIP, self)
         p.batch_size = self.denoised
+        # The host gets no pictures to put into one: see `postprocess_batch_list`.
+        p.do_not_save_grid = True
         self._loras += self.prompts.put_on(p, self._rack.is_lora)
         self.start.put_on(p)
+        self.pictures.put_on(p)
+        self.hints.put_on(p)
+        p.close = self._closed(p.close)
         # Both methods stand on the request itself and go with it. The host calls `setup_prompts` when the
         # checkpoint of the request is loaded and outside of any `try`: here a misfit can still be refused.
         p.setup_prompts = self._opened(p.setup_prompts)
@@ -86,6 +101,13 @@ class HostClip:
         """Told right before each sampling with its unit noise, which goes to the sampler next."""
         self.start.begin_sampling(self._p, noise, self.session.module.facts)
 
+    def _closed(self, former: Callable[[], None]) -> Callable[[], None]:
+        def close() -> None:
+            self.source.close()
+            former()
+
+        return close
+
     def _opened(self, former: Callable[[], None]) -> Callable[[], None]:
         def setup_prompts() -> None:
             try:
@@ -94,6 +116,9 @@ class HostClip:
                 refuse(self._p, error)
                 self._p.setup_prompts()
             former()
+            if isinstance(getattr(self._p, "hr_prompt", ""), list):
+                # Copied from the frames' texts, which are set by now; scripts expect one text here.
+                self._p.hr_prompt = self._p.hr_negative_prompt = ""
 
         return setup_prompts
 
@@ -156,6 +181,7 @@ class HostClip:
     def _leave(self) -> None:
         if self._alphas is not None:
             self._alphas.take_off()
+        self.hints.let_go()
         self._checkpoint = None
 
     def before_step(self, params: Any) -> None:
@@ -183,6 +209,7 @@ class HostClip:
     def _windowed(self, former: Callable[..., Any], denoiser: Any) -> Callable[..., Any]:
         def forward(x: Any, sigma: Any, *rest: Any, cond: Any, **named: Any) -> torch.Tensor:
             def inner(rows: Any) -> torch.Tensor:
+                self.hints.take(self._p, rows)
                 result: torch.Tensor = former(rows.of(x), rows.of(sigma), *rest, cond=rows.of(cond), **named)
                 return result
 

@@ -17,6 +17,8 @@ from lib_anim import __version__
 from lib_anim.jobs.clip_films import ClipFiles, next_stem, write_clip
 from lib_anim.settings.animatediff import NAME, to_infotext
 from lib_anim.webui.clip import HostClip
+from lib_anim.webui.clip_axes import plotted
+from lib_anim.webui.clip_finish import finished
 from lib_anim.webui.player import remember
 
 VIDEOS = (".mp4", ".webm")
@@ -29,13 +31,14 @@ def write_films(clip: HostClip, p: Any, samples: Any) -> ClipFiles:
     Frames wait on the disk, so memory does not grow with the clip.
     """
     count = clip.frames
-    first = _decoded(p, samples, 0)
+    first = _frame(clip, p, samples, 0)
+    clip.first.append(Image.fromarray(first))
     folder = Path(p.outpath_samples) / NAME / time.strftime("%Y-%m-%d")
     with tempfile.TemporaryFile() as file:
         frames = np.memmap(file, np.uint8, "w+", shape=(count, *first.shape))
         frames[0] = first
         for number in range(1, count):
-            frames[number] = _decoded(p, samples, number)
+            frames[number] = _frame(clip, p, samples, number)
         if "Frame" in clip.call.motion.formats and p.is_api:
             clip.frames_as_text = [_png(frame) for frame in frames]
         clip.parameters = _parameters(clip, p)
@@ -50,7 +53,7 @@ def write_films(clip: HostClip, p: Any, samples: Any) -> ClipFiles:
 
 
 def finish_batch(clip: HostClip, p: Any, samples: Any) -> Any:
-    """Write a batch's films; answers what the host goes on with: the first frame as decoded pictures."""
+    """Write a batch's films; answers what the host goes on with: the first frame as it was decoded."""
     clip.files.append(write_films(clip, p, samples))
     return processing.DecodedSamples([_latent_decoded(p, samples, 0)])
 
@@ -61,7 +64,11 @@ def show_films(clip: HostClip, p: Any, processed: Any) -> None:
     The API answers every film as base64. The page's gallery shows animated pictures; videos play below it.
     """
     films = [path for files in clip.files for path in files.films]
-    if p.is_api:
+    others = processed.images
+    processed.images = list(clip.first)
+    if plotted(p):
+        pass
+    elif p.is_api:
         if films:
             processed.images = [as_base64(path) for path in films]
         processed.images += clip.frames_as_text
@@ -72,6 +79,8 @@ def show_films(clip: HostClip, p: Any, processed: Any) -> None:
             processed.images = moving
         if videos:
             remember(clip.parameters, videos[-1])
+    # What other scripts have added, such as ControlNet's maps; the host's own pictures are none.
+    processed.images += others
     processed.infotexts = [clip.parameters] * max(len(processed.images), 1)
     processed.info = clip.parameters
     processed.index_of_first_image = 0
@@ -95,6 +104,11 @@ def _latent_decoded(p: Any, samples: Any, number: int) -> Any:
     return processing.decode_latent_batch(
         p.sd_model, samples[number : number + 1], target_device=devices.cpu, check_for_nans=True
     )[0]
+
+
+def _frame(clip: HostClip, p: Any, samples: Any, number: int) -> np.ndarray:
+    """One frame as it stands in the film, uint8 RGB (H, W, 3)."""
+    return finished(p, _decoded(p, samples, number), number, clip.pictures.place(p, number))
 
 
 def _decoded(p: Any, samples: Any, number: int) -> np.ndarray:

@@ -16,6 +16,9 @@ from lib_anim.timeline.prompts import Travel, parse_prompts
 NETWORK = re.compile(r"<(\w+):([^:>]+):?([^>]*)>")
 """A network in a prompt: kind, name, and what follows."""
 
+MARK = 1024
+"""What ControlNet (sd-webui-controlnet 1.1.4xx) fills its row with, with either sign."""
+
 
 class ClipPrompts:
     """The request's prompt and negative prompt, each of which may travel."""
@@ -62,9 +65,10 @@ class ClipPrompts:
         """
         if self._how == "hold":
             return
-        params.text_cond = _mixed(params.text_cond, self._positive, self._how)
+        marks = _marks(params.text_cond)
+        params.text_cond = _mixed(params.text_cond, self._positive, self._how, marks)
         negative = self._negative if any(place.weight for place in self._negative) else self._positive
-        params.text_uncond = _mixed(params.text_uncond, negative, self._how)
+        params.text_uncond = _mixed(params.text_uncond, negative, self._how, marks)
 
 
 def _weight(rest: str) -> float:
@@ -74,22 +78,28 @@ def _weight(rest: str) -> float:
         return 1.0
 
 
+def _marks(cond: Any) -> int:
+    """Rows that ControlNet has put before every conditioning, to tell positive from negative: none or one."""
+    tokens = cond["crossattn"] if isinstance(cond, dict) else cond
+    return int(bool((tokens[:, 0].abs() == MARK).all()))
+
+
 def _joined(first: str, second: str) -> str:
     return ", ".join(text for text in (first, second) if text)
 
 
-def _mixed(cond: Any, travel: tuple[Travel, ...], how: Any) -> Any:
+def _mixed(cond: Any, travel: tuple[Travel, ...], how: Any, marks: int) -> Any:
     """Every group of rows (a condition of AND) with its frames between keys mixed."""
     if not any(place.weight for place in travel):
         return cond
     if isinstance(cond, dict):
-        return type(cond)({name: _mixed(part, travel, how) for name, part in cond.items()})
+        return type(cond)({name: _mixed(part, travel, how, marks) for name, part in cond.items()})
     ways = []
     for frame, place in enumerate(travel):
         after = _frame_of(travel, place) if place.weight else None
         ways.append(Leg(frame, frame if after is None else after, 0.0 if after is None else place.weight))
     groups = cond.split(len(travel))
-    return torch.cat([conditioned(list(group), ways, how) for group in groups])
+    return torch.cat([conditioned(list(group), ways, how, marks=marks) for group in groups])
 
 
 def _frame_of(travel: tuple[Travel, ...], place: Travel) -> int | None:

@@ -9,6 +9,7 @@ from modules import script_callbacks
 from lib_anim.ui.tab import TITLE, draw_tab
 from lib_anim.ui.toolkit import Toolkit
 from lib_anim.webui.api import add_routes
+from lib_anim.webui.clip_axes import add_axes
 from lib_anim.webui.clip_steps import after_denoising, before_denoising
 from lib_anim.webui.desk import desk
 from lib_anim.webui.player import draw_player
@@ -32,6 +33,7 @@ def register() -> None:
     unregister()
     script_callbacks.on_ui_tabs(tabs)
     script_callbacks.on_app_started(add_routes)
+    script_callbacks.on_before_ui(add_axes)
     script_callbacks.on_after_component(draw_player)
     script_callbacks.on_cfg_denoiser(before_denoising)
     script_callbacks.on_cfg_denoised(after_denoising)
@@ -39,5 +41,5 @@ def register() -> None:
 
 def unregister() -> None:
     """Takes out what `register` put in, if it is in, and nothing else."""
-    for hook in (tabs, add_routes, draw_player, before_denoising, after_denoising):
+    for hook in (tabs, add_routes, add_axes, draw_player, before_denoising, after_denoising):
         script_callbacks.remove_callbacks_for_function(hook)

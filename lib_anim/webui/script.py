@@ -16,6 +16,7 @@ from lib_anim.settings.motion import Motion
 from lib_anim.ui import controls
 from lib_anim.ui.accordion import AUTOMATIC, ENABLE, Modules, draw_accordion, order, title
 from lib_anim.ui.toolkit import Toolkit
+from lib_anim.webui.clip_axes import with_axes
 from lib_anim.webui.clip_steps import clip_of
 from lib_anim.webui.refusal import Failure, refuse
 from lib_anim.webui.rival import enabled_rival
@@ -77,7 +78,7 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
     def before_process(self, p: Any, *args: Any) -> None:
         """Makes the request a clip when it asks for one; a request for a still passes untouched."""
         try:
-            call = call_of(args, img2img=bool(self.is_img2img))
+            call = with_axes(call_of(args, img2img=bool(self.is_img2img)), p)
             if call.enable:
                 _begin(p, call)
         except FlipbookError as error:
@@ -112,6 +113,12 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
                 ps.samples = Failure(error)
                 raise
 
+    def postprocess_batch_list(self, p: Any, pp: Any, *args: Any, **kwargs: Any) -> None:
+        """Leaves the host's loop over pictures nothing: frames have been through all that it does."""
+        clip = clip_of(p)
+        if clip is not None and len(clip.files) > p.iteration:
+            pp.images = []
+
     def postprocess(self, p: Any, processed: Any, *args: Any) -> None:
         """Puts the films where the page and the API look for results."""
         clip = clip_of(p)
@@ -119,14 +126,15 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
             from lib_anim.webui.clip_films import show_films
 
             show_films(clip, p, processed)
+            # Cells of a plot are closed by nobody else.
+            clip.source.close()
 
 
 def _begin(p: Any, call: ClipCall) -> None:
     from lib_anim.webui.clip import HostClip
     from lib_anim.webui.motion_files import rack
 
-    motion = call.motion
-    HostClip(p, call, rack(), motion.frames or motion.context).take_over()
+    HostClip(p, call, rack()).take_over()
 
 
 def pasted(name: str, found: Mapping[str, Any]) -> Any:

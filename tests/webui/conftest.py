@@ -9,6 +9,7 @@ running WebUI that has the extension; what needs a WebUI without it is skipped t
 from __future__ import annotations
 
 import base64
+import importlib.util
 import io
 import json
 import os
@@ -43,12 +44,14 @@ def fake_script_callbacks() -> types.ModuleType:
     module.after_component = []
     module.cfg_denoiser = []
     module.cfg_denoised = []
+    module.before_ui = []
     lists = (
         module.ui_tabs,
         module.app_started,
         module.after_component,
         module.cfg_denoiser,
         module.cfg_denoised,
+        module.before_ui,
     )
 
     def remove(function: Callable[..., Any]) -> None:
@@ -64,6 +67,7 @@ def fake_script_callbacks() -> types.ModuleType:
     module.on_after_component = module.after_component.append
     module.on_cfg_denoiser = module.cfg_denoiser.append
     module.on_cfg_denoised = module.cfg_denoised.append
+    module.on_before_ui = module.before_ui.append
     module.clear_callbacks = clear
     module.remove_callbacks_for_function = remove
     return module
@@ -345,3 +349,75 @@ def stills_without(start_webui: Callable[[str], OwnWebUI]) -> dict[str, np.ndarr
     stills = plain.stills()
     plain.stop()
     return stills
+
+
+@pytest.fixture(scope="session")
+def clip_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUI]:
+    """A WebUI with the extension, motion modules and `clip_door`, and ControlNet where its folder is given.
+
+    `WEBUI_CONTROLNET` names a checkout of sd-webui-controlnet that takes the small checkpoint's width, and
+    `WEBUI_CONTROLNET_MODELS` a folder with a network for it. `WEBUI_CLIP_URL` is a running WebUI like this.
+    """
+    url = os.environ.get("WEBUI_CLIP_URL")
+    if url:
+        yield WebUI(url)
+        return
+    if not os.environ.get("WEBUI_ROOT"):
+        pytest.skip("needs a WebUI checkout: WEBUI_ROOT=its folder")
+    pytest.importorskip("diffusers", reason="makes motion modules: run it with .venv")
+    webui = clip_webui(tmp_path_factory.mktemp("clips"), "sd-webui-controlnet")
+    yield webui
+    webui.stop()
+    assert "*** Error" not in webui.log
+    assert "Traceback" not in webui.log
+
+
+def clip_webui(folder: Path, control_name: str) -> OwnWebUI:
+    """Starts a WebUI as `clip_host` tells; ControlNet's folder is named `control_name`: hosts sort by it."""
+    from safetensors.torch import save_file
+
+    root = Path(os.environ["WEBUI_ROOT"]).resolve()
+    models = folder / "models"
+    (models / "Stable-diffusion").mkdir(parents=True)
+    (models / "AnimateDiff").mkdir()
+    spec = importlib.util.spec_from_file_location("motion_conftest", REPOSITORY / "tests/motion/conftest.py")
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    for version in ("v1", "v3"):
+        kind = made.KINDS[version]
+        tensors = made.native((32, 64, 64, 64), kind["positions"], mid=kind["mid"])
+        path = models / "AnimateDiff" / f"{version}.safetensors"
+        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, path)
+    webui = OwnWebUI(root, models, folder / "data")
+    script = str(Path(__file__).with_name("tiny_checkpoint.py"))
+    webui.run_python(script, str(root), str(models / "Stable-diffusion"))
+    webui.add_extension("flipbook")
+    extensions = webui.data / "extensions"
+    shutil.copytree(Path(__file__).with_name("clip_door"), extensions / "clip_door")
+    control = os.environ.get("WEBUI_CONTROLNET")
+    if control:
+        shutil.copytree(control, extensions / control_name)
+        shutil.copytree(os.environ["WEBUI_CONTROLNET_MODELS"], models / "ControlNet")
+    webui.start()
+    return webui
+
+
+@pytest.fixture(scope="session")
+def clips() -> Any:
+    """Requests for clips: the file beside this one, as tests are no package."""
+    spec = importlib.util.spec_from_file_location(
+        "clip_requests", Path(__file__).with_name("clip_requests.py")
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def start_clip_webui() -> Callable[[Path, str], OwnWebUI]:
+    """`clip_webui`, for tests that need one of their own."""
+    return clip_webui

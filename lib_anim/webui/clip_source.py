@@ -1,0 +1,81 @@
+"""The films and pictures that a clip of the host follows: a frame and a mask for every frame painted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from lib_anim.errors import FlipbookError, Problem
+from lib_anim.media.contract import FrameSource
+from lib_anim.media.pictures import read_picture
+from lib_anim.media.read import open_source
+from lib_anim.pipelines.clip.inputs import PICTURES
+from lib_anim.settings.motion import Motion
+
+
+class ClipSource:
+    """What video path, video source and mask path name, opened; frames are read one at a time."""
+
+    def __init__(self, motion: Motion) -> None:
+        """Raises FlipbookError (NotFound) naming the file, or the part of it that it does not have."""
+        self._video: FrameSource | None = None
+        self._masks: FrameSource | None = None
+        self._mask: Image.Image | None = None
+        if motion.video:
+            self._video = open_source(
+                motion.video,
+                start=motion.video_start,
+                stop=None if motion.video_stop == -1 else motion.video_stop,
+                every=motion.video_every,
+            )
+        path = motion.mask_path
+        if path and Path(path).suffix.lower() in PICTURES:
+            self._mask = Image.fromarray(read_picture(Path(path))[..., :3])
+        elif path:
+            self._masks = open_source(path)
+        self._field = "video_path" if motion.video_path else "video_source"
+
+    @property
+    def video(self) -> bool:
+        """Whether there are frames to follow."""
+        return self._video is not None
+
+    @property
+    def masks(self) -> bool:
+        """Whether there are masks."""
+        return self._masks is not None or self._mask is not None
+
+    def length(self, motion: Motion) -> int:
+        """Frames of the clip: as many as asked for, else the video's, else the context's.
+
+        Raises FlipbookError for a video or masks with fewer: nothing says what the others would follow.
+        """
+        count = motion.frames or (motion.context if self._video is None else len(self._video))
+        for source, field in ((self._video, self._field), (self._masks, "mask_path")):
+            if source is not None and len(source) < count:
+                sentence = f"it has {len(source)} frames for {count}; " + (
+                    "a number of frames of 0 takes all of them"
+                    if field != "mask_path"
+                    else "every frame needs its own, or one picture for all"
+                )
+                raise FlipbookError(Problem(sentence, field=field))
+        return count
+
+    def frame(self, number: int) -> np.ndarray:
+        """The video's frame for an output, uint8 RGB; the last one for those beyond, which are not shown."""
+        assert self._video is not None
+        return self._video[min(number, len(self._video) - 1)][..., :3]
+
+    def mask(self, number: int) -> Image.Image | None:
+        """An output's mask as the host takes it: white is repainted."""
+        if self._masks is not None:
+            return Image.fromarray(self._masks[min(number, len(self._masks) - 1)][..., :3])
+        return self._mask
+
+    def close(self) -> None:
+        """Close the files; twice is allowed."""
+        for source in (self._video, self._masks):
+            if source is not None:
+                source.close()

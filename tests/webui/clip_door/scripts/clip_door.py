@@ -1,0 +1,112 @@
+"""A small extension for tests: leaves its mark on every picture, and tells what hooks and ControlNet saw."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from fastapi import FastAPI
+from modules import script_callbacks, scripts, shared
+
+SEEN: dict[str, list[Any]] = {"pictures": [], "composites": [], "faces": [], "hints": []}
+HOOKED: set[int] = set()
+
+
+class Marks(scripts.Script):
+    """Puts a picture's number into its corner, and its count of visits beside it."""
+
+    def title(self) -> str:
+        return "clip door"
+
+    def show(self, is_img2img: bool) -> Any:
+        return scripts.AlwaysVisible
+
+    def postprocess_image(self, p: Any, pp: Any, *args: Any) -> None:
+        pp.image.putpixel((0, 0), (100 + p.batch_index, 1, 2))
+        SEEN["pictures"].append(p.batch_index)
+
+    def postprocess_image_after_composite(self, p: Any, pp: Any, *args: Any) -> None:
+        pp.image.putpixel((1, 0), (200 + p.batch_index, 3, 4))
+        SEEN["composites"].append(p.batch_index)
+
+
+class Faces:
+    """A face restorer that draws a line."""
+
+    def name(self) -> str:
+        return "door"
+
+    def restore(self, picture: np.ndarray) -> np.ndarray:
+        SEEN["faces"].append(len(SEEN["faces"]))
+        picture = picture.copy()
+        picture[-1] = (9, 8, 7)
+        return picture
+
+
+def watch_control(params: Any) -> None:
+    """Hooks every network of ControlNet once: which frames it was run for, and with what hints."""
+    p = params.denoiser.p
+    script = next((s for s in p.scripts.alwayson_scripts if s.title() == "ControlNet"), None)
+    network = getattr(script, "latest_network", None)
+    for number, param in enumerate(getattr(network, "control_params", None) or ()):
+        model = param.control_model
+        if id(model) in HOOKED:
+            continue
+        HOOKED.add(id(model))
+
+        def look(_: Any, args: Any, named: Any, number: int = number) -> None:
+            hint = named["hint"]
+            session = getattr(getattr(CURRENT[0], "flipbook_clip", None), "session", None)
+            SEEN["hints"].append(
+                {
+                    "unit": number,
+                    "window": list(session.window) if session is not None else None,
+                    "rows": len(named["x"]),
+                    "levels": [round(float(row[:3].mean()) * 255) for row in hint],
+                    "digests": [
+                        hashlib.sha256(row.float().cpu().numpy().tobytes()).hexdigest() for row in hint
+                    ],
+                }
+            )
+
+        model.register_forward_pre_hook(look, with_kwargs=True)
+    CURRENT[0] = p
+
+
+CURRENT: list[Any] = [None]
+
+
+def add_routes(_: Any, app: FastAPI) -> None:
+    """GET /test-clip/seen answers and forgets; /test-clip/axes names the plot's axes; both for tests."""
+
+    def seen() -> Any:
+        found = {name: list(values) for name, values in SEEN.items()}
+        found["received"] = [
+            [*key, digest]
+            for key, digest in getattr(
+                getattr(getattr(CURRENT[0], "flipbook_clip", None), "hints", None), "received", {}
+            ).items()
+        ]
+        for values in SEEN.values():
+            values.clear()
+        return found
+
+    def axes() -> Any:
+        plot = next(s.module for s in scripts.scripts_data if s.script_class.__module__ == "xyz_grid.py")
+        return {
+            str(img2img): [
+                axis.label
+                for axis in plot.axis_options
+                if type(axis) is plot.AxisOption or axis.is_img2img == img2img
+            ]
+            for img2img in (False, True)
+        }
+
+    app.add_api_route("/test-clip/seen", seen, methods=["GET"])
+    app.add_api_route("/test-clip/axes", axes, methods=["GET"])
+
+
+shared.face_restorers.append(Faces())
+script_callbacks.on_cfg_denoiser(watch_control)
+script_callbacks.on_app_started(add_routes)
