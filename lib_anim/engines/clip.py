@@ -146,6 +146,7 @@ class _Clip:
         first = self._noise(PictureNoise.first)
         way = self._way(None if request.init is None else max(f.denoising for f in request.frames))
         start = None if request.init is None else self._start(first, way)
+        beside = self._beside()
         # The ramp has mixed the first noise into the pictures: sampling begins with the next.
         noise = first if start is None or request.ramp is None else self._noise(PictureNoise.next)
         freeinit = request.motion.freeinit
@@ -155,13 +156,19 @@ class _Clip:
             self._session.installed(sites_of_diffusers(painter.unet)),
             tiled((painter.unet,), request.tiling),
         ):
-            latents = self._sampled(noise, start, way, prompts, counted)
+            latents = self._sampled(noise, start, way, prompts, beside, counted)
             for _ in range(rounds - 1):
-                latents = self._sampled(self._renewed(latents, noise), start, way, prompts, counted)
+                latents = self._sampled(self._renewed(latents, noise), start, way, prompts, beside, counted)
         return latents
 
     def _sampled(
-        self, noise: Tensor, start: _Start | None, way: Descent, prompts: ClipPrompts, counted: _Counter
+        self,
+        noise: Tensor,
+        start: _Start | None,
+        way: Descent,
+        prompts: ClipPrompts,
+        beside: Tensor | None,
+        counted: _Counter,
     ) -> Tensor:
         """Latents from unit noise, by one walk down."""
         request, sampler = self._request, self._sampler
@@ -174,6 +181,7 @@ class _Clip:
             sizes=self._painter.sizes(request.width, request.height),
             consistency=sampler.consistency,
             device=self._device,
+            beside=beside,
         )
         x = noise * way.noise
         if start is not None:
@@ -238,6 +246,17 @@ class _Clip:
         seed = self._request.frames[0].seed
         kind, shared = motion.noise, motion.noise_shared
         return clip_noise(own, kind, self._plan, seed=seed, shared=shared).to(self._device)
+
+    def _beside(self) -> Tensor | None:
+        """What an inpainting checkpoint sees behind each frame's noisy latents; None for others."""
+        request, codec = self._request, self._codec
+        if not self._painter.checkpoint.unet.for_inpainting:
+            return None
+        parts = (
+            self._painter.beside(request.still(index), codec, _inpainting(request, index, codec))
+            for index in range(self._count)
+        )
+        return torch.cat([part for part in parts if part is not None])
 
     def _start(self, noise: Tensor, way: Descent) -> _Start:
         request = self._request

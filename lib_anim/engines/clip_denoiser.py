@@ -33,8 +33,9 @@ class ClipGuided:
         sizes: Tensor | None,
         consistency: bool,
         device: torch.device,
+        beside: Tensor | None = None,
     ) -> None:
-        """`scales`: each frame's CFG scale. `sizes` and `consistency` as for `Guided`."""
+        """`scales`: each frame's CFG scale. `sizes`, `consistency` and `beside` as for `Guided`."""
         self._unet = unet
         self._dtype: torch.dtype = unet.dtype
         self._session = session
@@ -42,6 +43,7 @@ class ClipGuided:
         self._prompts = prompts
         self._sizes = sizes
         self._consistency = consistency
+        self._beside = beside
         shares = torch.tensor([prompts.shares(part) for part in range(prompts.parts)])
         weights = (shares * torch.tensor(list(scales))).view(prompts.parts, -1, 1, 1, 1)
         parts = list(range(prompts.parts))
@@ -73,6 +75,8 @@ class ClipGuided:
 
     def _noises(self, scaled: Tensor, time: float, group: list[int], call: int) -> Sequence[Tensor]:
         """ε (frames, C, H, W) float32 for each part of `group`."""
+        if self._beside is not None:
+            scaled = torch.cat([scaled, self._beside], dim=1)
         batch = scaled.repeat(len(group), 1, 1, 1).to(self._dtype)
 
         def inner(rows: Rows) -> Tensor:

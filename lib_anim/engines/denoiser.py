@@ -46,11 +46,13 @@ class Guided:
         sizes: Tensor | None = None,
         consistency: bool = False,
         one_by_one: bool = False,
+        beside: Tensor | None = None,
     ) -> None:
         """`sizes`: SDXL's six numbers (original, crop and target height and width), None for SD 1.x.
 
         `consistency` reads the network as a latent consistency model; `one_by_one` runs it once per prompt,
-        with half the memory, instead of once for all.
+        with half the memory, instead of once for all. `beside` (B, C', H, W): what an inpainting checkpoint
+        sees behind the noisy latents.
         """
         self._unet = unet
         # Asking the network for it walks over its parameters, each time.
@@ -62,6 +64,7 @@ class Guided:
         self._sizes = sizes
         self._consistency = consistency
         self._one_by_one = one_by_one
+        self._beside = beside
         self._calls = 0
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
@@ -108,6 +111,8 @@ class Guided:
                 "text_embeds": pooled.repeat_interleave(rows, 0).to(dtype),
                 "time_ids": self._sizes.repeat(rows * len(texts), 1).to(dtype),
             }
+        if self._beside is not None:
+            scaled = torch.cat([scaled, self._beside], dim=1)
         noise: Tensor = self._unet(
             scaled.repeat(len(texts), 1, 1, 1).to(dtype),
             scaled.new_full((rows * len(texts),), time),

@@ -68,13 +68,13 @@ def _device(name: str | None) -> torch.device:
 
 
 def _paintable(checkpoint: Checkpoint) -> Checkpoint:
-    """The checkpoint, unless its UNet wants more than latents. Raises FlipbookError."""
+    """The checkpoint, unless its UNet wants what no request has. Raises FlipbookError."""
     takes, gives = checkpoint.unet.in_channels, checkpoint.unet.out_channels
-    if takes != gives:
+    if takes != gives and not checkpoint.unet.for_inpainting:
         raise FlipbookError(
             Problem(
-                f"{checkpoint.path.name} takes {takes} channels, as inpainting checkpoints do, which is not "
-                "built yet; masks work with the ordinary checkpoint of the same model.",
+                f"{checkpoint.path.name} takes {takes} channels where {gives} are latents, as checkpoints "
+                "do that follow instructions or depth; use an ordinary or an inpainting checkpoint.",
                 field="checkpoint",
             )
         )

@@ -22,6 +22,8 @@ class Inpainting:
 
     init: Picture
     """Of the request's size: the whole picture or the masked area enlarged, filled as asked."""
+    mask: Mask
+    """Of `init`'s size, soft where it was blurred."""
     repaint: Tensor
     """(h, w) float32 of the latents' size: 1 is repainted, 0 kept."""
     original: Picture
@@ -63,7 +65,7 @@ def prepare(request: StillRequest, factor: int) -> Inpainting | None:
     if request.fill != "original":
         init = filled(init, mask)
     small = _resized(mask, request.width // factor, request.height // factor)
-    return Inpainting(init, torch.from_numpy(small).round().clamp(0, 1), request.init, cover, box)
+    return Inpainting(init, mask, torch.from_numpy(small).round().clamp(0, 1), request.init, cover, box)
 
 
 def blurred(mask: Mask, sigma: float) -> Mask:

@@ -19,6 +19,7 @@ from lib_anim.engines.descent import Descent
 from lib_anim.engines.inpaint import Inpainting
 from lib_anim.engines.latents import Codec
 from lib_anim.engines.loras import LoraRack, Use, taken_out
+from lib_anim.engines.masked_latents import masked_latents
 from lib_anim.engines.networks import load_networks, load_vae
 from lib_anim.engines.noise import NoiseSource, PictureNoise
 from lib_anim.engines.samplers import SAMPLERS, Sampler
@@ -111,7 +112,7 @@ class Painter:
         way = self.way(request, sampler, None if request.init is None else request.denoising)
         noise = self.noise(request, codec)
         start = noise.first()[None].to(self.device)
-        guided = self._guided(request, sampler, prompt, small)
+        guided = self._guided(request, sampler, prompt, small, self.beside(request, codec, plan))
         x = start * way.noise
         kept = None
         if request.init is not None:
@@ -183,7 +184,17 @@ class Painter:
             return lambda here, there: path.between(here, there)[None].to(self.device)
         return lambda here, there: noise.next()[None].to(self.device)
 
-    def _guided(self, request: StillRequest, sampler: Sampler, prompt: str, small: bool) -> Guided:
+    def beside(self, request: StillRequest, codec: Codec, plan: Inpainting | None) -> Tensor | None:
+        """What an inpainting checkpoint sees behind the noisy latents; None for other checkpoints."""
+        if not self.checkpoint.unet.for_inpainting:
+            return None
+        size = (request.width, request.height)
+        init, mask = (request.init, None) if plan is None else (plan.init, plan.mask)
+        return masked_latents(codec, size, init, mask, request.seed)
+
+    def _guided(
+        self, request: StillRequest, sampler: Sampler, prompt: str, small: bool, beside: Tensor | None
+    ) -> Guided:
         calls = request.steps * sampler.calls
         skip = request.clip_skip
         if self.checkpoint.family == "sdxl" and skip > 1:
@@ -205,6 +216,7 @@ class Painter:
             sizes=self.sizes(request.width, request.height),
             consistency=sampler.consistency,
             one_by_one=small,
+            beside=beside,
         )
 
     def sizes(self, width: int, height: int) -> Tensor | None:

@@ -21,6 +21,8 @@ class Told:
     schedule: dict[str, Any] = field(default_factory=dict)
     """`steps`, `beta_start`, `beta_end`, where stated."""
     latent_scale: float | None = None
+    native_size: int | None = None
+    """Side in pixels that it was trained at, where stated."""
     tokenizer: Path | None = None
     """Folder with vocab.json and merges.txt."""
     text: dict[str, Any] = field(default_factory=dict)
@@ -51,6 +53,7 @@ def told_beside(path: Path) -> Told:
         unet=_stated(unet, heads="num_heads", head_size="num_head_channels"),
         schedule=_stated(params, steps="timesteps", beta_start="linear_start", beta_end="linear_end"),
         latent_scale=params.get("scale_factor"),
+        native_size=_native_size(params),
         tokenizer=tokenizer,
         text=_text(tokenizer),
     )
@@ -59,6 +62,16 @@ def told_beside(path: Path) -> Told:
 def _stated(tree: dict[str, Any], **names: str) -> dict[str, Any]:
     """The entries of `tree` under our names; LDM writes −1 for "not this one"."""
     return {ours: tree[theirs] for ours, theirs in names.items() if tree.get(theirs) not in (None, -1)}
+
+
+def _native_size(params: dict[str, Any]) -> int | None:
+    """LDM's `image_size` counts latents; the autoencoder halves the sides once between two levels."""
+    first = (params.get("first_stage_config") or {}).get("params") or {}
+    levels = (first.get("ddconfig") or {}).get("ch_mult")
+    side = params.get("image_size")
+    if not isinstance(side, int) or not isinstance(levels, list) or not levels:
+        return None
+    return side << (len(levels) - 1)
 
 
 def _folder(beside: Path, version: object) -> Path | None:

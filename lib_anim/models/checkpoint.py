@@ -43,6 +43,11 @@ class UNetShape:
     norm_eps: float
     norm_groups: int
 
+    @property
+    def for_inpainting(self) -> bool:
+        """Whether it sees, behind the noisy latents, a mask and the latents of what the mask keeps."""
+        return self.in_channels == 2 * self.out_channels + 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class VAEShape:
@@ -88,7 +93,7 @@ class Checkpoint:
     latent_scale: float
     """Factor from the autoencoder's latents to the UNet's."""
     native_size: int
-    """Side in pixels; the file's `modelspec.resolution` where it states one."""
+    """Side in pixels: the file's `modelspec.resolution`, else the yaml beside it, else the family's."""
     schedule: tuple[int, float, float]
     """Training steps, first and last beta of the scaled-linear schedule."""
     tokenizer: Path | None
@@ -129,7 +134,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         vae=vae,
         text=text,
         latent_scale=constants["latent_scale"],
-        native_size=_native_size(header, constants["native_size"]),
+        native_size=_native_size(header, told.native_size or constants["native_size"]),
         schedule=(s["steps"], s["beta_start"], s["beta_end"]),
         tokenizer=told.tokenizer,
         dtype=header.tensors[UNET + "input_blocks.0.0.weight"].dtype,
@@ -275,6 +280,6 @@ def _text(header: Header, constants: dict[str, Any]) -> TextShape:
 
 
 def _native_size(header: Header, otherwise: int) -> int:
-    """Side from `modelspec.resolution` ("512x512", Stability AI's ModelSpec), else the family's own."""
+    """Side from `modelspec.resolution` ("512x512", Stability AI's ModelSpec), else `otherwise`."""
     width, _, height = header.metadata.get("modelspec.resolution", "").partition("x")
     return min(int(width), int(height)) if width.isdigit() and height.isdigit() else otherwise

@@ -69,7 +69,7 @@ def _checkpoint(header: Header) -> Finding | None:
         return Finding("broken" if family else "other", str(error), family)
     widths = "·".join(str(width) for width in found.unet.channels)
     vae = "with a VAE" if found.vae else "without a VAE"
-    inpainting = " for inpainting" if found.unet.in_channels == 9 else ""
+    inpainting = " for inpainting" if found.unet.for_inpainting else ""
     return Finding(
         "checkpoint",
         f"{header.path.name} is a {found.title} checkpoint{inpainting} ({_millions(header)}, "

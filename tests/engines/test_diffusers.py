@@ -67,10 +67,10 @@ def unit_noise(seed: int, side: int = 8) -> torch.Tensor:
 
 def test_txt2img_equals_diffusers_pipeline(engine: DiffusersEngine) -> None:
     painter = painter_of(engine)
-    codec = painter._codec(None)
+    codec = painter.codec(None)
     pipeline = StableDiffusionPipeline(
         vae=codec.vae,
-        unet=painter._unet,
+        unet=painter.unet,
         text_encoder=painter.text._models[0],
         tokenizer=painter.text._tokenizer.inner,
         scheduler=scheduler(),
@@ -110,8 +110,8 @@ def test_sdxl_equals_diffusers_pipeline(maker: ModuleType, tmp_path: Path) -> No
     second_tokenizer.model_max_length = 77
     second_tokenizer.pad_token = "!"
     pipeline = StableDiffusionXLPipeline(
-        vae=painter._codec(None).vae,
-        unet=painter._unet,
+        vae=painter.codec(None).vae,
+        unet=painter.unet,
         text_encoder=painter.text._models[0],
         text_encoder_2=painter.text._models[1],
         tokenizer=tokenizer,
@@ -148,7 +148,7 @@ def test_text_goes_through_the_encoder_once_per_prompt(engine: DiffusersEngine) 
 
 def test_each_call_of_the_network_is_needed(engine: DiffusersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    unet = painter_of(engine)._unet
+    unet = painter_of(engine).unet
     forward = unet.forward
     monkeypatch.setattr(unet, "forward", lambda x, *a, **k: calls.append(len(x)) or forward(x, *a, **k))
     engine.still(REQUEST)
@@ -286,7 +286,7 @@ def test_checkpoints_beside_are_painted_with_by_name(maker: ModuleType, tmp_path
 
 def test_a_vae_that_overflows_moves_to_float32(checkpoint: Path) -> None:
     engine = opened(checkpoint)
-    vae = painter_of(engine)._codec(None).vae
+    vae = painter_of(engine).codec(None).vae
     plain = engine.still(REQUEST)
     vae.half()
     with torch.no_grad():
@@ -325,7 +325,7 @@ def short_of_memory(unet: Any, times: int) -> Callable[..., Any]:
 def test_short_of_memory_it_tries_smaller_pieces(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = opened(checkpoint)
     plain = engine.still(REQUEST)
-    unet = painter_of(engine)._unet
+    unet = painter_of(engine).unet
     monkeypatch.setattr(unet, "forward", short_of_memory(unet, 1))
     assert np.abs(engine.still(REQUEST) - plain).max() < 1e-4
     assert any("smaller pieces" in w for w in engine.warnings)
@@ -334,7 +334,7 @@ def test_short_of_memory_it_tries_smaller_pieces(checkpoint: Path, monkeypatch: 
 def test_without_any_memory_it_says_so(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = opened(checkpoint)
     plain = engine.still(REQUEST)
-    unet = painter_of(engine)._unet
+    unet = painter_of(engine).unet
     with monkeypatch.context() as patch:
         patch.setattr(unet, "forward", short_of_memory(unet, 100))
         with pytest.raises(FlipbookError, match="64×64 does not fit"):
@@ -360,13 +360,10 @@ def test_an_unknown_device_is_a_sentence(checkpoint: Path) -> None:
         open_engine(checkpoint, device="abacus")
 
 
-def test_an_inpainting_checkpoint_is_refused_by_name(tmp_path):
-    from tests.models.random_checkpoint import write_sd1
-
-    weights = load_file(write_sd1(tmp_path / "plain.safetensors"))
+def test_a_checkpoint_with_other_channels_is_refused_by_name(checkpoint: Path, tmp_path: Path) -> None:
+    weights = load_file(checkpoint)
     first = "model.diffusion_model.input_blocks.0.0.weight"
-    weights[first] = torch.zeros(weights[first].shape[0], 9, 3, 3)
-    save_file(weights, tmp_path / "inpainting.safetensors")
-    with pytest.raises(FlipbookError) as caught:
-        open_engine(tmp_path / "inpainting.safetensors", device="cpu")
-    assert "inpainting.safetensors takes 9 channels" in str(caught.value)
+    weights[first] = torch.zeros(weights[first].shape[0], 8, 3, 3)
+    save_file(weights, tmp_path / "instructed.safetensors")
+    with pytest.raises(FlipbookError, match=r"instructed.safetensors takes 8 channels where 4 are latents"):
+        opened(tmp_path / "instructed.safetensors")

@@ -63,6 +63,24 @@ def test_metadata_states_the_native_size(maker: ModuleType, tmp_path: Path) -> N
     assert read_checkpoint(path).native_size == 128
 
 
+@pytest.mark.parametrize(("image_size", "side"), [(16, 128), (64, 512), (None, 512)])
+def test_yaml_beside_states_the_native_size_in_latents(
+    maker: ModuleType, tmp_path: Path, image_size: int | None, side: int
+) -> None:
+    path = maker.write_sd1(tmp_path / "a.safetensors")
+    first = {"params": {"ddconfig": {"ch_mult": [1, 2, 4, 4]}}}
+    params = {"image_size": image_size, "first_stage_config": first}
+    (tmp_path / "a.yaml").write_text(json.dumps({"model": {"params": params}}), "utf-8")
+    assert read_checkpoint(path).native_size == side
+    told = maker.write_sd1(tmp_path / "a.safetensors", metadata={"modelspec.resolution": "96x96"})
+    assert read_checkpoint(told).native_size == 96, "the file itself counts more"
+
+
+def test_the_demo_checkpoint_is_at_home_at_128_pixels() -> None:
+    demo = Path(__file__).parents[2] / "demo" / "flipbook-demo.safetensors"
+    assert read_checkpoint(demo).native_size == 128
+
+
 def _yaml(version: object) -> str:
     return json.dumps({"model": {"params": {"cond_stage_config": {"params": {"version": version}}}}})
 
