@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,8 @@ class ClipCurves:
             closed_loop=motion.closed_loop,
             schedule=motion.context_schedule,
             fusion=motion.fusion,
-            scale=_scale(scale, _plane(motion.motion_scale_mask)),
-            effect=Dial(effect, effect_mask),
+            scale=replace(_scale(scale, _plane(motion.motion_scale_mask)), blocks=dict(motion.scale_blocks)),
+            effect=Dial(effect, effect_mask, dict(motion.effect_blocks)),
         )
 
     @property

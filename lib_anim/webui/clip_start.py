@@ -73,7 +73,9 @@ class ClipStart:
         """The network's guess with frames whose denoising has not begun guessed to be their init."""
         if self._ramp is None or self._init is None or denoiser.p.is_hr_pass:
             return guess
-        waiting = self._ramp.waiting(denoiser.step)
+        # The host runs one step even for a denoising of 0; with so few steps that is no small one.
+        still = {f for f, value in enumerate(self._denoising or ()) if value == 0}
+        waiting = sorted({*self._ramp.waiting(denoiser.step), *still})
         if not waiting:
             return guess
         frames = self._denoised
