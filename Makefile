@@ -53,7 +53,7 @@ ui: .venv/ui-ready
 	touch $@
 
 test-ui: ui
-	$(TEST_ENV) $(BIN)/python -m pytest tests/ui tests/browser -m "not gradio3"
+	$(TEST_ENV) $(BIN)/python -m pytest tests/ui tests/browser/test_first_film.py
 
 lint: setup
 	$(BIN)/ruff check .

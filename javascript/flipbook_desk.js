@@ -111,6 +111,11 @@ Object.assign(window.flipbook, {
         }
         form.keeping = true;
         form.dirty = false;
+        // An answer that got lost must not keep later changes from being kept.
+        flipbook.debounce(`kept ${kind}`, 20000, () => {
+            form.keeping = false;
+            flipbook.keep(kind);
+        });
         flipbook.click(kind, "keep", {shown: form.shown, engine: form.engine || ""});
     },
 
@@ -119,6 +124,13 @@ Object.assign(window.flipbook, {
     fill(kind, request = {}) {
         if (request.part || request.shown || request.infotext) request = {...request, shown: {...flipbook.forms[kind].shown, ...request.shown}};
         flipbook.click(kind, "fill", request);
+    },
+
+    // Gradio hears clicks only some time after it has drawn a button: asks until there is an answer.
+    fillFirst(kind) {
+        if (flipbook.forms[kind].filled) return;
+        flipbook.fill(kind);
+        setTimeout(() => flipbook.fillFirst(kind), 4000);
     },
 
     click(kind, what, request) {
@@ -139,10 +151,12 @@ Object.assign(window.flipbook, {
         const known = flipbook.data.kinds[kind].fields;
         if (answer.about === "keep") {
             form.keeping = false;
+            clearTimeout(flipbook.timers[`kept ${kind}`]);
             if (form.dirty) flipbook.keep(kind);
         }
         if (answer.about === "fill" && answer.shown) {
             form.shown = {...answer.shown};
+            form.filled = true;
             flipbook.heard(kind, Object.keys(form.shown));
             flipbook.keep(kind);
         }
@@ -191,7 +205,7 @@ Object.assign(window.flipbook, {
             flipbook.forms[kind] = {shown: {...facts.defaults}, problems: {}, curveProblems: {}, general: []};
         }
         for (const start of flipbook.starts) start();
-        for (const kind of Object.keys(flipbook.data.kinds)) flipbook.fill(kind);
+        for (const kind of Object.keys(flipbook.data.kinds)) flipbook.fillFirst(kind);
     },
 });
 

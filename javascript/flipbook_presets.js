@@ -52,11 +52,11 @@ Object.assign(window.flipbook, {
             flipbook.preset.typed = event.target.value;
         }}});
         const file = flipbook.make("input", {type: "file", accept: ".json,.txt", class: "flipbook-hidden", id: flipbook.id("preset_file"), tabindex: "-1", on: {change: () => flipbook.importPreset(file.files[0])}});
-        const own = chosen && !chosen.shipped;
+        const own = Boolean(chosen && !chosen.shipped);
         const act = (word, action, possible = true) => flipbook.button(word, action, {id: flipbook.id(`preset_${word}`), disabled: !possible});
         panel.replaceChildren(
             flipbook.make("div", {class: "flipbook-presets"}, choose, part, act("load", () => flipbook.loadPreset(), Boolean(chosen))),
-            flipbook.make("div", {class: "flipbook-warning flipbook-about"}, (chosen && chosen.about) || ""),
+            flipbook.make("div", {class: "flipbook-said flipbook-about"}, (chosen && chosen.about) || ""),
             flipbook.make("div", {class: "flipbook-presets"}, name, act("save", () => flipbook.savePreset()), act("rename", () => flipbook.renamePreset(), own)),
             flipbook.make("div", {class: "flipbook-presets"}, act("delete", () => flipbook.deletePreset(), own), act("export", () => flipbook.exportPreset(), Boolean(chosen)), act("import", () => file.click()), file),
             flipbook.make("div", {class: "flipbook-problem", role: "alert"}, flipbook.preset.wrong || ""),

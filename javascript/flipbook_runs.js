@@ -196,7 +196,7 @@ Object.assign(window.flipbook, {
 
     sendFilm(job, kind, name) {
         flipbook.openKind(kind);
-        flipbook.fill(kind, {shown: {[name]: flipbook.folderOf(job)}});
+        flipbook.fill(kind, {shown: {}, film: {job: job.id, name}});
     },
 
     async preview() {

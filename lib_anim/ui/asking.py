@@ -99,7 +99,8 @@ class Asking:
         """(what controls are to show, warnings, the kind whose form must show it instead of this one).
 
         `settings` is a whole film's, `part` some settings, `shown` values of controls, `infotext` what was
-        copied from a picture, `source` a file that carries settings.
+        copied from a picture, `film` a job whose film a setting is to name, `source` a file that carries
+        settings.
         """
         if "source" in asked:
             loaded = self._desk.settings_in(asked["source"])
@@ -114,6 +115,9 @@ class Asking:
         if "infotext" in asked:
             values, warnings = pasted(SETTINGS[self._kind], asked["infotext"])
             asked = {**asked, "part": values}
+        if "film" in asked:
+            film = self._desk.film(asked["film"]["job"])
+            asked = {**asked, "part": {asked["film"]["name"]: str(film)}}
         part = {n: controls.shown(fields[n], v) for n, v in asked.get("part", {}).items() if n in fields}
         return {**asked.get("shown", {}), **part}, warnings, ""
 

@@ -89,7 +89,7 @@ def open_tab(studio: Studio, page: Any) -> Callable[[], Any]:
     """Opens the tab, in the test's page, and waits until its forms show what the desk has kept."""
 
     def open_it() -> Any:
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.goto(studio.url + "?__theme=light")
         page.wait_for_function("window.flipbook && flipbook.data && flipbook.polled")
         page.wait_for_function("Object.values(flipbook.forms).every((form) => form.estimate !== undefined)")

@@ -66,3 +66,13 @@ def assemble(tab: Tab, run: str, form: str, **more: Any) -> None:
     tab.page.wait_for_function(
         "(id) => flipbook.jobs[0].id !== id && flipbook.jobs[0].status === 'done'", arg=before
     )
+
+
+def test_a_film_is_sent_to_restyle_and_assembly(tab: Tab, run: str, studio: Any) -> None:
+    tab.page.locator(f"{TAB}stage video").wait_for()
+    tab.page.get_by_role("button", name="Send to restyle").click()
+    field = tab.page.locator(f"{TAB}restyle_video .flipbook-thumbnail")
+    field.get_by_text("64 × 64, 6 frames, 6 frames/s, 1 s").wait_for()
+    tab.page.locator(f"{TAB}to_assemble").click()
+    tab.page.locator(f"{TAB}assemble_source .flipbook-thumbnail").get_by_text("6 frames/s").wait_for()
+    assert tab.field("source", "assemble").input_value().startswith(str(studio.desk.runs))
