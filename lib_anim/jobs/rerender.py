@@ -110,6 +110,5 @@ def _seams(first: int, last: int, frames: int) -> tuple[str, ...]:
     seams = [f"{a} and {b}" for a, b in ((first - 1, first), (last, last + 1)) if a >= 0 and b < frames]
     if not seams:
         return ()
-    return (
-        f"frames {first} to {last} are made anew: look at the seam between {', and between '.join(seams)}",
-    )
+    what = f"frame {first} is" if first == last else f"frames {first} to {last} are"
+    return (f"{what} made anew: look at the seam between {', and between '.join(seams)}",)

@@ -230,7 +230,8 @@ def test_redo_this_frame(tmp_path, changes, painted):
     assert sorted(engine.heard) == painted, "only what is needed is painted"
     after = pixels(result.run)
     assert [a == b for a, b in zip(before, after, strict=True)] == [n != 5 for n in range(12)]
-    assert any("seam" in warning for warning in done.warnings)
+    seams = "look at the seam between 4 and 5, and between 5 and 6"
+    assert f"frame 5 is made anew: {seams}" in done.warnings
 
 
 @pytest.mark.parametrize("changes", [INDEPENDENT, FIRST, PREVIOUS])
