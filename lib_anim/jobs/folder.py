@@ -1,6 +1,7 @@
 """The run folder: where a film's frames, state, manifest and log lie.
 
 run.json            manifest: settings, engine, fingerprint, status, outputs, warnings
+run.copy.json       the same again, for when something damages it
 log.jsonl           one line per event worth knowing, with its time
 frames/000000.png   frames, written in one step each; each carries what made it as text
 state/000012.npz    the loop's state after a painted frame, exactly (float32)
@@ -35,12 +36,21 @@ KEEP_EVERY = 24
 there; of the others the newest two stay (512×512 float32 pictures take 6 MB a state)."""
 
 
+def _manifest_in(path: Path) -> dict[str, Any]:
+    """Raises OSError, or ValueError for what is no JSON object."""
+    data = json.loads(path.read_text("utf-8"))
+    if not isinstance(data, dict):
+        raise ValueError("it holds no JSON object")
+    return data
+
+
 class RunFolder:
     """Paths and files of one run. Creating the object touches nothing."""
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path).absolute()
         self.manifest_path = self.path / "run.json"
+        self.copy_path = self.path / "run.copy.json"
         self.frames = self.path / "frames"
         self.states = self.path / "state"
         self.part = 0
@@ -69,23 +79,30 @@ class RunFolder:
     def open(cls, path: Path) -> RunFolder:
         """An existing run. Raises NotFound where there is no manifest."""
         folder = cls(path)
-        if not folder.manifest_path.is_file():
+        if not folder.manifest_path.is_file() and not folder.copy_path.is_file():
             raise NotFound(Problem(f'"{path}" is no run folder: it has no run.json', field="run"))
         return folder
 
     def manifest(self) -> dict[str, Any]:
-        """What run.json says. Raises FlipbookError when it is damaged."""
+        """What run.json says, or its copy where it is damaged, with a warning among its warnings.
+
+        Raises FlipbookError when both are damaged.
+        """
         try:
-            data = json.loads(self.manifest_path.read_text("utf-8"))
+            return _manifest_in(self.manifest_path)
         except (OSError, ValueError) as error:
-            sentence = f'"{self.manifest_path}" cannot be read ({error}); the frames beside it are untouched'
-            raise FlipbookError(Problem(sentence, field="run")) from error
-        if not isinstance(data, dict):
-            raise FlipbookError(Problem(f'"{self.manifest_path}" holds no JSON object', field="run"))
-        return data
+            damage = error
+        try:
+            copy = _manifest_in(self.copy_path)
+        except (OSError, ValueError):
+            sentence = f'"{self.manifest_path}" cannot be read ({damage}); the frames beside it are untouched'
+            raise FlipbookError(Problem(sentence, field="run")) from damage
+        sentence = f"run.json cannot be read ({damage}); its copy run.copy.json is used"
+        return {**copy, "warnings": [*copy.get("warnings", ()), sentence]}
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        atomic.write_json(self.manifest_path, manifest)
+        for path in (self.manifest_path, self.copy_path):
+            atomic.write_json(path, manifest)
 
     def log(self, event: str, **facts: Any) -> None:
         """Append one line to the log."""
@@ -164,8 +181,19 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run for this process. Raises Conflict when another one that still lives holds it."""
-        with open(self.path / "lock", "a+b") as file:
+        """Hold the run for this process.
+
+        Raises Conflict when another one that still lives holds it, FlipbookError where nothing can be written.
+        """
+        try:
+            file = open(self.path / "lock", "a+b")  # noqa: SIM115 (closed below)
+        except OSError as error:
+            sentence = (
+                f'"{self.path}" cannot be written ({error.strerror}); its frames are untouched: take the right '
+                "to write there, or copy the run to another folder and go on with it there"
+            )
+            raise FlipbookError(Problem(sentence, field="run")) from error
+        with file:
             try:
                 lock(file.fileno())
             except OSError as error:
