@@ -183,14 +183,15 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Hold the run for this process.
 
-        Raises Conflict when another one that still lives holds it, FlipbookError where nothing can be written.
+        Raises Conflict when another one that still lives holds it, and FlipbookError where nothing can be
+        written.
         """
         try:
             file = open(self.path / "lock", "a+b")  # noqa: SIM115 (closed below)
         except OSError as error:
             sentence = (
-                f'"{self.path}" cannot be written ({error.strerror}); its frames are untouched: take the right '
-                "to write there, or copy the run to another folder and go on with it there"
+                f'"{self.path}" cannot be written ({error.strerror}); its frames are untouched: take the '
+                "right to write there, or copy the run to another folder and go on with it there"
             )
             raise FlipbookError(Problem(sentence, field="run")) from error
         with file:
