@@ -11,6 +11,7 @@ API = "/deforum_api"
 
 
 def test_a_batch_is_accepted_followed_and_done(client):
+    pytest.importorskip("torch", reason="paints")
     answer = client.post(f"{API}/batches", json={"deforum_settings": [SETTINGS, SETTINGS]})
     assert answer.status_code == 202
     body = answer.json()
@@ -40,6 +41,7 @@ def test_one_object_is_a_batch_of_one(client):
 
 
 def test_waiting_and_running_jobs_are_cancelled(client, gate):
+    pytest.importorskip("torch", reason="paints")
     first = client.post(f"{V}/jobs", json={"kind": "keyframed", "engine": "gate", "settings": SETTINGS})
     (running,) = first.json()["ids"]
     assert gate.reached.wait(30)

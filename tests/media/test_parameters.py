@@ -19,7 +19,7 @@ FRAME = np.full((64, 64, 3), 90, np.uint8)
 @pytest.mark.parametrize("ending", ["jpg", "webp"])
 def test_jpeg_and_webp_keep_it_as_a_user_comment(tmp_path: Path, ending: str) -> None:
     exif = Image.Exif()
-    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + TEXT.encode("utf-16-be")
+    exif[0x8769] = {0x9286: b"UNICODE\0" + TEXT.encode("utf-16-be")}
     Image.fromarray(FRAME).save(tmp_path / f"a.{ending}", exif=exif)
     assert read_parameters(tmp_path / f"a.{ending}") == TEXT
 
