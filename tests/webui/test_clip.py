@@ -154,6 +154,8 @@ def test_img2img_starts_from_its_picture_and_ends_with_the_last(host: Any) -> No
     before = still(host)
     clip = {**CLIP, "latent_power": 0.5, "latent_scale": 100, "motion_effect": "0:(0)"}
     body = {"init_images": [_png(init)], "denoising_strength": 0}
+    # The host's VAE draws from what the request before left behind: all three follow one of four frames.
+    ask(host, clip, "img2img", **body)
     plain = frames_of(ask(host, clip, "img2img", **body)[1]).astype(float)
     ends = frames_of(ask(host, {**clip, "last_frame": _png(last)}, "img2img", **body)[1]).astype(float)
     assert np.abs(plain[0] - ends[0]).mean() < np.abs(plain[-1] - ends[-1]).mean()

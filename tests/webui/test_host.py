@@ -57,8 +57,8 @@ def assert_drawn_once(page: Any, folder: Path) -> None:
         open_tab(page, mode)
         accordion = page.locator(f"#flipbook_{mode}_animatediff")
         assert accordion.count() == 1
-        accordion.locator(".label-wrap").click()
-        accordion.get_by_text("There is nothing to switch on here yet.").wait_for(state="visible")
+        accordion.locator(".label-wrap").first.click()
+        accordion.get_by_label("Enable AnimateDiff").wait_for(state="visible")
         accordion.scroll_into_view_if_needed()
         page.screenshot(path=str(folder / f"{mode}.png"))
 
@@ -110,8 +110,17 @@ def test_stills_depend_on_what_is_asked(webui: Any) -> None:
     assert not np.array_equal(still, webui.still(seed=8))
 
 
-@pytest.mark.parametrize("request_of_film", [{"enable": True}, {"enable": 1, "video_length": 8}, True, [1]])
-def test_request_for_film_is_refused_and_leaves_nothing(webui: Any, request_of_film: Any) -> None:
+@pytest.mark.parametrize(
+    ("request_of_film", "refusal", "words"),
+    [
+        ({"enable": True}, 404, "put one into models/AnimateDiff"),
+        ({"enable": True, "video_length": "many"}, 422, "video_length"),
+        ({"enable": True, "fsp": 8}, 422, 'the nearest is "fps"'),
+    ],
+)
+def test_request_for_film_is_refused_and_leaves_nothing(
+    webui: Any, request_of_film: Any, refusal: int, words: str
+) -> None:
     before = webui.still()
     body = {
         "steps": 1,
@@ -120,8 +129,8 @@ def test_request_for_film_is_refused_and_leaves_nothing(webui: Any, request_of_f
         "alwayson_scripts": {"AnimateDiff": {"args": [request_of_film]}},
     }
     status, answer = webui.request("/sdapi/v1/txt2img", body)
-    assert status == 422
-    assert answer["detail"].startswith("AnimateDiff: Flipbook cannot make AnimateDiff films yet")
+    assert status == refusal
+    assert words in answer["detail"]
     np.testing.assert_array_equal(webui.still(), before)
 
 
