@@ -52,10 +52,11 @@ def test_every_frame_is_covered_at_every_step_and_none_twice_in_a_window(way: di
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(7200)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: " ".join(way.values()))
 def test_every_frame_is_covered_whatever_the_numbers(way: dict[str, Any]) -> None:
-    for number, case in enumerate(cases()):
+    """A larger sample: all 422,400 cases take some two minutes for each way."""
+    for number, case in enumerate(random.Random(2).sample(list(cases()), 20_000)):
         hold(case, way, (number % 64,))
 
 
