@@ -35,6 +35,13 @@ test-slow: setup
 test-webui-env: .venv-webui/ready
 	$(TEST_ENV) .venv-webui/bin/python -m pytest -m "not slow" tests/timeline tests/settings tests/media tests/api tests/ui tests/webui tests/browser
 
+# A page, its server and the test share two cores: what has waited in vain is tried again, by itself, twice.
+define in-browser
+$(TEST_ENV) $(1) -m pytest $(2) \
+	|| $(TEST_ENV) $(1) -m pytest $(2) --last-failed --last-failed-no-failures none \
+	|| $(TEST_ENV) $(1) -m pytest $(2) --last-failed --last-failed-no-failures none
+endef
+
 # The tab in a browser, every test, with the WebUI's gradio and an engine that paints.
 .venv-tab/ready: requirements/webui.lock requirements/webui-torch.lock
 	$(PYTHON) -m venv .venv-tab
@@ -43,7 +50,7 @@ test-webui-env: .venv-webui/ready
 	touch $@
 
 test-tab: .venv-tab/ready
-	$(TEST_ENV) .venv-tab/bin/python -m pytest tests/ui tests/browser
+	$(call in-browser,.venv-tab/bin/python,tests/ui tests/browser)
 
 # The tab without a WebUI, on current gradio.
 ui: .venv/ui-ready
@@ -53,7 +60,7 @@ ui: .venv/ui-ready
 	touch $@
 
 test-ui: ui
-	$(TEST_ENV) $(BIN)/python -m pytest tests/ui tests/browser/test_first_film.py
+	$(call in-browser,$(BIN)/python,tests/ui tests/browser/test_first_film.py)
 
 lint: setup
 	$(BIN)/ruff check .
