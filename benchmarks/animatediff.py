@@ -21,6 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.memory import forget_peak, memory
+
 CARD = torch.cuda.is_available()
 TEXT = 768
 
@@ -45,17 +47,11 @@ class Peak:
             torch.cuda.reset_peak_memory_stats()
             self._before = torch.cuda.memory_allocated()
         else:
-            # Linux forgets the process' high-water mark when told so.
-            Path("/proc/self/clear_refs").write_text("5")
-            self._before = self._read("VmRSS")
+            forget_peak()
+            self._before = memory("VmRSS") * 2**20
 
-    def above(self) -> int:
-        return (torch.cuda.max_memory_allocated() if CARD else self._read("VmHWM")) - self._before
-
-    @staticmethod
-    def _read(field: str) -> int:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith(field)).split()[1]) * 1024
+    def above(self) -> float:
+        return (torch.cuda.max_memory_allocated() if CARD else memory("VmHWM") * 2**20) - self._before
 
 
 def networks(widths: list[int]) -> tuple[Any, Any]:

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import argparse
 import gc
-import re
 import tempfile
 from pathlib import Path
 
+from benchmarks.memory import forget_peak, memory
 from lib_anim.engines.contract import Engine
 from lib_anim.engines.diffusers import open_engine
 from lib_anim.jobs.job import render, start
 from lib_anim.pipelines.kinds import CLIP
 from lib_anim.settings.clip import Clip
 
-STATUS = Path("/proc/self/status")
-RESET = Path("/proc/self/clear_refs")
 
 
 def random_checkpoint(folder: Path) -> Path:
@@ -47,12 +45,10 @@ def peak(engine: Engine, frames: int, size: int, folder: Path) -> float:
         formats=("MP4", "GIF"),
     )
     gc.collect()
-    RESET.write_text("5")
+    forget_peak()
     run, plan = start(CLIP, settings, engine, "benchmark", folder, 0)
     render(CLIP, plan, engine, run)
-    found = re.search(r"VmHWM:\s+(\d+)", STATUS.read_text())
-    assert found is not None
-    return int(found[1]) / 1024
+    return memory("VmHWM")
 
 
 def main() -> None:

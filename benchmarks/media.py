@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import shutil
 import statistics
 import subprocess
@@ -24,6 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.memory import memory
 from lib_anim.media.read import open_source
 from lib_anim.media.write import open_sink
 
@@ -128,8 +128,7 @@ def child(frames: int) -> None:
         with open_source(path, rate=30) as source:
             seen = sum(1 for _ in source)
         assert seen == round(frames * 30 / 24)
-    # Kibibytes on Linux.
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(memory("VmHWM"))
 
 
 def main() -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.memory import memory
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract import OnStep, Picture, StillRequest
 from lib_anim.jobs.job import render, start
@@ -117,7 +117,7 @@ def child(frames: int) -> None:
         result = render(RESTYLE, plan, engine, run)
         assert result.finished
         assert result.frames == frames
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(memory("VmHWM"))
 
 
 def main() -> None:
