@@ -20,7 +20,6 @@ from lib_anim.pipelines.kinds import CLIP
 from lib_anim.settings.clip import Clip
 
 
-
 def random_checkpoint(folder: Path) -> Path:
     """A narrow checkpoint and an AnimateDiff v3 module, random, in `folder`."""
     from safetensors.torch import save_file
