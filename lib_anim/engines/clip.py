@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,7 +12,7 @@ from lib_anim.engines import inpaint
 from lib_anim.engines.brownian import BrownianNoise
 from lib_anim.engines.clip_denoiser import ClipGuided
 from lib_anim.engines.clip_prompts import ClipPrompts, Place, Words, uses_of
-from lib_anim.engines.contract import ClipFrame, ClipRequest, Mask, OnStep, Picture, Steering
+from lib_anim.engines.contract import ClipFrame, ClipRequest, OnStep, Picture
 from lib_anim.engines.descent import Descent
 from lib_anim.engines.inpaint import Inpainting
 from lib_anim.engines.latents import Codec
@@ -23,13 +22,13 @@ from lib_anim.engines.noise import PictureNoise
 from lib_anim.engines.painter import Kept, Painter, filled_latents, tiled
 from lib_anim.engines.samplers import SAMPLERS
 from lib_anim.engines.sigmas import ConsistencyLevels, NoiseLevels
+from lib_anim.engines.steering import clip_plan
 from lib_anim.engines.walk import Draw, Walk
 from lib_anim.models.motion import MotionModule
 from lib_anim.models.motion_lora import MotionLora
 from lib_anim.motion.betas import alphas_cumprod
 from lib_anim.motion.freeinit import low_pass, renewed
 from lib_anim.motion.noise import clip_noise
-from lib_anim.motion.plan import ClipPlan, Dial
 from lib_anim.motion.ramp import LatentShares, latent_shares, mixed_latents
 from lib_anim.motion.session import ClipSession, is_shortage
 from lib_anim.motion.sites import sites_of_diffusers
@@ -56,37 +55,6 @@ def paint_clip(
             painted = _decoded(codec, latents[index : index + 1], painter)
         plan = _inpainting(request, index, codec)
         yield painted if plan is None else plan.lay_over(painted)
-
-
-def steering_plan(steering: Steering, frames: int) -> ClipPlan:
-    """The session's plan. Raises FlipbookError when the numbers contradict each other."""
-    return ClipPlan(
-        frames=frames,
-        context=steering.context,
-        stride=steering.stride,
-        overlap=steering.overlap,
-        closed_loop=steering.closed_loop,
-        schedule=steering.schedule,
-        fusion=steering.fusion,
-        scale=replace(_scale(steering.scale, steering.scale_mask), blocks=steering.scale_blocks),
-        effect=Dial(
-            steering.effect,
-            None if steering.effect_mask is None else _plane(steering.effect_mask),
-            steering.effect_blocks,
-        ),
-    )
-
-
-def _plane(mask: Mask) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(mask))[None]
-
-
-def _scale(values: tuple[float, ...], mask: Mask | None) -> Dial:
-    """Where the mask is 0 the scale is 1 at every frame: a factor of 0 would blank the keys instead."""
-    if mask is None:
-        return Dial(values)
-    factors = torch.tensor(values).view(-1, 1, 1)
-    return Dial(mask=1 + (factors - 1) * _plane(mask))
 
 
 @dataclass(frozen=True)
@@ -133,7 +101,7 @@ class _Clip:
         self._sampler = SAMPLERS[request.sampler]
         self._device = painter.device
         self._count = len(request.frames)
-        self._plan = steering_plan(request.motion, self._count)
+        self._plan = clip_plan(request.motion, self._count)
         self._session = ClipSession(module, self._plan, loras, warn=painter.warn)
         self._levels = levels_of(painter, module, self._sampler.consistency)
         self._still = request.still(0, pictures=False)

@@ -36,14 +36,19 @@ class MotionRack:
 
     def module(self, name: str) -> MotionModule:
         """The module of a name, from memory or its file. Raises NotFound, FlipbookError."""
-        path = self._found().get(name)
-        if path is None:
-            raise NotFound(Problem(f'there is no motion module "{name}".', field="module"))
+        path = self.path(name)
         key = _key(path)
         if self._read is None or self._read[0] != key:
             self._read = None
             self._read = key, read_motion_module(path)
         return self._read[1]
+
+    def path(self, name: str) -> Path:
+        """The file of a module. Raises NotFound."""
+        path = self._found().get(name)
+        if path is None:
+            raise NotFound(Problem(f'there is no motion module "{name}".', field="module"))
+        return path
 
     def is_lora(self, name: str) -> bool:
         """Whether a LoRA of that name is one of temporal layers."""

@@ -97,8 +97,3 @@ class ClipPlan:
     def shared(self) -> int:
         """Overlap as a number: −1 resolved."""
         return self.context // 4 if self.overlap == -1 else self.overlap
-
-    @property
-    def cyclic_prompts(self) -> bool:
-        """Whether prompt travel runs on from the last key to the first."""
-        return self.closed_loop in ("R+P", "A") and self.frames > self.context

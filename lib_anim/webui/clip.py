@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from modules import sd_samplers, sd_unet, shared
-from PIL import Image
 
 from lib_anim.engines.motion_rack import MotionRack
-from lib_anim.errors import FlipbookError, NotFound, Problem
-from lib_anim.jobs.clip_films import ClipFiles
+from lib_anim.engines.steering import clip_plan
+from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.motion import MotionModule
 from lib_anim.motion.fit import refuse_misfit
 from lib_anim.motion.session import ClipSession
 from lib_anim.motion.sites import Sites, sites_of_ldm
-from lib_anim.settings.animatediff import ClipCall
+from lib_anim.pipelines.clip.module import chosen_module
 from lib_anim.webui.alphas import Alphas
 from lib_anim.webui.clip_hints import ClipHints
 from lib_anim.webui.clip_noise import ClipRandom
 from lib_anim.webui.clip_pictures import ClipPictures
-from lib_anim.webui.clip_plan import ClipCurves
-from lib_anim.webui.clip_prompts import ClipPrompts
 from lib_anim.webui.clip_rows import RowOrder
-from lib_anim.webui.clip_source import ClipSource
 from lib_anim.webui.clip_start import ClipStart
 from lib_anim.webui.clip_steps import CLIP
-from lib_anim.webui.refusal import refuse
+from lib_anim.webui.clip_task import ClipTask
+from lib_anim.webui.refusal import outward, refuse
+
+
+class ClipOutput(Protocol):
+    """Where the frames of a clip go."""
+
+    @property
+    def batches(self) -> int:
+        """How many batches have been taken."""
+        ...
+
+    def take(self, clip: HostClip, p: Any, samples: Any) -> Any:
+        """Decode a batch's latents (frames, C, h, w); answer what the host goes on with in their place."""
+        ...
+
+    def show(self, clip: HostClip, p: Any, processed: Any) -> None:
+        """Put what was made where the host looks for a request's results."""
+        ...
 
 
 class HostClip:
@@ -41,47 +55,37 @@ class HostClip:
     """
 
     module: MotionModule
+    module_name: str
+    module_path: Path
     session: ClipSession
 
-    def __init__(self, p: Any, call: ClipCall, rack: MotionRack) -> None:
-        """Changes nothing yet. Raises FlipbookError."""
-        motion = call.motion
-        self.source = ClipSource(motion)
-        frames = self.source.length(motion)
-        self.call = call
-        self.frames = frames
-        self.denoised = max(frames, motion.context) if motion.full_context else frames
-        self.warnings: list[str] = list(call.warnings)
-        self.files: list[ClipFiles] = []
-        """What was written, batch by batch."""
-        self.first: list[Image.Image] = []
-        """The first frame of every batch."""
-        self.parameters = ""
-        """The latest film's, as the host writes a picture's."""
-        self.frames_as_text: list[str] = []
-        """The last batch's frames as base64 PNG, where the API asked for them (`Frame`)."""
-        self.curves = ClipCurves(motion, frames, self.denoised, p)
-        plan = self.curves.plan
-        self.prompts = ClipPrompts(p, motion, self.denoised, plan.cyclic_prompts)
-        self.start = ClipStart(call, self.curves, frames, self.denoised)
-        self.pictures = ClipPictures(self.source, self.denoised)
-        self.hints = ClipHints(self.source, self.denoised)
+    def __init__(
+        self, p: Any, task: ClipTask, rack: MotionRack, output: ClipOutput, warn: Callable[[str], None]
+    ) -> None:
+        """Changes nothing yet. `warn` is told of what goes otherwise than asked. Raises FlipbookError."""
+        self.task = task
+        self.output = output
+        self.plan = clip_plan(task.steering, task.denoised)
+        self.start = ClipStart(task)
+        self.pictures = ClipPictures(task.pictures, task.denoised)
+        self.hints = ClipHints(task.pictures, task.denoised)
         self._p = p
         self._rack = rack
-        self._loras = list(motion.loras)
+        self._warn = warn
+        self._loras = list(task.steering.loras)
         self._alphas: Alphas | None = None
         self._order: RowOrder | None = None
         self._checkpoint: Any = None
-        self.warnings += [*self.curves.warnings, *self.prompts.warnings]
+        self._failure: Exception | None = None
 
     def take_over(self) -> None:
         """Make the request a clip: its batch size, prompts and the scope of its sampling."""
         p = self._p
         setattr(p, CLIP, self)
-        p.batch_size = self.denoised
+        p.batch_size = self.task.denoised
         # The host gets no pictures to put into one: see `postprocess_batch_list`.
         p.do_not_save_grid = True
-        self._loras += self.prompts.put_on(p, self._rack.is_lora)
+        self._loras += self.task.prompts.put_on(p, self._rack.is_lora)
         self.start.put_on(p)
         self.pictures.put_on(p)
         self.hints.put_on(p)
@@ -91,19 +95,29 @@ class HostClip:
         p.setup_prompts = self._opened(p.setup_prompts)
         p.sample = self._steered(p.sample)
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Inside a hook: an error ends the request, where the host would print it and paint on."""
+        try:
+            yield
+        except Exception as error:
+            # Raised by `_fail`, outside of the host's `try`; until there the sampling ends at its next step.
+            self._failure = self._failure or error
+            shared.state.interrupted = True
+
     def begin_batch(self) -> None:
         """Told when the host has made the batch's noise and, in img2img, its latents."""
-        p, motion = self._p, self.call.motion
-        p.rng = ClipRandom(p.rng, motion, self.curves.plan, seed=int(p.seeds[0]), shaped=self.start.draws)
+        p, steering = self._p, self.task.steering
+        p.rng = ClipRandom(p.rng, steering, self.plan, seed=int(p.seeds[0]), shaped=self.start.draws)
         self.start.begin_batch(p)
 
     def begin_sampling(self, noise: torch.Tensor) -> None:
         """Told right before each sampling with its unit noise, which goes to the sampler next."""
-        self.start.begin_sampling(self._p, noise, self.session.module.facts)
+        self.start.begin_sampling(self._p, noise)
 
     def _closed(self, former: Callable[[], None]) -> Callable[[], None]:
         def close() -> None:
-            self.source.close()
+            self.task.pictures.close()
             former()
 
         return close
@@ -117,61 +131,61 @@ class HostClip:
                 self._p.setup_prompts()
             former()
             if isinstance(getattr(self._p, "hr_prompt", ""), list):
-                # Copied from the frames' texts, which are set by now; scripts expect one text here.
+                # The frames' texts, which are taken over by now; scripts expect one text here.
                 self._p.hr_prompt = self._p.hr_negative_prompt = ""
 
         return setup_prompts
 
     def _open(self) -> None:
         """Read the module and its LoRAs and hold them against the request's checkpoint."""
+        if sd_unet.get_unet_option() is not None:
+            raise FlipbookError(Problem(NO_PLACE, field="model"))
         sites = _sites(shared.sd_model)
-        name = self._name_of_module(sites)
-        self.module = self._rack.module(name)
-        self.call = replace(self.call, motion=self.call.motion.changed({"module": name}))
+        choice = chosen_module(self.task.steering.module, self._rack.choices(sites), field="model")
+        self.module_name = choice.name
+        self.module_path = self._rack.path(choice.name)
+        self.module = self._rack.module(choice.name)
         loras = [(self._rack.lora(name), weight) for name, weight in self._loras]
-        self.session = ClipSession(self.module, self.curves.plan, loras, warn=self.warnings.append)
+        lean = bool(shared.cmd_opts.lowvram)
+        self.session = ClipSession(self.module, self.plan, loras, lean=lean, warn=self._warn)
         refuse_misfit(self.module.facts, sites)
         betas = self.module.facts.betas
         self._alphas = None if betas is None else Alphas(betas)
-
-    def _name_of_module(self, sites: Sites) -> str:
-        """The module that was asked for, or the first one that fits."""
-        wanted = self.call.motion.module
-        choices = self._rack.choices(sites)
-        if not wanted:
-            fitting = [choice.name for choice in choices if not choice.why_not]
-            if not fitting:
-                sentence = "no motion module fits this checkpoint; put one into models/AnimateDiff"
-                raise NotFound(Problem(sentence, field="model"))
-            return fitting[0]
-        for choice in choices:
-            if choice.name == wanted and choice.why_not:
-                raise FlipbookError(Problem(choice.why_not, field="model"))
-        if wanted not in {choice.name for choice in choices}:
-            have = ", ".join(choice.name for choice in choices) or "none"
-            raise NotFound(Problem(f'there is no motion module "{wanted}"; there is {have}', field="model"))
-        return wanted
 
     def _steered(self, former: Callable[..., Any]) -> Callable[..., Any]:
         def sample(*arguments: Any, **named: Any) -> Any:
             with ExitStack() as stack:
                 stack.callback(self._leave)
+                self._fail()
                 stack.enter_context(self.session.installed(_sites(shared.sd_model)))
                 self._enter(shared.sd_model)
                 p = self._p
                 if self._alphas is not None and p.sampler is not None:
                     # Made in img2img before; samplers copy the table when they are built.
                     p.sampler = sd_samplers.create_sampler(p.sampler_name, p.sd_model)
-                return former(*arguments, **named)
+                try:
+                    samples = former(*arguments, **named)
+                except FlipbookError as error:
+                    # From the windows round the network, where the host catches nothing.
+                    self._failure = self._failure or error
+                self._fail()
+                return samples
 
         return sample
+
+    def _fail(self) -> None:
+        """Raise what a hook has failed with, outside of any `try` of the host."""
+        if self._failure is not None:
+            # Set by `watched`; a plot would leave its other cells out.
+            shared.state.interrupted = False
+            raise outward(self._p, self._failure) from self._failure
 
     def _enter(self, model: Any) -> None:
         """Put everything into a model, out of the one that it is in."""
         sd_unet.apply_unet()
         if sd_unet.current_unet is not None:
-            sentence = "an SD Unet such as TensorRT has no place for motion modules; set SD Unet to None"
-            raise FlipbookError(Problem(sentence, field="model"))
+            # A refiner's or the hires pass' checkpoint may have its own.
+            raise FlipbookError(Problem(NO_PLACE, field="model"))
         if self.session.sites is None or self.session.sites.unet is not model.model.diffusion_model:
             self.session.move(_sites(model))
         if self._alphas is not None:
@@ -197,9 +211,10 @@ class HostClip:
             inner.forward = self._windowed(inner.forward, denoiser)
             # The callback after the step is told of the wrapper only.
             object.__setattr__(inner, "flipbook_denoiser", denoiser)
+        if self.task.cfg_scale is not None and "combine_denoised" not in denoiser.__dict__:
+            denoiser.combine_denoised = self._guided(denoiser.combine_denoised)
         self._order = RowOrder([len(parts) for parts in denoiser.sampler.sampler_extra_args["cond"].batch])
         self._order.sort(params)
-        self.prompts.mix(params)
 
     def after_step(self, params: Any) -> None:
         """See `clip_steps.after_denoising`."""
@@ -217,6 +232,25 @@ class HostClip:
             return self.start.held(guess, x, sigma, denoiser)
 
         return forward
+
+    def _guided(self, former: Callable[..., Any]) -> Callable[..., Any]:
+        """The host's guidance with every frame's own scale; it knows one for the batch, the request's."""
+        scales = self.task.cfg_scale
+        assert scales is not None
+
+        def combine_denoised(x: Any, conds: Any, uncond: Any, cond_scale: float) -> Any:
+            if cond_scale == self._p.cfg_scale:
+                shares = (scale / self._p.cfg_scale for scale in scales)
+                conds = [
+                    [(place, weight * share) for place, weight in parts]
+                    for parts, share in zip(conds, shares, strict=True)
+                ]
+            return former(x, conds, uncond, cond_scale)
+
+        return combine_denoised
+
+
+NO_PLACE = "an SD Unet such as TensorRT has no place for motion modules; set SD Unet to None"
 
 
 def _sites(model: Any) -> Sites:

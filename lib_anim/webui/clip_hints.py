@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from lib_anim.webui import control
-from lib_anim.webui.clip_source import ClipSource
+from lib_anim.webui.clip_task import Pictures
 
 
 class ClipHints:
@@ -21,7 +21,7 @@ class ClipHints:
     into ControlNet window by window: memory does not grow with the clip.
     """
 
-    def __init__(self, source: ClipSource, denoised: int) -> None:
+    def __init__(self, source: Pictures, denoised: int) -> None:
         self._source = source
         self._denoised = denoised
         self._bare: list[Any] = []

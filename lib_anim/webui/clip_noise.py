@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
+from lib_anim.engines.contract import Steering
 from lib_anim.motion.noise import clip_noise
 from lib_anim.motion.plan import ClipPlan
-from lib_anim.settings.motion import Motion
 
 
 class ClipRandom:
@@ -17,9 +17,9 @@ class ClipRandom:
     The first draws (`shaped` of them) become noise of the clip's kind; the steps' stay each frame's own.
     """
 
-    def __init__(self, rng: Any, motion: Motion, plan: ClipPlan, *, seed: int, shaped: int) -> None:
+    def __init__(self, rng: Any, steering: Steering, plan: ClipPlan, *, seed: int, shaped: int) -> None:
         self._rng = rng
-        self._motion = motion
+        self._steering = steering
         self._plan = plan
         self._seed = seed
         self._shaped = shaped
@@ -30,7 +30,7 @@ class ClipRandom:
         if self._shaped <= 0:
             return own
         self._shaped -= 1
-        kind, shared = self._motion.noise_type, self._motion.noise_shared
+        kind, shared = self._steering.noise, self._steering.noise_shared
         return clip_noise(own, kind, self._plan, seed=self._seed, shared=shared)
 
     def __getattr__(self, name: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from PIL import Image, ImageOps
 
-from lib_anim.webui.clip_source import ClipSource
+from lib_anim.webui.clip_task import Pictures
 
 GIVEN = ("init_images", "image_mask", "batch_size", "inpaint_full_res")
 """What the host's `init` reads of a request and this changes for each frame."""
@@ -24,7 +24,7 @@ class ClipPictures:
     masked pictures).
     """
 
-    def __init__(self, source: ClipSource, denoised: int) -> None:
+    def __init__(self, source: Pictures, denoised: int) -> None:
         self._source = source
         self._denoised = denoised
         self._places: list[tuple[Any, Any]] = []

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from lib_anim.errors import FlipbookError, Problem
+
 
 class RowOrder:
     """One step's rows: every frame's conditions one after another (AND), then every frame's negative.
@@ -16,12 +18,19 @@ class RowOrder:
     """
 
     def __init__(self, counts: Sequence[int]) -> None:
-        """`counts`: conditions of each frame. Frames with fewer than others are not sorted: see `sorted`."""
+        """`counts`: conditions of each frame. Raises FlipbookError where some have fewer than others."""
         frames, most = len(counts), max(counts)
-        self.sorted = most == 1 or all(count == most for count in counts)
+        fewest = counts.index(min(counts))
+        if counts[fewest] < most:
+            # Flipbook evens out its own prompts; another script has set others since.
+            sentence = (
+                f"frame {fewest} has {counts[fewest]} parts joined by AND, others have {most}; "
+                "give every frame's prompt as many"
+            )
+            raise FlipbookError(Problem(sentence, field="prompt"))
         self._places = (
             None
-            if most == 1 or not self.sorted
+            if most == 1
             else torch.tensor([frame * most + part for part in range(most) for frame in range(frames)])
         )
 

@@ -21,14 +21,16 @@ def clip_of(p: Any) -> HostClip | None:
 
 
 def before_denoising(params: Any) -> None:
-    """The host's `on_cfg_denoiser`: rows in order, prompts mixed, windows round the network."""
+    """The host's `on_cfg_denoiser`: rows in order, windows round the network."""
     clip = clip_of(getattr(params.denoiser, "p", None))
     if clip is not None:
-        clip.before_step(params)
+        with clip.watched():
+            clip.before_step(params)
 
 
 def after_denoising(params: Any) -> None:
     """The host's `on_cfg_denoised`: rows back where the host looks for them."""
     clip = clip_of(getattr(getattr(params.inner_model, "flipbook_denoiser", None), "p", None))
     if clip is not None:
-        clip.after_step(params)
+        with clip.watched():
+            clip.after_step(params)

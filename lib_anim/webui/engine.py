@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
+from fastapi import HTTPException
 from modules import (
     call_queue,
     devices,
@@ -32,8 +34,12 @@ from lib_anim.engines.contract import (
 )
 from lib_anim.engines.request import check, check_clip
 from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.motion.sites import Sites, sites_of_ldm
 from lib_anim.webui import control
-from lib_anim.webui.pictures import to_pil
+from lib_anim.webui.clip import HostClip
+from lib_anim.webui.engine_clip import ClipFrames, make_clip, task_for
+from lib_anim.webui.motion_files import rack
+from lib_anim.webui.pictures import finest
 from lib_anim.webui.pinned import OURS, digest, in_force, pinned_now
 from lib_anim.webui.processing import attach_scripts, host_request, runner_of, script_titles
 from lib_anim.webui.travel import travelling
@@ -59,6 +65,7 @@ class WebuiEngine:
         self._info = _checkpoint(checkpoint)
         self._vae = str(shared.opts.sd_vae)
         self._pinned = pinned_now()
+        self._warnings: list[str] = []
 
     @property
     def name(self) -> str:
@@ -85,6 +92,8 @@ class WebuiEngine:
             control=control.installed(),
             control_models=control.models(),
             control_modules=control.modules(),
+            clip=True,
+            motion_modules=rack().choices(self._sites()),
             scripts=script_titles(),
             native_size=self._native_size(),
         )
@@ -103,38 +112,75 @@ class WebuiEngine:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return ()
+        return tuple(self._warnings)
 
     def still(self, request: StillRequest, on_step: OnStep | None = None) -> Picture:
         """One picture; see `Engine.still`. Painted again when the host is interrupted for another job."""
         check(request, self.capabilities)
         while True:
-            picture = self._once(request, on_step)
-            if picture is not None:
-                return picture
+            watch = Watch(on_step, units=len(request.control))
+
+            def between(p: Any) -> AbstractContextManager[None]:
+                p.init = _seeded(p.init, request.seed)
+                return travelling(p, request.travel)
+
+            images = self._processed(request, watch, between)
+            if images:
+                return finest(np.asarray(images[0].convert("RGB")), watch.decoded, request.init)
 
     def clip(self, request: ClipRequest, on_step: OnStep | None = None) -> Iterator[Picture]:
-        """Refused as long as the capabilities say so."""
+        """A clip; see `Engine.clip`. Denoised again when the host is interrupted for another job.
+
+        The host's queue is held until all frames are decoded; they wait on the disk, as 8 bits.
+        """
         check_clip(request, self.capabilities)
-        raise NotImplementedError
+        return self._clip(request, on_step)
+
+    def _clip(self, request: ClipRequest, on_step: OnStep | None) -> Iterator[Picture]:
+        freeinit = request.motion.freeinit
+        still = replace(request.still(0), travel=None)
+        while True:
+            watch = Watch(on_step, rounds=1 if freeinit is None else freeinit.iterations)
+            frames = ClipFrames()
+
+            @contextmanager
+            def steered(p: Any, frames: ClipFrames = frames) -> Iterator[None]:
+                make_clip(p, request)
+                HostClip(p, task_for(request), rack(), frames, self._warn).take_over()
+                yield
+
+            if self._processed(still, watch, steered) is not None and frames.batches:
+                yield from frames.pictures(request)
+                return
 
     def close(self) -> None:
         """Nothing to free: the networks are the host's."""
 
-    def _once(self, request: StillRequest, on_step: OnStep | None) -> Picture | None:
-        """The picture, or None when it was cut short by an interrupt that was not the film's."""
+    def _warn(self, sentence: str) -> None:
+        if sentence not in self._warnings:
+            self._warnings.append(sentence)
+
+    def _processed(
+        self, request: StillRequest, watch: Watch, dressed: Callable[[Any], AbstractContextManager[None]]
+    ) -> list[Any] | None:
+        """The host's pictures of a request, or None when it was cut short by an interrupt not the film's.
+
+        `dressed` puts on the host's request what is more than a still's.
+        """
         with call_queue.queue_lock, self._asserted(request), _own_randomness(request.seed):
-            watch = Watch(on_step, units=len(request.control))
             shared.state.begin(job=NAME)
             shared.state.job_count = 1
             try:
                 with closing(host_request(request)) as p:
                     setattr(p, WATCHED, watch)
                     attach_scripts(p, runner_of(request), _given(request))
-                    with travelling(p, request.travel):
-                        images = processing.process_images(p).images
+                    with dressed(p):
+                        images: list[Any] = processing.process_images(p).images
             except devices.NansException as error:
                 raise FlipbookError(Problem(str(error).splitlines()[0], field="checkpoint")) from error
+            except HTTPException as error:
+                # Requests of ours count as the API's, so this is how they are refused.
+                raise _refusal(error) from error
             except RuntimeError as error:
                 raise _as_sentence(error, request) from error
             finally:
@@ -146,9 +192,7 @@ class WebuiEngine:
             raise watch.failed
         if watch.ended is not None or (cut and closing_down):
             raise watch.ended or Interrupted
-        if cut or not images:
-            return None
-        return _finest(np.asarray(images[0].convert("RGB")), watch.decoded, request.init)
+        return None if cut else images
 
     @contextmanager
     def _asserted(self, request: StillRequest) -> Iterator[None]:
@@ -165,6 +209,9 @@ class WebuiEngine:
             "sd_vae": request.vae or self._vae,
         }
         vae = str(shared.opts.sd_vae)
+        # A WebUI that has just started loads its checkpoint in a thread of its own; the property waits for
+        # it. A second load beside it would leave both broken.
+        _ = shared.sd_model
         with in_force(options):
             try:
                 sd_models.reload_model_weights()
@@ -175,6 +222,13 @@ class WebuiEngine:
                 shared.opts.data["sd_vae"] = vae
                 if options["sd_vae"] != vae:
                     sd_vae.reload_vae_weights()
+
+    def _sites(self) -> Sites | None:
+        """The UNet's places for motion layers; None while another checkpoint is loaded."""
+        model = sd_models.model_data.sd_model
+        if model is None or model.sd_checkpoint_info is not self._info:
+            return None
+        return sites_of_ldm(model.model.diffusion_model)
 
     def _native_size(self) -> int:
         model = sd_models.model_data.sd_model
@@ -201,6 +255,19 @@ def _checkpoint(name: str | None) -> Any:
     return found
 
 
+def _seeded(former: Callable[..., None], seed: int) -> Callable[..., None]:
+    """The host's `init` with torch's global generators at the seed, whatever was loaded or drawn just before.
+
+    ControlNet loads its networks between the request's beginning and this, which draws numbers.
+    """
+
+    def init(*arguments: Any) -> None:
+        torch.manual_seed(seed)
+        former(*arguments)
+
+    return init
+
+
 @contextmanager
 def _own_randomness(seed: int) -> Iterator[None]:
     """Torch's global generators start at the seed, and go on afterwards as if nothing had been drawn.
@@ -214,21 +281,9 @@ def _own_randomness(seed: int) -> Iterator[None]:
         yield
 
 
-def _finest(shown: np.ndarray, decoded: torch.Tensor | None, init: Picture | None) -> Picture:
-    """The host's 8-bit picture, with what is known more finely where it is the same.
-
-    `shown` is what the host hands out: the decoded picture cut down to 8 bits, over which masks, face
-    restoration and scripts may have been laid. Eight bits answer where eight bits asked (or nothing), so that
-    such pictures equal the host's; in a loop they would darken by half a level at every turn.
-    """
-    picture: Picture = shown.astype(np.float32) / np.float32(255)
-    if init is None or np.array_equal(np.asarray(to_pil(init), np.float32) / np.float32(255), init):
-        return picture
-    if decoded is not None and decoded.shape[1:] == shown.shape[:2]:
-        fine = decoded.numpy().transpose(1, 2, 0)
-        picture = np.where((255 * fine).astype(np.uint8) == shown, fine, picture)
-    kept = (np.asarray(to_pil(init)) == shown).all(axis=-1, keepdims=True)
-    return np.ascontiguousarray(np.clip(np.where(kept, init, picture), 0, 1), np.float32)
+def _refusal(error: HTTPException) -> FlipbookError:
+    cause = error.__cause__
+    return cause if isinstance(cause, FlipbookError) else FlipbookError(Problem(str(error.detail)))
 
 
 def _as_sentence(error: RuntimeError, request: StillRequest) -> Exception:

@@ -12,15 +12,11 @@ from modules import extensions, paths, sd_models, shared, ui_common
 from lib_anim.engines.contract import MotionChoice
 from lib_anim.engines.motion_rack import MotionRack
 from lib_anim.motion.sites import sites_of_ldm
+from lib_anim.pipelines.clip.module import NO_MODULE
 from lib_anim.ui.accordion import AUTOMATIC
 
 OPTION = "animatediff_model_path"
 """The old extension's setting; it stays in the WebUI's settings file when that extension is gone."""
-
-NONE = (
-    "There is no motion module. Put one, such as mm_sd15_v3.safetensors (huggingface.co/conrevo or"
-    " guoyww/animatediff), into models/AnimateDiff and refresh the list."
-)
 
 
 def motion_folders() -> tuple[Path, ...]:
@@ -49,11 +45,11 @@ def module_sentence(name: str) -> str:
     choices = _choices()
     if name == AUTOMATIC:
         fitting = [choice for choice in choices if not choice.why_not]
-        return f"The first that fits the checkpoint: {fitting[0].title}" if fitting else NONE
+        return f"The first that fits the checkpoint: {fitting[0].title}" if fitting else _sentence(NO_MODULE)
     for choice in choices:
         if choice.name == name:
             return choice.title if not choice.why_not else f"{choice.title} **{choice.why_not}**"
-    return f'There is no motion module "{name}".' if name else NONE
+    return f'There is no motion module "{name}".' if name else _sentence(NO_MODULE)
 
 
 def refresh_button(dropdown: Any, choices: Any, elem_id: str) -> Any:
@@ -61,6 +57,10 @@ def refresh_button(dropdown: Any, choices: Any, elem_id: str) -> Any:
     return ui_common.create_refresh_button(
         dropdown, lambda: None, lambda: {"choices": list(choices())}, elem_id
     )
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def _choices() -> Sequence[MotionChoice]:

@@ -9,6 +9,13 @@ from fastapi import HTTPException
 from lib_anim.errors import FlipbookError
 
 
+def outward(p: Any, error: Exception) -> Exception:
+    """What to raise out of the host's work on request `p`, whose API answers with a status and a text."""
+    if getattr(p, "is_api", False) and isinstance(error, FlipbookError):
+        return HTTPException(status_code=error.status, detail=str(error))
+    return error
+
+
 def refuse(p: Any, error: Exception) -> None:
     """Makes the host end the request `p` with `error` before anything is painted.
 
@@ -18,10 +25,7 @@ def refuse(p: Any, error: Exception) -> None:
     """
 
     def setup_prompts() -> NoReturn:
-        if getattr(p, "is_api", False):
-            status = error.status if isinstance(error, FlipbookError) else 500
-            raise HTTPException(status_code=status, detail=str(error))
-        raise error
+        raise outward(p, error) from error
 
     p.setup_prompts = setup_prompts
     # Loaded before `setup_prompts` otherwise: another checkpoint, for nothing.

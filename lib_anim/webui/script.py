@@ -92,22 +92,22 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
         """Prepares noise and latents of a clip's batch."""
         clip = clip_of(p)
         if clip is not None:
-            clip.begin_batch()
+            with clip.watched():
+                clip.begin_batch()
 
     def process_before_every_sampling(self, p: Any, *args: Any, **kwargs: Any) -> None:
         """Prepares one sampling of a clip."""
         clip = clip_of(p)
         if clip is not None:
-            clip.begin_sampling(kwargs["noise"])
+            with clip.watched():
+                clip.begin_sampling(kwargs["noise"])
 
     def post_sample(self, p: Any, ps: Any, *args: Any) -> None:
-        """Writes the films of a clip from its latents and gives the host one picture to go on with."""
+        """Hands the latents of a clip to where its frames go; the host gets one picture to go on with."""
         clip = clip_of(p)
         if clip is not None:
-            from lib_anim.webui.clip_films import finish_batch
-
             try:
-                ps.samples = finish_batch(clip, p, ps.samples)
+                ps.samples = clip.output.take(clip, p, ps.samples)
             except Exception as error:
                 # The host would print it and hand out stills in the film's place.
                 ps.samples = Failure(error)
@@ -116,25 +116,32 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
     def postprocess_batch_list(self, p: Any, pp: Any, *args: Any, **kwargs: Any) -> None:
         """Leaves the host's loop over pictures nothing: frames have been through all that it does."""
         clip = clip_of(p)
-        if clip is not None and len(clip.files) > p.iteration:
+        if clip is not None and clip.output.batches > p.iteration:
             pp.images = []
 
     def postprocess(self, p: Any, processed: Any, *args: Any) -> None:
         """Puts the films where the page and the API look for results."""
         clip = clip_of(p)
-        if clip is not None and clip.files:
-            from lib_anim.webui.clip_films import show_films
-
-            show_films(clip, p, processed)
+        if clip is not None and clip.output.batches:
+            clip.output.show(clip, p, processed)
             # Cells of a plot are closed by nobody else.
-            clip.source.close()
+            clip.task.pictures.close()
 
 
 def _begin(p: Any, call: ClipCall) -> None:
     from lib_anim.webui.clip import HostClip
+    from lib_anim.webui.clip_call import task_of
+    from lib_anim.webui.clip_films import ClipFilms
     from lib_anim.webui.motion_files import rack
 
-    HostClip(p, call, rack()).take_over()
+    warnings: list[str] = []
+    films = ClipFilms(call, (p.prompt, p.negative_prompt), warnings)
+    task = task_of(p, call, warnings.append)
+    try:
+        HostClip(p, task, rack(), films, warnings.append).take_over()
+    except Exception:
+        task.pictures.close()
+        raise
 
 
 def pasted(name: str, found: Mapping[str, Any]) -> Any:

@@ -1,8 +1,8 @@
-"""A picture between two prompts, on the host's conditionings."""
+"""Pictures between two prompts, on the host's conditionings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
 from typing import Any
@@ -15,6 +15,11 @@ from lib_anim.engines.mixing import How, between
 
 Part = prompt_parser.ComposableScheduledPromptConditioning
 Stretch = prompt_parser.ScheduledPromptConditioning
+Mix = Callable[[Any, Any], Any]
+"""Mixes two conditionings of one step: (tokens, width), or SDXL's mapping of `crossattn` and `vector`."""
+
+MARK = 1024
+"""What sd-webui-controlnet fills a row with, of either sign, which it puts before each conditioning."""
 
 
 @contextmanager
@@ -28,8 +33,8 @@ def travelling(p: Any, travel: PromptTravel | None) -> Iterator[None]:
         yield
         return
     # The host wears the networks of the request's own prompt only.
-    worn = {name for name, _ in _networks(p.prompt)}
-    p.prompt += "".join(tag for name, tag in _networks(travel.prompt) if name not in worn)
+    worn = {name for name, _ in networks_in(p.prompt)}
+    p.prompt += "".join(tag for name, tag in networks_in(travel.prompt) if name not in worn)
     before = p.setup_conds
 
     def setup_conds() -> None:
@@ -43,46 +48,73 @@ def travelling(p: Any, travel: PromptTravel | None) -> Iterator[None]:
         del p.setup_conds
 
 
-def _mix_into(p: Any, travel: PromptTravel) -> None:
-    config = sd_samplers.find_sampler_config(p.sampler_name)
-    steps = config.total_steps(p.steps) if config else p.steps
-
-    def learnt(text: str, negative: bool, function: Any) -> Any:
-        asked = prompt_parser.SdConditioning(
-            [text], width=p.width, height=p.height, is_negative_prompt=negative
-        )
-        # A cache of its own: the host's holds the first prompts, which the next frame wants again.
-        return p.get_conds_with_caching(function, asked, steps, [[None, None]], p.extra_network_data)
-
-    one = prompt_parser.get_learned_conditioning
-    empty = learnt("", True, one)[0][0].cond
-    texts, _ = extra_networks.parse_prompts([travel.prompt])
-    other = learnt(texts[0], False, prompt_parser.get_multicond_learned_conditioning)
-    parts = [_part(a, b, travel, empty) for a, b in zip_longest(p.c.batch[0], other.batch[0])]
-    p.c = prompt_parser.MulticondLearnedConditioning(shape=p.c.shape, batch=[parts])
-    negative = learnt(travel.negative, True, one)[0]
-    p.uc = [_stretches(p.uc[0], negative, travel.weight, travel.how, empty)]
-
-
-def _networks(prompt: str) -> list[tuple[str, str]]:
+def networks_in(prompt: str) -> list[tuple[str, str]]:
     """(kind and name, the whole tag) of every `<lora:name:1>` and the like in a prompt."""
     found = extra_networks.re_extra_net.finditer(prompt)
     return [(f"{tag[1]}:{tag[2].split(':')[0]}", tag[0]) for tag in found]
 
 
-def _part(a: Any, b: Any, travel: PromptTravel, empty: Any) -> Any:
-    """One part of an AND prompt on the way to another's; a part that the other lacks fades with its share."""
-    weight = travel.weight
-    shares = [0.0 if part is None else part.weight for part in (a, b)]
-    one, other = a or b, b or a
-    mixed = _stretches(one.schedules, other.schedules, weight, travel.how, empty)
-    return Part(mixed, shares[0] * (1 - weight) + shares[1] * weight)
+def learnt(p: Any, texts: Sequence[str], *, negative: bool, conditions: bool, hires: bool = False) -> Any:
+    """The host's conditionings of `texts` for this request: with `conditions` those of AND, else plain ones.
+
+    In a cache of their own: the host's holds the request's own prompts, which are wanted again.
+    """
+    parser = prompt_parser
+    asked = parser.SdConditioning(list(texts), width=p.width, height=p.height, is_negative_prompt=negative)
+    function = parser.get_multicond_learned_conditioning if conditions else parser.get_learned_conditioning
+    if not hires:
+        return p.get_conds_with_caching(
+            function, asked, _total(p.sampler_name, p.steps), [[None, None]], p.extra_network_data
+        )
+    asked.width, asked.height = p.hr_upscale_to_x, p.hr_upscale_to_y
+    steps = _total(p.hr_sampler_name or p.sampler_name, p.hr_second_pass_steps or p.steps)
+    return p.get_conds_with_caching(
+        function, asked, p.firstpass_steps, [[None, None]], p.hr_extra_network_data, steps
+    )
 
 
-def _stretches(a: Sequence[Any], b: Sequence[Any], weight: float, how: How, empty: Any) -> list[Any]:
+def parts_between(a: Sequence[Any], b: Sequence[Any], weight: float, mix: Mix) -> list[Any]:
+    """An AND prompt's conditions on the way to another's; one that the other lacks fades with its share."""
+    return [_part(one, other, weight, mix) for one, other in zip_longest(a, b)]
+
+
+def stretches_between(a: Sequence[Any], b: Sequence[Any], mix: Mix) -> list[Any]:
     """Two schedules of conditionings as one: where both change during the steps, both changes happen."""
     ends = sorted({stretch.end_at_step for stretch in (*a, *b)})
-    return [Stretch(end, _mix(_at(a, end), _at(b, end), weight, how, empty)) for end in ends]
+    return [Stretch(end, mix(unmarked(_at(a, end)), unmarked(_at(b, end)))) for end in ends]
+
+
+def unmarked(cond: Any) -> Any:
+    """A conditioning without ControlNet's row, which stays in the host's cache when a request has ended."""
+    if isinstance(cond, dict):
+        return {**cond, "crossattn": unmarked(cond["crossattn"])}
+    return cond[1:] if bool((cond[0].abs() == MARK).all()) else cond
+
+
+def _total(sampler: str, steps: int) -> int:
+    config = sd_samplers.find_sampler_config(sampler)
+    return int(config.total_steps(steps)) if config else steps
+
+
+def _mix_into(p: Any, travel: PromptTravel) -> None:
+    empty = unmarked(learnt(p, [""], negative=True, conditions=False)[0][0].cond)
+    texts, _ = extra_networks.parse_prompts([travel.prompt])
+    other = learnt(p, texts, negative=False, conditions=True)
+
+    def mix(a: Any, b: Any) -> Any:
+        return _mix(a, b, travel.weight, travel.how, empty)
+
+    parts = parts_between(p.c.batch[0], other.batch[0], travel.weight, mix)
+    p.c = prompt_parser.MulticondLearnedConditioning(shape=p.c.shape, batch=[parts])
+    negative = learnt(p, [travel.negative], negative=True, conditions=False)[0]
+    p.uc = [stretches_between(p.uc[0], negative, mix)]
+
+
+def _part(a: Any, b: Any, weight: float, mix: Mix) -> Any:
+    shares = [0.0 if part is None else part.weight for part in (a, b)]
+    one, other = a or b, b or a
+    mixed = stretches_between(one.schedules, other.schedules, mix)
+    return Part(mixed, shares[0] * (1 - weight) + shares[1] * weight)
 
 
 def _at(stretches: Sequence[Any], end: int) -> Any:
@@ -95,10 +127,10 @@ def _mix(a: Any, b: Any, weight: float, how: How, empty: Any) -> Any:
         return {name: _mix(a[name], b[name], weight, how, empty[name]) for name in a}
     if a.dim() == 2:
         length = max(len(a), len(b))
-        a, b = _filled(a, length, empty), _filled(b, length, empty)
+        a, b = filled(a, length, empty), filled(b, length, empty)
     return between(a, b, weight, how)
 
 
-def _filled(cond: torch.Tensor, length: int, empty: torch.Tensor) -> torch.Tensor:
-    """(length, width): chunks of the empty prompt behind the conditioning's own."""
-    return torch.cat([cond, *[empty] * ((length - len(cond)) // len(empty))])
+def filled(tokens: torch.Tensor, length: int, empty: torch.Tensor) -> torch.Tensor:
+    """(length, width): chunks of the empty prompt behind a prompt's own, as the host fills up a batch."""
+    return torch.cat([tokens, *[empty] * ((length - len(tokens)) // len(empty))])

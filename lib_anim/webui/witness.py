@@ -20,10 +20,15 @@ WATCHED = "flipbook_watch"
 class Watch:
     """What is learnt while the host makes one picture of a film."""
 
-    def __init__(self, on_step: OnStep | None, units: int = 0) -> None:
-        """`units`: ControlNet units that the picture must be made with."""
+    def __init__(self, on_step: OnStep | None, units: int = 0, rounds: int = 1) -> None:
+        """`units`: ControlNet units that the picture must be made with; `rounds`: how often it is sampled."""
         self._on_step = on_step
         self._units = units
+        self._rounds = rounds
+        self._before = 0
+        """Steps of the rounds that are over."""
+        self._done = 0
+        """Steps of this round."""
         self.decoded: torch.Tensor | None = None
         """(C, H, W) float32 RGB in [0, 1] as the VAE gave it, before the host's 8 bits; None until then."""
         self.ended: Interrupted | None = None
@@ -38,11 +43,14 @@ class Watch:
             shared.state.interrupted = True
 
     def stepped(self, done: int, total: int) -> None:
-        """Tell of a step; a callback that raises makes the host end its sampling."""
+        """Tell of a step of this round; a callback that raises makes the host end its sampling."""
+        if done <= self._done:
+            self._before += self._done
+        self._done = done
         if self._on_step is None or self.ended is not None or self.failed is not None:
             return
         try:
-            self._on_step(done, total)
+            self._on_step(self._before + done, total * self._rounds)
         except Interrupted as end:
             self.ended = end
             shared.state.interrupted = True

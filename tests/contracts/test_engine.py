@@ -49,10 +49,19 @@ def _diffusers(folder: Path) -> Engine:
     return open_engine(checkpoint, device="cpu")
 
 
+def _webui(folder: Path) -> Engine:
+    """A WebUI with a random motion module that fits its small checkpoint."""
+    engine = _tests("webui/remote_engine.py").start_engine(folder)
+    (engine.webui.models / "AnimateDiff").mkdir()
+    tensors = _tests("motion/conftest.py").native((32, 64, 64, 64), 32, mid=False)
+    save_file(tensors, engine.webui.models / "AnimateDiff" / "v3.safetensors")
+    return engine  # type: ignore[no-any-return]
+
+
 MAKERS: dict[str, Callable[[Path], Engine]] = {
     "checker": lambda folder: CheckerEngine(),
     "diffusers": _diffusers,
-    "webui": lambda folder: _tests("webui/remote_engine.py").start_engine(folder),  # type: ignore[no-any-return]
+    "webui": _webui,
 }
 
 

@@ -250,9 +250,7 @@ class OwnWebUI(WebUI):
         flags = (
             "--skip-prepare-environment --skip-torch-cuda-test --skip-version-check --use-cpu all --no-half"
         )
-        flags += (
-            " --no-download-sd-model --do-not-download-clip --no-hashing --api --disable-console-progressbars"
-        )
+        flags += " --no-download-sd-model --do-not-download-clip --api --disable-console-progressbars"
         offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "SD_WEBUI_RESTARTING": "1"}
         # Threads that spin beside other processes make a still of 4 s take 26.
         offline |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}

@@ -7,13 +7,26 @@ import pickle
 import shutil
 import sys
 import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lib_anim.engines.contract import Capabilities, Engine, Interrupted, OnStep, Picture, StillRequest
+from lib_anim.engines.contract import (
+    Capabilities,
+    ClipRequest,
+    Engine,
+    Interrupted,
+    OnStep,
+    Picture,
+    StillRequest,
+)
+from lib_anim.engines.request import check_clip
 from lib_anim.errors import FlipbookError
 
 
@@ -42,6 +55,23 @@ class RemoteEngine:
         return tuple(self._property("warnings"))
 
     def still(self, request: StillRequest, on_step: OnStep | None = None) -> Picture:
+        return next(self._pictures(request, on_step))
+
+    def clip(self, request: ClipRequest, on_step: OnStep | None = None) -> Iterator[Picture]:
+        # The request's own refusal comes at once; its pictures cross as they are.
+        check_clip(request, self.capabilities)
+        return self._clip(request, on_step)
+
+    def _clip(self, request: ClipRequest, on_step: OnStep | None) -> Iterator[Picture]:
+        count = range(len(request.frames))
+        given = {
+            name: partial(getitem, [picture(index) for index in count])
+            for name, picture in (("init", request.init), ("mask", request.mask))
+            if picture is not None
+        }
+        yield from self._pictures(replace(request, **given), on_step)
+
+    def _pictures(self, request: StillRequest | ClipRequest, on_step: OnStep | None) -> Iterator[Picture]:
         asked = self._call("ask", engine=self._engine, request=request)
         raised: BaseException | None = None
         while True:
@@ -54,8 +84,9 @@ class RemoteEngine:
                     raised = end
                 self._call("answer", asked=asked, go_on=raised is None)
             elif what == "picture":
-                picture: Picture = value
-                return picture
+                yield value
+            elif what == "end":
+                return
             elif what == "interrupted":
                 raise raised or Interrupted
             elif what == "refused":

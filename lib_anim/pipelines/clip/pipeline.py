@@ -6,18 +6,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from lib_anim.engines.contract import (
-    ClipFrame,
-    ClipRequest,
-    Engine,
-    FreeInit,
-    LatentRamp,
-    OnStep,
-    Picture,
-    Steering,
-)
+from lib_anim.engines.contract import ClipFrame, ClipRequest, Engine, OnStep, Picture
 from lib_anim.pipelines.clip.inputs import ClipInputs
 from lib_anim.pipelines.clip.plan import ClipFilmPlan
+from lib_anim.pipelines.clip.steering import ramp_of, steering_of
 from lib_anim.pipelines.events import Event, Finished, FrameDone, Progress, Warned
 from lib_anim.pipelines.prompt_blend import blended
 from lib_anim.pipelines.seeds import SEEDS
@@ -68,18 +60,13 @@ def request_of(plan: ClipFilmPlan, inputs: ClipInputs) -> ClipRequest:
     s = plan.settings
     first = inputs.init_picture(s, 0)
     masked = inputs.mask is not None or inputs.mask_video is not None
-    ramp = None
-    if s.init_image and not s.denoising_ramp:
-        ramp = LatentRamp(
-            power=s.latent_power,
-            scale=s.latent_scale,
-            power_last=s.latent_power_last,
-            scale_last=s.latent_scale_last,
-        )
+    scale_mask, effect_mask = (
+        inputs.strength_mask(s, frame) for frame in (inputs.scale_mask, inputs.effect_mask)
+    )
     return ClipRequest(
         frames=tuple(_frame(plan, index, first is not None) for index in range(plan.denoised)),
         shown=plan.frames,
-        motion=_steering(plan, inputs),
+        motion=steering_of(s, plan.numbers, scale_mask, effect_mask),
         width=s.width,
         height=s.height,
         subseed_strength=s.subseed_strength,
@@ -91,7 +78,7 @@ def request_of(plan: ClipFilmPlan, inputs: ClipInputs) -> ClipRequest:
         noise_multiplier=s.noise_multiplier,
         init=None if first is None else lambda index: _there(inputs.init_picture(s, index)),
         last=inputs.last_picture(s),
-        ramp=ramp,
+        ramp=ramp_of(s) if s.init_image and not s.denoising_ramp else None,
         mask=(lambda index: _there(inputs.mask_picture(s, index))) if masked else None,
         mask_blur=s.mask_blur,
         fill=s.mask_fill,
@@ -131,43 +118,6 @@ def _frame(plan: ClipFilmPlan, index: int, with_init: bool) -> ClipFrame:
         cfg_scale=float(plan.numbers["cfg_scale"][index]),
         denoising=denoising,
     )
-
-
-def _steering(plan: ClipFilmPlan, inputs: ClipInputs) -> Steering:
-    s = plan.settings
-    freeinit = None
-    if s.freeinit_enable:
-        freeinit = FreeInit(
-            filter=s.freeinit_filter,
-            spatial=s.freeinit_ds,
-            temporal=s.freeinit_dt,
-            iterations=s.freeinit_iters,
-        )
-    return Steering(
-        module=s.module,
-        loras=s.loras,
-        context=s.context,
-        stride=s.stride,
-        overlap=s.overlap,
-        closed_loop=s.closed_loop,
-        schedule=s.context_schedule,
-        fusion=s.fusion,
-        scale=_folded(plan, "motion_scale"),
-        effect=_folded(plan, "motion_effect"),
-        scale_mask=inputs.strength_mask(s, inputs.scale_mask),
-        effect_mask=inputs.strength_mask(s, inputs.effect_mask),
-        scale_blocks=s.scale_blocks,
-        effect_blocks=s.effect_blocks,
-        noise=s.noise_type,
-        noise_shared=s.noise_shared,
-        freeinit=freeinit,
-    )
-
-
-def _folded(plan: ClipFilmPlan, name: str) -> tuple[float, ...]:
-    """A curve's values; one of them where all are equal."""
-    values = tuple(float(value) for value in plan.numbers[name])
-    return values[:1] if len(set(values)) == 1 else values
 
 
 def _there(picture: Picture | None) -> Picture:

@@ -11,9 +11,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from lib_anim.engines.contract import Capabilities
+from lib_anim.engines.contract import Capabilities, MotionChoice
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.pipelines.clip.inputs import needs_of
+from lib_anim.pipelines.clip.module import chosen_module
+from lib_anim.pipelines.clip.steering import prompts_close
 from lib_anim.pipelines.curves import Curves, Numbers, evaluate
 from lib_anim.pipelines.needs import Look, VideoNeed
 from lib_anim.pipelines.trial import Trial
@@ -24,11 +26,6 @@ from lib_anim.timeline.prompts import Travel
 
 LEAST = 64
 """Pixels of a film's side at least."""
-
-NO_MODULE = (
-    "this engine has no motion module; put one, such as v3_sd15_mm.ckpt (guoyww/animatediff on"
-    " huggingface.co), into the WebUI's models/animatediff or into animatediff beside the checkpoint"
-)
 
 LATENTS = ("latent_power", "latent_scale", "latent_power_last", "latent_scale_last")
 
@@ -92,9 +89,7 @@ def plan(settings: Clip, capabilities: Capabilities | None, draw_seed: int, look
     travel: tuple[Travel, ...] = ()
     try:
         track = s.prompt_track()
-        # The travel is closed where windows close, which one window alone does not.
-        closed = s.closed_loop in ("R+P", "A") and s.frames > s.context
-        travel = tuple(track.travel(context, closed=closed))
+        travel = tuple(track.travel(context, closed=prompts_close(s, s.frames)))
         warnings.extend(track.warnings(context))
     except FlipbookError as error:
         problems.extend(error.problems)
@@ -170,49 +165,24 @@ def _fitted(settings: Clip, can: Capabilities) -> tuple[Clip, list[Problem]]:
             problems.append(Problem(sentence, field=name))
         elif found != word:
             changes[name] = found
-    module, wrong = _module(settings, can)
-    problems.extend(wrong)
-    changes["module"] = module
+    try:
+        module = chosen_module(settings.module, can.motion_modules)
+        changes["module"] = module.name
+        problems.extend(_too_long(settings, module))
+    except FlipbookError as error:
+        problems.extend(error.problems)
     problems.extend(_lacking(settings, can))
     return settings.changed(changes), problems
 
 
-def _module(settings: Clip, can: Capabilities) -> tuple[str, list[Problem]]:
-    """(name of the motion module, what is wrong with it)."""
-    choices = can.motion_modules
-    if not settings.module:
-        fitting = [choice for choice in choices if not choice.why_not]
-        if fitting:
-            return _guarded(settings, fitting[0].name, fitting[0].most_frames)
-        if not choices:
-            return "", [Problem(NO_MODULE, field="module")]
-        why = "; ".join(choice.why_not for choice in choices)
-        return "", [Problem(f"this engine has no motion module that fits: {why}", field="module")]
-    wanted = settings.module.lower()
-    for choice in choices:
-        # People name files with and without their ending, and the old extension wrote both.
-        if choice.name.lower() == wanted or _stem(choice.name) == _stem(wanted):
-            if choice.why_not:
-                return settings.module, [Problem(choice.why_not, field="module")]
-            return _guarded(settings, choice.name, choice.most_frames)
-    have = f"it has {', '.join(c.name for c in choices)}" if choices else "it has none"
-    sentence = f'"{settings.module}" is not a motion module of this engine; {have}'
-    return settings.module, [Problem(sentence, field="module")]
-
-
-def _guarded(settings: Clip, name: str, most: int) -> tuple[str, list[Problem]]:
+def _too_long(settings: Clip, module: MotionChoice) -> Iterable[Problem]:
     count = min(settings.context, settings.frames) if not settings.full_context else settings.context
-    if count <= most:
-        return name, []
-    sentence = f"{settings.context} frames at once are more than {name} knows; it takes at most {most}"
-    return name, [Problem(sentence, field="context")]
-
-
-def _stem(name: str) -> str:
-    for ending in (".safetensors", ".ckpt", ".pth", ".pt"):
-        if name.lower().endswith(ending):
-            return name[: -len(ending)].lower()
-    return name.lower()
+    if count > module.most_frames:
+        sentence = (
+            f"{settings.context} frames at once are more than {module.name} knows; it takes at most"
+            f" {module.most_frames}"
+        )
+        yield Problem(sentence, field="context")
 
 
 def _lacking(settings: Clip, can: Capabilities) -> Iterable[Problem]:

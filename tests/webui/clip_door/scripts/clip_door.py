@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from fastapi import FastAPI
-from modules import script_callbacks, scripts, shared
+from modules import script_callbacks, scripts, sd_unet, shared
 
 SEEN: dict[str, list[Any]] = {"pictures": [], "composites": [], "faces": [], "hints": []}
 HOOKED: set[int] = set()
@@ -22,6 +22,11 @@ class Marks(scripts.Script):
     def show(self, is_img2img: bool) -> Any:
         return scripts.AlwaysVisible
 
+    def process_before_every_sampling(self, p: Any, *args: Any, **named: Any) -> None:
+        if "spoilt" in p.all_prompts[-1]:
+            # As a script might that works on conditionings.
+            p.c.batch[-1].append(p.c.batch[-1][0])
+
     def postprocess_image(self, p: Any, pp: Any, *args: Any) -> None:
         pp.image.putpixel((0, 0), (100 + p.batch_index, 1, 2))
         SEEN["pictures"].append(p.batch_index)
@@ -29,6 +34,14 @@ class Marks(scripts.Script):
     def postprocess_image_after_composite(self, p: Any, pp: Any, *args: Any) -> None:
         pp.image.putpixel((1, 0), (200 + p.batch_index, 3, 4))
         SEEN["composites"].append(p.batch_index)
+
+
+class Unet(sd_unet.SdUnetOption):
+    """An SD Unet, such as TensorRT's, that is never made."""
+
+    def __init__(self) -> None:
+        self.label = "[TRT] door"
+        self.model_name = "door"
 
 
 class Faces:
@@ -108,5 +121,6 @@ def add_routes(_: Any, app: FastAPI) -> None:
 
 
 shared.face_restorers.append(Faces())
+script_callbacks.on_list_unets(lambda options: options.append(Unet()))
 script_callbacks.on_cfg_denoiser(watch_control)
 script_callbacks.on_app_started(add_routes)

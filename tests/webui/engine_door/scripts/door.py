@@ -27,7 +27,7 @@ class Asked:
         threading.Thread(target=self._work, args=(engine, request), daemon=True).start()
 
     def _work(self, engine: Any, request: Any) -> None:
-        from lib_anim.engines.contract import Interrupted
+        from lib_anim.engines.contract import ClipRequest, Interrupted
         from lib_anim.errors import FlipbookError
 
         def on_step(done: int, total: int) -> None:
@@ -36,7 +36,12 @@ class Asked:
                 raise Interrupted
 
         try:
-            self.told.put(("picture", engine.still(request, on_step)))
+            if isinstance(request, ClipRequest):
+                for picture in engine.clip(request, on_step):
+                    self.told.put(("picture", picture))
+                self.told.put(("end", None))
+            else:
+                self.told.put(("picture", engine.still(request, on_step)))
         except Interrupted:
             self.told.put(("interrupted", None))
         except FlipbookError as error:
