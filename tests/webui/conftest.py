@@ -351,7 +351,7 @@ def stills_without(start_webui: Callable[[str], OwnWebUI]) -> dict[str, np.ndarr
 
 @pytest.fixture(scope="session")
 def clip_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUI]:
-    """A WebUI with the extension, motion modules and `clip_door`, and ControlNet where its folder is given.
+    """A WebUI with the extension, motion modules, the doors, and ControlNet where its folder is given.
 
     `WEBUI_CONTROLNET` names a checkout of sd-webui-controlnet that takes the small checkpoint's width, and
     `WEBUI_CONTROLNET_MODELS` a folder with a network for it. `WEBUI_CLIP_URL` is a running WebUI like this.
@@ -393,7 +393,8 @@ def clip_webui(folder: Path, control_name: str) -> OwnWebUI:
     webui.run_python(script, str(root), str(models / "Stable-diffusion"))
     webui.add_extension("flipbook")
     extensions = webui.data / "extensions"
-    shutil.copytree(Path(__file__).with_name("clip_door"), extensions / "clip_door")
+    for door in ("clip_door", "engine_door"):
+        shutil.copytree(Path(__file__).with_name(door), extensions / door)
     control = os.environ.get("WEBUI_CONTROLNET")
     if control:
         shutil.copytree(control, extensions / control_name)
