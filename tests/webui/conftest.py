@@ -370,8 +370,11 @@ def clip_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUI]:
     assert "Traceback" not in webui.log
 
 
-def clip_webui(folder: Path, control_name: str) -> OwnWebUI:
-    """Starts a WebUI as `clip_host` tells; ControlNet's folder is named `control_name`: hosts sort by it."""
+def clip_webui(folder: Path, control_name: str, *flags: str) -> OwnWebUI:
+    """Starts a WebUI as `clip_host` tells, with `flags` of its own.
+
+    ControlNet's folder is named `control_name`: hosts sort by it.
+    """
     from safetensors.torch import save_file
 
     root = Path(os.environ["WEBUI_ROOT"]).resolve()
@@ -389,6 +392,7 @@ def clip_webui(folder: Path, control_name: str) -> OwnWebUI:
         path = models / "AnimateDiff" / f"{version}.safetensors"
         save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, path)
     webui = OwnWebUI(root, models, folder / "data")
+    webui.flags += flags
     script = str(Path(__file__).with_name("tiny_checkpoint.py"))
     webui.run_python(script, str(root), str(models / "Stable-diffusion"))
     webui.add_extension("flipbook")
@@ -417,6 +421,6 @@ def clips() -> Any:
 
 
 @pytest.fixture(scope="session")
-def start_clip_webui() -> Callable[[Path, str], OwnWebUI]:
+def start_clip_webui() -> Callable[..., OwnWebUI]:
     """`clip_webui`, for tests that need one of their own."""
     return clip_webui
