@@ -27,6 +27,7 @@ from lib_anim.webui.clip_start import ClipStart
 from lib_anim.webui.clip_steps import CLIP
 from lib_anim.webui.clip_task import ClipTask
 from lib_anim.webui.refusal import outward, refuse
+from lib_anim.webui.worn import Worn
 
 
 class ClipOutput(Protocol):
@@ -77,10 +78,14 @@ class HostClip:
         self._order: RowOrder | None = None
         self._checkpoint: Any = None
         self._failure: Exception | None = None
+        self._worn = Worn(p)
 
     def take_over(self) -> None:
         """Make the request a clip: its batch size, prompts and the scope of its sampling."""
-        p = self._p
+        with self._worn.putting_on():
+            self._put_on(self._p)
+
+    def _put_on(self, p: Any) -> None:
         setattr(p, CLIP, self)
         p.batch_size = self.task.denoised
         # The host gets no pictures to put into one: see `postprocess_batch_list`.
@@ -95,6 +100,11 @@ class HostClip:
         p.setup_prompts = self._opened(p.setup_prompts)
         p.sample = self._steered(p.sample)
 
+    def leave(self) -> None:
+        """Told when the request is done: it is as its user made it, for the next picture."""
+        self.task.pictures.close()
+        self._worn.take_off()
+
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Inside a hook: an error ends the request, where the host would print it and paint on."""
@@ -108,6 +118,7 @@ class HostClip:
     def begin_batch(self) -> None:
         """Told when the host has made the batch's noise and, in img2img, its latents."""
         p, steering = self._p, self.task.steering
+        self.task.prompts.settle(p)
         p.rng = ClipRandom(p.rng, steering, self.plan, seed=int(p.seeds[0]), shaped=self.start.draws)
         self.start.begin_batch(p)
 
@@ -132,7 +143,8 @@ class HostClip:
             former()
             if isinstance(getattr(self._p, "hr_prompt", ""), list):
                 # The frames' texts, which are taken over by now; scripts expect one text here.
-                self._p.hr_prompt = self._p.hr_negative_prompt = ""
+                self._p.hr_prompt = self._worn.before("hr_prompt")
+                self._p.hr_negative_prompt = self._worn.before("hr_negative_prompt")
 
         return setup_prompts
 

@@ -83,6 +83,11 @@ class ClipPrompts:
             p.calculate_hr_conds = self._calculating(p, p.calculate_hr_conds)
         return found
 
+    def settle(self, p: Any) -> None:
+        """Told before each batch: frames of one text keep one, also where scripts draw from wildcards."""
+        p.prompts[:] = self._first.settled(p.prompts)
+        p.negative_prompts[:] = self._first.settled(p.negative_prompts, negative=True)
+
     def _setting_up(self, p: Any, former: Callable[[], None]) -> Callable[[], None]:
         def setup_conds() -> None:
             former()
@@ -126,6 +131,15 @@ class _Pass:
                 texts[0] += tag
         self.texts = texts, self.texts[1]
         return motion
+
+    def settled(self, prompts: Sequence[str], *, negative: bool = False) -> list[str]:
+        """The frames' prompts as scripts have made them, of equal ones the first."""
+        ways = self._negative if negative else self._positive
+        drawn: dict[str, str] = {}
+        return [
+            drawn[way.text] if drawn.setdefault(way.text, _bare(prompt)) != _bare(prompt) else prompt
+            for way, prompt in zip(ways, prompts, strict=True)
+        ]
 
     def mixed(self, p: Any, c: Any, uc: Any, *, hires: bool = False) -> tuple[Any, Any]:
         """The host's conditionings of all frames with those between two texts mixed; the given ones stay.

@@ -124,8 +124,8 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
         clip = clip_of(p)
         if clip is not None and clip.output.batches:
             clip.output.show(clip, p, processed)
-            # Cells of a plot are closed by nobody else.
-            clip.task.pictures.close()
+        if clip is not None:
+            clip.leave()
 
 
 def _begin(p: Any, call: ClipCall) -> None:
@@ -134,6 +134,10 @@ def _begin(p: Any, call: ClipCall) -> None:
     from lib_anim.webui.clip_films import ClipFilms
     from lib_anim.webui.motion_files import rack
 
+    clip = clip_of(p)
+    if clip is not None:
+        # Of a picture before this one that did not come to its end.
+        clip.leave()
     warnings: list[str] = []
     films = ClipFilms(call, (p.prompt, p.negative_prompt), warnings)
     task = task_of(p, call, warnings.append)

@@ -155,6 +155,30 @@ def test_a_video_that_does_not_do_is_an_error(
     assert (found, words in answer["detail"]) == (status, True), answer
 
 
+def test_img2imgs_batch_makes_a_film_of_every_picture(clips: Any, clip_host: Any, tmp_path: Path) -> None:
+    """The host makes one request into picture after picture: each film is as if it were the first."""
+    levels = [40, 200, 40]
+    asked = {
+        "folder": clips.folder_of(tmp_path / "in", levels),
+        "out": str(tmp_path / "out"),
+        "prompt": "0: a red house\n3: a blue tree",
+        "clip": {**clips.CLIP, "format": ["PNG"], "model": "v3.safetensors"},
+    }
+    status, left = clip_host.request("/test-clip/batch", asked)
+    assert status == 200, left
+    assert left == {"prompt": asked["prompt"], "batch_size": 1, "left": []}
+    films = sorted(path.parent for path in (tmp_path / "out").rglob("*.png"))
+    folders = sorted(set(films))
+    assert len(folders) == 3
+    frames = [
+        np.stack([np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))])
+        for folder in folders
+    ]
+    assert [len(film) for film in frames] == [4, 4, 4]
+    other, same = (np.abs(frames[0].astype(int) - frames[number]).mean() for number in (1, 2))
+    assert (same, other > 1) == (0, True)
+
+
 @pytest.mark.slow
 def test_memory_is_flat_in_length(clips: Any, clip_host: Any) -> None:
     """The host's highest memory for 32 and for 128 frames of 64 pixels differs by at most 30 MB."""

@@ -47,6 +47,13 @@ def test_frames_with_more_and_fewer_parts_of_and(clips: Any, clip_host: Any) -> 
         assert not same(frame, alone[1 - number // 2][number]), number
 
 
+def test_wildcards_are_drawn_once_for_a_film(clips: Any, clip_host: Any) -> None:
+    ask = {**clips.CLIP, **STILLS}
+    drawn = clips.made(clip_host, ask, prompt="a __animal__")
+    cats = clips.made(clip_host, ask, prompt="a cat")
+    assert all(same(one, other) for one, other in zip(drawn, cats, strict=True))
+
+
 def test_the_hires_pass_travels_too(clips: Any, clip_host: Any) -> None:
     hires = {"enable_hr": True, "hr_scale": 2, "hr_upscaler": "Latent", "denoising_strength": 0.7}
     ask = {**clips.CLIP, **STILLS, "prompt_interpolation": "lerp"}

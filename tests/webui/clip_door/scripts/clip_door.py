@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from typing import Any
 
 import numpy as np
+import torch
 from fastapi import FastAPI
-from modules import script_callbacks, scripts, sd_unet, shared
+from modules import call_queue, script_callbacks, scripts, sd_unet, shared
+from modules.img2img import process_batch
+from modules.processing import StableDiffusionProcessingImg2Img
 
 SEEN: dict[str, list[Any]] = {"pictures": [], "composites": [], "faces": [], "hints": []}
 HOOKED: set[int] = set()
@@ -21,6 +25,11 @@ class Marks(scripts.Script):
 
     def show(self, is_img2img: bool) -> Any:
         return scripts.AlwaysVisible
+
+    def process(self, p: Any, *args: Any) -> None:
+        # As scripts for wildcards do.
+        for number, prompt in enumerate(p.all_prompts):
+            p.all_prompts[number] = prompt.replace("__animal__", ("cat", "dog", "cow")[number % 3])
 
     def process_before_every_sampling(self, p: Any, *args: Any, **named: Any) -> None:
         if "spoilt" in p.all_prompts[-1]:
@@ -70,7 +79,7 @@ def watch_control(params: Any) -> None:
 
         def look(_: Any, args: Any, named: Any, number: int = number) -> None:
             hint = named["hint"]
-            session = getattr(getattr(CURRENT[0], "flipbook_clip", None), "session", None)
+            session = getattr(CURRENT[0], "session", None)
             SEEN["hints"].append(
                 {
                     "unit": number,
@@ -84,7 +93,7 @@ def watch_control(params: Any) -> None:
             )
 
         model.register_forward_pre_hook(look, with_kwargs=True)
-    CURRENT[0] = p
+    CURRENT[0] = getattr(p, "flipbook_clip", None)
 
 
 CURRENT: list[Any] = [None]
@@ -97,9 +106,7 @@ def add_routes(_: Any, app: FastAPI) -> None:
         found = {name: list(values) for name, values in SEEN.items()}
         found["received"] = [
             [*key, digest]
-            for key, digest in getattr(
-                getattr(getattr(CURRENT[0], "flipbook_clip", None), "hints", None), "received", {}
-            ).items()
+            for key, digest in getattr(getattr(CURRENT[0], "hints", None), "received", {}).items()
         ]
         for values in SEEN.values():
             values.clear()
@@ -116,6 +123,33 @@ def add_routes(_: Any, app: FastAPI) -> None:
             for img2img in (False, True)
         }
 
+    def batch(body: dict[str, Any]) -> Any:
+        """The Batch tab of img2img: films of a folder's pictures, and what is left of the request."""
+        p = StableDiffusionProcessingImg2Img(
+            outpath_samples=body["out"], prompt=body["prompt"], steps=2, width=64, height=64, seed=7, n_iter=1
+        )
+        p.scripts = scripts.scripts_img2img
+        arguments = [control.value for control in p.scripts.inputs]
+        arguments[0] = 0
+        script = next(s for s in p.scripts.alwayson_scripts if s.title() == "AnimateDiff")
+        arguments[script.args_from] = body["clip"]
+        p.script_args = tuple(arguments)
+        former = p.init
+
+        def init(*given: Any) -> None:
+            # The host's VAE draws from where the picture before has left off.
+            torch.manual_seed(0)
+            former(*given)
+
+        p.init = init
+        with call_queue.queue_lock, closing(p):
+            process_batch(p, body["folder"], "", "", arguments)
+        left = [
+            name for name, value in vars(p).items() if callable(value) and "lib_anim" in str(value.__module__)
+        ]
+        return {"prompt": p.prompt, "batch_size": p.batch_size, "left": left}
+
+    app.add_api_route("/test-clip/batch", batch, methods=["POST"])
     app.add_api_route("/test-clip/seen", seen, methods=["GET"])
     app.add_api_route("/test-clip/axes", axes, methods=["GET"])
 
