@@ -8,6 +8,8 @@ from typing import Any
 
 import gradio as gr
 
+from lib_anim.errors import FlipbookError
+from lib_anim.media.probe import probe
 from lib_anim.settings.animatediff import IN_TXT2IMG, KEYS, POSITIONS
 from lib_anim.settings.base import specs
 from lib_anim.settings.fields import Choices
@@ -94,6 +96,7 @@ def draw_accordion(toolkit: Toolkit, rival: str | None, modules: Modules, *, img
             names = [n for n, s in specs(Motion).items() if s.group == group and not s.basic and n in wanted]
             if names:
                 drawn.group(group, words, names)
+        drawn.follow_uploads()
         return [drawn.controls[name] for name in wanted]
 
 
@@ -139,6 +142,12 @@ class _Drawn:
                     for name in names[start : start + 2]:
                         self._draw(name)
 
+    def follow_uploads(self) -> None:
+        """A video that is uploaded says how many frames the clip has and how fast they go."""
+        source = self.controls["video_source"]
+        outputs = [self.controls["frames"], self.controls["fps"]]
+        source.upload(_frames_and_rate, inputs=[source], outputs=outputs, **majors.quiet())
+
     def _draw(self, name: str) -> None:
         spec = specs(Motion)[name]
         elem_id = self._id(name)
@@ -155,3 +164,15 @@ class _Drawn:
 
     def _id(self, name: str) -> str:
         return self._toolkit.elem_id(f"animatediff_{name}")
+
+
+def _frames_and_rate(path: str | None) -> tuple[Any, Any]:
+    """What the controls of frames and FPS show for a video; they stay as they are where it cannot be read."""
+    try:
+        found = probe(path) if path else None
+    except FlipbookError as error:
+        gr.Warning(str(error))
+        found = None
+    if found is None or found.frames is None or found.rate is None:
+        return majors.changed(), majors.changed()
+    return found.frames, str(found.rate)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+expect = pytest.importorskip("playwright.sync_api", reason="needs the WebUI's packages").expect
 gradio = pytest.importorskip("gradio", reason="needs the WebUI's packages: make test-webui-env")
 
+from lib_anim.media.write import open_sink  # noqa: E402
 from lib_anim.ui.accordion import Modules, draw_accordion  # noqa: E402
 from lib_anim.ui.toolkit import Toolkit  # noqa: E402
 
@@ -44,3 +48,19 @@ def test_accordion_opens(url: str, page: Any, tmp_path: Path, place: str, senten
     accordion.locator(".label-wrap").first.click()
     text.wait_for(state="visible")
     page.screenshot(path=str(tmp_path / "accordion.png"))
+
+
+def test_an_uploaded_video_fills_frames_and_rate(url: str, page: Any, tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    with open_sink(film, width=64, height=64, rate=Fraction(30000, 1001)) as sink:
+        for level in range(7):
+            sink.write(np.full((64, 64, 3), 30 * level, np.uint8))
+    page.goto(url)
+    page.locator(".tab-nav button").get_by_text("txt2img", exact=True).click()
+    accordion = page.locator("#flipbook_txt2img_animatediff")
+    accordion.locator(".label-wrap").first.click()
+    page.locator("#flipbook_txt2img_animatediff_group_source > .label-wrap").click()
+    page.locator("#flipbook_txt2img_animatediff_video_source input[type=file]").set_input_files(film)
+    fields = "#flipbook_txt2img_animatediff_{}"
+    expect(page.locator(f"{fields.format('frames')} input").first).to_have_value("7", timeout=30_000)
+    expect(page.locator(f"{fields.format('fps')} :is(input, textarea)").first).to_have_value("30000/1001")
