@@ -1,10 +1,10 @@
-"""Frames of a run folder to its film and contact sheet."""
+"""Frames of a run folder to its films and contact sheet."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,53 +13,73 @@ from lib_anim.jobs.clip_films import write_clip
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.media.contract import Frame
 from lib_anim.media.mux import Sound
-from lib_anim.media.pictures import read_picture, write_picture
+from lib_anim.media.pictures import write_picture
 from lib_anim.media.sheet import contact_sheet, sheet_frames
 from lib_anim.media.write import open_sink
 from lib_anim.pipelines.needs import SoundNeed
 from lib_anim.settings.motion import Motion
 
+FILM, SHEET = "film.mp4", "sheet.png"
 
-def make_film(
-    folder: RunFolder,
-    rate: Fraction,
-    soundtrack: SoundNeed | None,
-    settings: Mapping[str, Any],
-    backwards: bool,
-    motion: Motion | None = None,
-) -> tuple[Path | None, Path | None, tuple[str, ...]]:
-    """(film, contact sheet, warnings) of the frames that are there; None without a frame.
+Read = Callable[[int], Frame]
+"""A frame by its number; raises NoMore for one that will not come."""
 
-    The film carries the settings as JSON in its comment. The contact sheet shows up to sixteen
-    frames, evenly spread. With `motion`, the film shows them in its order and with its in-betweens, and
-    films of the other formats that it names lie beside it.
+
+class NoMore(Exception):
+    """The run has ended before the frame that was asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Showing:
+    """How a run's frames are shown."""
+
+    rate: Fraction
+    soundtrack: SoundNeed | None
+    settings: Mapping[str, Any]
+    """As JSON, kept in the film's comment."""
+    backwards: bool
+    motion: Motion | None = None
+    """Order, in-betweens and further formats of a clip; their films lie beside the film."""
+
+
+def write_films(folder: RunFolder, showing: Showing, read: Read, count: int) -> tuple[int, tuple[str, ...]]:
+    """Write the film, and a clip's further ones, of `count` frames; (frames used, warnings).
+
+    Frames are read one at a time in the order in which they are shown. A film that shows them as they were
+    made ends where there are NoMore; any other, or one without a first frame, raises it and leaves no file.
     """
-    count = folder.frames_present()
-    if not count:
-        return None, None, ()
-    first = read_picture(folder.frame_path(0))
-    film = folder.path / "film.mp4"
-    audio = Sound(soundtrack.path, start=soundtrack.start) if soundtrack else None
-    comment = json.dumps(settings, ensure_ascii=False)
-
-    def read(index: int) -> Frame:
-        return read_picture(folder.frame_path(index))
-
-    if motion is None:
-        height, width = first.shape[:2]
-        with open_sink(film, width=width, height=height, rate=rate, audio=audio, comment=comment) as sink:
-            for index in reversed(range(count)) if backwards else range(count):
-                sink.write(read(index))
-        warnings = sink.warnings
-    else:
-        formats = dict.fromkeys(["MP4", *motion.formats])
-        shown = replace(motion, formats=tuple(formats))
+    first = read(0)
+    audio = Sound(showing.soundtrack.path, start=showing.soundtrack.start) if showing.soundtrack else None
+    comment = json.dumps(showing.settings, ensure_ascii=False)
+    if showing.motion is not None:
+        formats = dict.fromkeys(["MP4", *showing.motion.formats])
+        shown = replace(showing.motion, formats=tuple(formats))
         # The run's own frames are its numbered pictures.
-        warnings = write_clip(
-            read, count, shown, folder.path, "film", comment, rate=rate, audio=audio, pictures=False
-        ).warnings
+        clip = write_clip(
+            *(read, count, shown, folder.path, Path(FILM).stem, comment),
+            rate=showing.rate,
+            audio=audio,
+            pictures=False,
+        )
+        return count, clip.warnings
+    height, width = first.shape[:2]
+    path, used = folder.path / FILM, 0
+    with open_sink(path, width=width, height=height, rate=showing.rate, audio=audio, comment=comment) as sink:
+        for index in reversed(range(count)) if showing.backwards else range(count):
+            try:
+                frame = read(index)
+            except NoMore:
+                if showing.backwards:
+                    raise
+                break
+            sink.write(frame)
+            used += 1
+    return used, sink.warnings
+
+
+def write_sheet(folder: RunFolder, read: Read, count: int) -> Path:
+    """Write the contact sheet: up to sixteen frames, evenly spread."""
     listed = sheet_frames(count)
-    sheet = folder.path / "sheet.png"
     labels = [str(index) for index in listed]
-    write_picture(sheet, contact_sheet([read(index) for index in listed], columns=4, labels=labels))
-    return film, sheet, warnings
+    sheet = contact_sheet([read(index) for index in listed], columns=4, labels=labels)
+    return write_picture(folder.path / SHEET, sheet)

@@ -15,8 +15,9 @@ from typing import Any
 from lib_anim import __version__
 from lib_anim.engines.contract import Engine, Interrupted, OnStep
 from lib_anim.errors import Conflict, FlipbookError, Problem
-from lib_anim.jobs.film import make_film
+from lib_anim.jobs.film import Showing
 from lib_anim.jobs.folder import KEEP_EVERY, RunFolder
+from lib_anim.jobs.growing import GrowingFilm
 from lib_anim.jobs.leaps import Leap, leaps
 from lib_anim.jobs.needs import make_plan, opened
 from lib_anim.jobs.parts import History, Part, owner_of, parts_of
@@ -146,23 +147,25 @@ class _Run:
         self._parts = parts_of(self._manifest)
         self._warnings: list[str] = []
         self._part: Part | None = None
+        showing = Showing(
+            rate=plan.rate,
+            soundtrack=kind.soundtrack(plan),
+            settings=without_folders(kind.settings, self._manifest["settings"]),
+            backwards=kind.backwards(plan),
+            motion=kind.motion(plan),
+        )
+        self._film = GrowingFilm(folder, showing, plan.frames)
 
     def go(self, on_step: OnStep | None, stop: Callable[[], bool], only_parts: bool) -> Result:
         """Render what is missing, make the film, write down how it ended."""
         folder, plan = self._folder, self._plan
         self._warn(*self._manifest["warnings"], *self._engine.warnings)
         try:
-            finished = only_parts or self._paint(on_step, stop)
-            finished = finished and all(self._paint_part(part, on_step, stop) for part in self._parts)
-            self._hear(Progress(folder.frames_present(), plan.frames, "film"))
-            film, sheet, sentences = make_film(
-                folder,
-                plan.rate,
-                self._kind.soundtrack(plan),
-                without_folders(self._kind.settings, self._manifest["settings"]),
-                self._kind.backwards(plan),
-                self._kind.motion(plan),
-            )
+            with self._film:
+                finished = self._keep() if only_parts else self._paint(on_step, stop)
+                finished = finished and all(self._paint_part(part, on_step, stop) for part in self._parts)
+                self._hear(Progress(folder.frames_present(), plan.frames, "film"))
+                film, sheet, sentences = self._film.finish()
         except BaseException as error:
             self._mark_failed(error)
             sentence = _as_sentence(folder, self._part, error)
@@ -182,6 +185,11 @@ class _Run:
             finished=finished,
         )
 
+    def _keep(self) -> bool:
+        """Leave the run's own frames as they are."""
+        self._film.settle(filter(self._owned(None), range(self._plan.frames)))
+        return True
+
     def _paint(self, on_step: OnStep | None, stop: Callable[[], bool]) -> bool:
         """Make the run's own missing frames. True when there are no more."""
         kind, plan, folder = self._kind, self._plan, self._folder
@@ -193,16 +201,18 @@ class _Run:
                 if folder.frame_path(leap.last + 1).is_file():
                     self._warn(f"frame {leap.first} is missing and is made again")
             self._hear(Estimated(len(missing), len(missing), most_bytes(plan)))
+            self._film.settle(set(filter(owned, range(plan.frames))).difference(missing))
             return self._leap(plan, folder, alone, owned, on_step, stop, self._hear)
         done, state = _start_state(kind, folder, self._parts, self._hear)
         folder.log("start", frame=done, engine=self._engine.fingerprint)
+        self._film.settle(filter(owned, range(done)))
         if done == plan.frames:
             return True
         ahead = sum(state is None or frame > state.frame for frame in plan.painted)
         self._hear(Estimated(ahead, plan.frames - max(done, 0), most_bytes(plan)))
         with opened(kind.needs(plan.settings)) as inputs:
             events = kind.run(plan, self._engine, inputs, state, on_step)
-            return take_frames(self._named(events), folder, owned, self._hear, stop)
+            return self._take(events, folder, owned, self._hear, stop)
 
     def _leap(
         self,
@@ -223,7 +233,7 @@ class _Run:
                 events = self._kind.run(plan, self._engine, inputs, leap.state, on_step)
                 # To its own end where that is the film's: there it says what it has noticed.
                 here = until(leap.last, events) if leap.last < plan.frames - 1 else events
-                if not take_frames(self._named(here), folder, owned, hear, stop):
+                if not self._take(here, folder, owned, hear, stop):
                     return False
         return True
 
@@ -234,6 +244,7 @@ class _Run:
         frames = [frame for frame in range(part.first, part.last + 1) if owned(frame)]
         missing = [frame for frame in frames if not folder.frame_path(frame).is_file()]
         if not frames or (part.done and not missing):
+            self._film.settle(frames)
             return True
         self._part = part
         if part.done:
@@ -255,19 +266,35 @@ class _Run:
                 return False
         unmade = [frame for frame in frames if not folder.is_made(frame)]
         alone = leaps(kind, plan, unmade, lambda frame: state)
+        begun = -1 if state is None else state.frame
+        made = set(frames).difference(unmade)
+        self._film.settle(frame for frame in made if alone is not None or frame <= begun)
         if alone is not None:
             if not self._leap(plan, folder, alone, owned, on_step, stop, hear):
                 return False
         elif state is None or state.frame < frames[-1]:
             with opened(kind.needs(plan.settings)) as inputs:
                 events = until(frames[-1], kind.run(plan, self._engine, inputs, state, on_step))
-                if not take_frames(self._named(events), folder, owned, hear, stop):
+                if not self._take(events, folder, owned, hear, stop):
                     return False
         entries = list(self._manifest["parts"])
         entries[part.number - 1] = {**entries[part.number - 1], "done": True}
         self._manifest = {**self._manifest, "parts": entries}
         self._part = None
         return True
+
+    def _take(
+        self,
+        events: Iterator[Event],
+        folder: RunFolder,
+        owned: Callable[[int], bool],
+        hear: Listener,
+        stop: Callable[[], bool],
+    ) -> bool:
+        """Take the owned frames to the disk and on to the film. True when the pipeline came to its end."""
+        return take_frames(
+            self._named(events), folder, owned, hear, stop, lambda frame: self._film.settle([frame])
+        )
 
     def _named(self, events: Iterator[Event]) -> Iterator[Event]:
         """The same events; frames may leave the machine, so what they tell of files is their names alone."""

@@ -25,10 +25,12 @@ def take_frames(
     owned: Callable[[int], bool],
     hear: Callable[[Event], None],
     stop: Callable[[], bool],
+    wrote: Callable[[int], None] = lambda frame: None,
 ) -> bool:
     """Take the owned frames to the disk, in order and beside the painting, and all states.
 
-    True when the pipeline came to its end.
+    `wrote` is called in the writing thread with each owned frame that is there. True when the pipeline
+    came to its end.
     """
     waiting: deque[Future[None]] = deque()
     finished = False
@@ -39,7 +41,7 @@ def take_frames(
                 for event in frames:
                     if isinstance(event, FrameDone):
                         kept = event.index >= 0 and owned(event.index)
-                        waiting.append(writer.submit(_write_frame, folder, event, kept))
+                        waiting.append(writer.submit(_write_frame, folder, event, kept, wrote))
                         while len(waiting) > WRITES_AHEAD or (waiting and waiting[0].done()):
                             waiting.popleft().result()
                         if kept:
@@ -67,10 +69,11 @@ def until(last: int, events: Iterator[Event]) -> Iterator[Event]:
                 return
 
 
-def _write_frame(folder: RunFolder, event: FrameDone, owned: bool) -> None:
+def _write_frame(folder: RunFolder, event: FrameDone, owned: bool, wrote: Callable[[int], None]) -> None:
     if owned:
         text = {name: str(value) for name, value in event.values.items()} | folder.marks
         write_picture(folder.frame_path(event.index), to_uint8(event.picture), text)
+        wrote(event.index)
     if event.state is not None:
         folder.save_state(event.index, event.state)
 

@@ -55,7 +55,7 @@ class FilmSink:
         self._part = spec.path.with_name(spec.path.name + ".part")
         self._whole = spec.path.with_name(spec.path.name + ".whole.part")
         self._warnings = list(warnings)
-        self._converter = VideoReformatter()
+        self._converter: Any = VideoReformatter()
         self._count = 0
         self._done = False
         self._pad = (spec.height % 2, spec.width % 2) if spec.form.even else (0, 0)
@@ -169,6 +169,7 @@ class FilmSink:
             raise FlipbookError(Problem(kept, "out")) from error
         finally:
             self._done = True
+            self._release()
         self._part.unlink(missing_ok=True)
         return self.path
 
@@ -181,8 +182,13 @@ class FilmSink:
         with suppress(av.error.FFmpegError, OSError, ValueError):
             if self._container is not None:
                 self._container.close()
+        self._release()
         self._part.unlink(missing_ok=True)
         self._whole.unlink(missing_ok=True)
+
+    def _release(self) -> None:
+        """Let go of encoder and converter, whose threads an error's traceback would keep alive."""
+        self._container = self._stream = self._converter = None
 
     def __enter__(self) -> FilmSink:
         return self
