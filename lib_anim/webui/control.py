@@ -47,6 +47,8 @@ def complaint(p: Any, units: int) -> FlipbookError | None:
 
     Asked right before sampling. The host swallows what the extension raises and paints without it.
     """
+    if not units:
+        return None
     script = next((s for s in p.scripts.alwayson_scripts if s.title() == TITLE), None)
     network = getattr(script, "latest_network", None)
     taken = 0 if network is None else len(getattr(network, "control_params", None) or ())

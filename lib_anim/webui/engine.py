@@ -66,6 +66,7 @@ class WebuiEngine:
         self._vae = str(shared.opts.sd_vae)
         self._pinned = pinned_now()
         self._warnings: list[str] = []
+        self._known: tuple[object, Capabilities] | None = None
 
     @property
     def name(self) -> str:
@@ -116,7 +117,7 @@ class WebuiEngine:
 
     def still(self, request: StillRequest, on_step: OnStep | None = None) -> Picture:
         """One picture; see `Engine.still`. Painted again when the host is interrupted for another job."""
-        check(request, self.capabilities)
+        self._check(request)
         while True:
             watch = Watch(on_step, units=len(request.control))
 
@@ -155,6 +156,21 @@ class WebuiEngine:
 
     def close(self) -> None:
         """Nothing to free: the networks are the host's."""
+
+    def _check(self, request: StillRequest) -> None:
+        """Refuse what cannot be painted. Raises as `check`.
+
+        What is known from the frame before is asked first: the full answer looks through the folders of
+        models. What has come since is found before anything is refused.
+        """
+        listed = (tuple(sd_models.checkpoint_aliases), tuple(sd_vae.vae_dict))
+        if self._known is not None and self._known[0] == listed:
+            try:
+                return check(request, self._known[1])
+            except FlipbookError:
+                self._known = None
+        self._known = (listed, self.capabilities)
+        check(request, self._known[1])
 
     def _warn(self, sentence: str) -> None:
         if sentence not in self._warnings:

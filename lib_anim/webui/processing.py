@@ -13,6 +13,7 @@ from modules.processing import StableDiffusionProcessingImg2Img, StableDiffusion
 from lib_anim.engines.contract import StillRequest
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.webui.pictures import to_pil
+from lib_anim.webui.script import AnimateDiffScript
 
 FILLS = ("fill", "original", "latent noise", "latent nothing")
 """The host's `inpainting_fill`, by its numbers."""
@@ -71,6 +72,10 @@ def attach_scripts(p: Any, runner: Any, given: Mapping[str, Sequence[Any]]) -> N
     Raises FlipbookError for a title that is not installed.
     """
     arguments = _defaults(runner)
+    for script in runner.alwayson_scripts:
+        if isinstance(script, AnimateDiffScript):
+            # Off in a word, which spares it reading a row of settings for every frame.
+            arguments[script.args_from] = False
     for title, values in given.items():
         script = next((s for s in runner.alwayson_scripts if s.title().lower() == title.lower()), None)
         if script is None:
