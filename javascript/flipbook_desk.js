@@ -122,15 +122,16 @@ Object.assign(window.flipbook, {
     // Shows the kept draft, or `request`: {settings} of a whole film, {part} of them, {shown} for some
     // controls, {source} a file that carries settings, {infotext} a picture's parameters. What it leaves out stays as it stands on the page.
     fill(kind, request = {}) {
-        if (request.part || request.shown || request.infotext) request = {...request, shown: {...flipbook.forms[kind].shown, ...request.shown}};
-        flipbook.click(kind, "fill", request);
+        flipbook.click(kind, "fill", {...request, page: flipbook.forms[kind].shown});
     },
 
-    // Gradio hears clicks only some time after it has drawn a button: asks until there is an answer.
+    // Gradio hears clicks only some time after it has drawn a button: clicks until one is heard, and then not again
+    // for long, since a second answer would come over what has been typed meanwhile.
     fillFirst(kind) {
-        if (flipbook.forms[kind].filled) return;
-        flipbook.fill(kind);
-        setTimeout(() => flipbook.fillFirst(kind), 4000);
+        const form = flipbook.forms[kind];
+        if (form.filled) return;
+        if (Date.now() - (form.heardFill || 0) > 20000) flipbook.fill(kind);
+        setTimeout(() => flipbook.fillFirst(kind), 1000);
     },
 
     click(kind, what, request) {
@@ -140,6 +141,7 @@ Object.assign(window.flipbook, {
 
     // Called by the hidden buttons' events for what they send.
     asked(kind, what) {
+        if (what === "fill") flipbook.forms[kind].heardFill = Date.now();
         return flipbook.requests[`${kind} ${what}`] || "{}";
     },
 
@@ -155,9 +157,9 @@ Object.assign(window.flipbook, {
             if (form.dirty) flipbook.keep(kind);
         }
         if (answer.about === "fill" && answer.shown) {
-            form.shown = {...answer.shown};
+            form.shown = {...form.shown, ...answer.shown};
             form.filled = true;
-            flipbook.heard(kind, Object.keys(form.shown));
+            flipbook.heard(kind, Object.keys(answer.shown));
             flipbook.keep(kind);
         }
         if (answer.about === "fill" && answer.elsewhere) {

@@ -172,6 +172,8 @@ Object.assign(window.flipbook, {
                 if (element) element.classList.toggle("flipbook-away", kind !== flipbook.kind());
             }
         }
+        const scripts = flipbook.element("scripts");
+        if (scripts) scripts.classList.toggle("flipbook-away", !flipbook.data.kinds[flipbook.kind()].fields.scripts);
         if (open && open !== flipbook.followed) {
             flipbook.followed = open;
             flipbook.drawPresets();

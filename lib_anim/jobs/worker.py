@@ -35,7 +35,7 @@ class Leased:
         self._queue, self._worker = queue, worker
         self._ending: Literal["", "cancelled", "closing", "lost"] = ""
         self._done, self._frames = record.frames_done, record.frames
-        self._phase, self._told = record.phase, 0.0
+        self._phase, self._told, self._noted = record.phase, 0.0, record.frames_done
         self._pace = _Pace()
 
     def began(self, run: Path, frames: int) -> None:
@@ -74,7 +74,9 @@ class Leased:
                 self._note(self._pace.seconds_left())
 
     def _note(self, seconds_left: float | None) -> None:
-        self._queue.progress(self.record.id, self._worker, self._done, self._frames, seconds_left)
+        done = self._done
+        self._queue.progress(self.record.id, self._worker, done, self._frames, seconds_left)
+        self._noted = done
 
     def stopping(self) -> bool:
         """Whether to end after this frame."""
@@ -86,12 +88,15 @@ class Leased:
             raise Interrupted
 
     def renew(self) -> None:
-        """Renew the lease and look whether somebody wants the job to end."""
+        """Renew the lease, look whether somebody wants the job to end, note frames not noted yet."""
         cancelling = self._queue.renew(self.record.id, self._worker)
         if cancelling is None:
             self._ending = "lost"
         elif cancelling and not self._ending:
             self._ending = "cancelled"
+        if self._noted != self._done:
+            # The last of a few quick frames: the next one, which would be noted, may be minutes away.
+            self._note(self._pace.seconds_left())
 
     def close(self) -> None:
         """End soon, since the process ends."""

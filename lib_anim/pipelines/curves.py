@@ -113,3 +113,11 @@ def lacking(curves: Curves, size: tuple[int, int], capabilities: Capabilities) -
             yield Problem(f'"{word}" is not a {name} of this engine; {choice}', field=name)
     if not capabilities.subseed and np.any(curves.numbers["subseed_strength"] > 0):
         yield Problem("this engine has no subseeds; 0 leaves them off", field="subseed_strength")
+
+
+def unknown_scripts(titles: Iterable[str], capabilities: Capabilities) -> Iterable[Problem]:
+    """Scripts that this engine does not have."""
+    there = {title.lower() for title in capabilities.scripts}
+    for title in sorted(t for t in titles if t.lower() not in there):
+        have = f"it has {', '.join(capabilities.scripts)}" if capabilities.scripts else "it has none"
+        yield Problem(f'"{title}" is no script of this engine; {have}', field="scripts")

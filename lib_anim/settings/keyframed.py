@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from lib_anim.errors import Problem
 from lib_anim.settings.base import Settings
@@ -24,6 +24,7 @@ from lib_anim.settings.fields import (
     setting,
 )
 from lib_anim.settings.prompting import prompt_track
+from lib_anim.settings.scripts import ScriptArguments
 from lib_anim.timeline.prompts import PromptTrack
 
 Mode = Literal["2D", "Interpolation", "Video Input"]
@@ -36,7 +37,7 @@ NoiseType = Literal["uniform", "perlin"]
 ColorCoherence = Literal["None", "HSV", "LAB", "RGB"]
 SeedBehavior = Literal["iter", "fixed", "random", "ladder", "alternate", "schedule"]
 
-FILM, PROMPTS, INIT, MASK, PAINT, MOTION, COHERENCE, SOUND = (
+FILM, PROMPTS, INIT, MASK, PAINT, MOTION, COHERENCE, SOUND, CONTROL = (
     "Film",
     "Prompts",
     "Init",
@@ -45,6 +46,7 @@ FILM, PROMPTS, INIT, MASK, PAINT, MOTION, COHERENCE, SOUND = (
     "Motion",
     "Coherence",
     "Sound",
+    "Control",
 )
 
 
@@ -139,6 +141,8 @@ class Keyframed(Settings):
     noise_type: NoiseType = setting("perlin", Choice(label="Noise type", help="White noise everywhere, or in drifting patches.", group=COHERENCE, options=get_args(NoiseType)))
     perlin_octaves: int = setting(4, Number(label="Perlin octaves", help="Levels of detail of the patches.", group=COHERENCE, whole=True, low=1, high=7))
     perlin_persistence: float = setting(0.5, Number(label="Perlin persistence", help="Weight of each finer level beside the one before.", group=COHERENCE, low=0, high=1))
+
+    scripts: dict[str, list[Any]] = setting({}, ScriptArguments(label="Scripts", help="Arguments of the WebUI's always-on scripts, ControlNet among them, by their titles, for every frame.", group=CONTROL))
 
     soundtrack: str = setting("", PathText(label="Soundtrack", help="A file whose sound the film gets.", group=SOUND))
     # fmt: on

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lib_anim.actions.desk import Desk
@@ -15,21 +15,28 @@ from lib_anim.settings.kinds import SETTINGS
 from lib_anim.settings.pasting import pasted
 from lib_anim.ui import controls
 from lib_anim.ui.form import Form, shown_of
+from lib_anim.ui.toolkit import Scripts
 
 
 class Asking:
     """The events of one kind's form."""
 
-    def __init__(self, desk: Desk, form: Form) -> None:
+    def __init__(self, desk: Desk, form: Form, scripts: Scripts | None = None) -> None:
         self._desk = desk
+        self._scripts = scripts
         self._form = form
         self._kind = form.kind
 
     def submit(self, *values: Any, trial: Mapping[str, Any] | None = None) -> str:
-        """Queue the film that the controls describe. The last two values: the engine, a frame's number."""
-        *shown, engine, _ = values
-        settings = self._with_kept(self._form.read(shown))
+        """Queue the film that the controls describe.
+
+        Values: those of the form, the engine, a frame's number, those of the host's scripts if there are any.
+        """
+        count = len(self._form.controls)
+        settings, engine = self._with_kept(self._form.read(values[:count])), values[count]
         try:
+            if self._scripts is not None and len(values) > count + 2:
+                settings = _with_scripts(settings, self._scripts.read(values[count + 2 :]))
             found = self._desk.submit_all(
                 [
                     {
@@ -45,8 +52,8 @@ class Asking:
         return _answer("submit", ids=found)
 
     def submit_frame(self, *values: Any) -> str:
-        """Queue the one frame whose number is the last value."""
-        frame = values[-1]
+        """Queue the one frame whose number stands among the values."""
+        frame = values[len(self._form.controls) + 1]
         if not isinstance(frame, int | float) or frame != int(frame):
             return _answer("submit", errors=[{"field": "frame", "message": f"{frame} is no frame's number"}])
         return self.submit(*values, trial={"only": int(frame)})
@@ -80,20 +87,23 @@ class Asking:
         return found
 
     def fill(self, request: str) -> list[Any]:
-        """[answer, a change for every control]: shows the draft, or settings that are loaded into it."""
+        """[answer, a change for every control]: shows the draft, or settings that are loaded into it.
+
+        Some settings change their own controls only: what is typed meanwhile elsewhere stays.
+        """
         asked = json.loads(request or "{}")
         draft = self._desk.drafts.get(self._kind)
         try:
             found, warnings, elsewhere = self._asked_for(asked)
         except FlipbookError as error:
-            return [_answer("fill", **error.as_json()), *self._form.fill(draft)]
+            return [_answer("fill", **error.as_json()), *self._form.change({})]
         if elsewhere:
-            return [_answer("fill", elsewhere=elsewhere, request=asked), *self._form.fill(draft)]
+            return [_answer("fill", elsewhere=elsewhere, request=asked), *self._form.change({})]
         if found:
-            draft = {**draft, **found}
-            self._desk.drafts.keep(self._kind, draft)
+            self._desk.drafts.keep(self._kind, {**draft, **asked.get("page", {}), **found})
+            return [_answer("fill", shown=found, warnings=warnings), *self._form.change(found)]
         shown = {**self._form.defaults, **draft}
-        return [_answer("fill", shown=shown, warnings=warnings), *self._form.fill(draft)]
+        return [_answer("fill", shown=shown, warnings=warnings), *self._form.change(shown)]
 
     def _asked_for(self, asked: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...], str]:
         """(what controls are to show, warnings, the kind whose form must show it instead of this one).
@@ -125,6 +135,13 @@ class Asking:
         """Settings with the keys of the file they came from that no control shows."""
         kept = self._desk.drafts.get(self._kind)
         return {**settings, **({DEFORUM_KEYS: kept[DEFORUM_KEYS]} if DEFORUM_KEYS in kept else {})}
+
+
+def _with_scripts(settings: Mapping[str, Any], given: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """Settings with scripts' arguments from their controls before those that the setting `scripts` holds."""
+    held = settings.get("scripts") or {}
+    # What is no object is for the settings to refuse.
+    return {**settings, "scripts": {**held, **given}} if given and isinstance(held, Mapping) else {**settings}
 
 
 def _answer(about: str, **facts: Any) -> str:

@@ -123,9 +123,9 @@ class Form:
             for name, value in zip(self.controls, values, strict=True)
         }
 
-    def fill(self, shown: Mapping[str, Any]) -> list[Any]:
-        """Changes that make all controls show a draft; what it lacks shows its default."""
-        return [majors.changed(value=shown.get(name, self.defaults[name])) for name in self.controls]
+    def change(self, shown: Mapping[str, Any]) -> list[Any]:
+        """A change for every control: to its value in `shown`, or none where it is not there."""
+        return [majors.changed(**({"value": shown[name]} if name in shown else {})) for name in self.controls]
 
 
 def shown_of(cls: type[Settings], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,12 +54,13 @@ def draw_views(toolkit: Toolkit, desk: Desk) -> None:
                     with gr.Tab(kind["title"], elem_id=toolkit.elem_id(name), id=f"flipbook_{name}"):
                         forms[name].draw_first()
                         forms[name].draw_groups()
+            scripts = _draw_scripts(toolkit)
         with gr.Column(scale=5, elem_classes=["flipbook-result"]):
             generate = {kind["kind"]: _draw_actions(toolkit, forms[kind["kind"]]) for kind in kinds}
             gr.HTML(_STAGE.format(id=toolkit.elem_id("stage")))
             for kind in kinds:
                 name = kind["kind"]
-                _draw_looks(toolkit, desk, forms[name], generate[name], painted=bool(kind["engine"]))
+                _draw_looks(toolkit, desk, forms[name], generate[name], scripts, painted=bool(kind["engine"]))
             with gr.Accordion("Presets", open=False, elem_id=toolkit.elem_id("presets")):
                 gr.HTML(f'<div id="{toolkit.elem_id("presets_panel")}"></div>')
             gr.HTML(f'<div id="{toolkit.elem_id("runs")}"></div>')
@@ -82,9 +83,19 @@ def _draw_actions(toolkit: Toolkit, form: Form) -> Any:
     return generate
 
 
-def _draw_looks(toolkit: Toolkit, desk: Desk, form: Form, generate: Any, *, painted: bool) -> None:
+def _draw_scripts(toolkit: Toolkit) -> list[Any]:
+    """The host's scripts, for all kinds that take them; the controls whose values go along with Generate."""
+    if toolkit.scripts is None:
+        return []
+    with gr.Accordion("Scripts", open=False, elem_id=toolkit.elem_id("scripts")):
+        return toolkit.scripts.draw(toolkit)
+
+
+def _draw_looks(
+    toolkit: Toolkit, desk: Desk, form: Form, generate: Any, scripts: Sequence[Any], *, painted: bool
+) -> None:
     """Looks at a film before the long run, and the events of a kind's buttons and controls."""
-    asking = Asking(desk, form)
+    asking = Asking(desk, form, toolkit.scripts)
     kind = form.kind
 
     def elem_id(name: str) -> str:
@@ -96,8 +107,9 @@ def _draw_looks(toolkit: Toolkit, desk: Desk, form: Form, generate: Any, *, pain
         with gr.Accordion("Before the long run", open=False, elem_id=elem_id("looks_accordion")):
             engine = gr.Dropdown(
                 label="Engine",
-                choices=[facts.name for facts in engines],
-                value=next((facts.name for facts in engines if facts.default), None),
+                # In the WebUI, the checkpoint that is chosen when Generate is pressed, not by now.
+                choices=[("The chosen one", ""), *((facts.name, facts.name) for facts in engines)],
+                value="",
                 elem_id=elem_id("engine"),
                 visible=len(engines) > 1,
             )
@@ -112,7 +124,7 @@ def _draw_looks(toolkit: Toolkit, desk: Desk, form: Form, generate: Any, *, pain
     answered = majors.in_browser(
         f"(answer) => {{ flipbook.answered({json.dumps(kind)}, answer); return []; }}"
     )
-    inputs = [*form.controls.values(), engine, frame]
+    inputs = [*form.controls.values(), engine, frame, *(scripts if "scripts" in form.fields else [])]
 
     def asks(button: Any, ask: Callable[..., str]) -> None:
         event = button.click(ask, inputs, [answer], **majors.quiet())

@@ -13,6 +13,7 @@ from lib_anim.webui.clip_axes import add_axes
 from lib_anim.webui.clip_steps import after_denoising, before_denoising
 from lib_anim.webui.desk import desk
 from lib_anim.webui.player import draw_player
+from lib_anim.webui.script_panel import ScriptPanel
 from lib_anim.webui.widgets import refresh_button
 
 TAB_ID = "flipbook"
@@ -21,7 +22,7 @@ TAB_ID = "flipbook"
 
 def tabs() -> list[tuple[Any, str, str]]:
     """The host's `on_ui_tabs`: one page, its title, its id."""
-    return [(draw_tab(Toolkit("tab", refresh_button), desk()), TITLE, TAB_ID)]
+    return [(draw_tab(Toolkit("tab", refresh_button, ScriptPanel()), desk()), TITLE, TAB_ID)]
 
 
 def register() -> None:

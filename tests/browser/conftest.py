@@ -85,8 +85,13 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 
 @pytest.fixture
-def open_tab(studio: Studio, page: Any) -> Callable[[], Any]:
-    """Opens the tab, in the test's page, and waits until its forms show what the desk has kept."""
+def open_tab(studio: Studio, page: Any) -> Iterator[Callable[[], Any]]:
+    """Opens the tab, in the test's page, and waits until its forms show what the desk has kept.
+
+    A script of the page that fails fails the test.
+    """
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(f"{error.message}\n{error.stack}"))
 
     def open_it() -> Any:
         page.set_default_timeout(60_000)
@@ -95,7 +100,8 @@ def open_tab(studio: Studio, page: Any) -> Callable[[], Any]:
         page.wait_for_function("Object.values(flipbook.forms).every((form) => form.estimate !== undefined)")
         return page
 
-    return open_it
+    yield open_it
+    assert failures == []
 
 
 @pytest.fixture(autouse=True)
@@ -130,6 +136,15 @@ class Tab:
 
     def generate(self, kind: str = "keyframed") -> None:
         self.page.locator(f"{TAB}{kind}_generate").click()
+
+    def render(self, kind: str = "keyframed") -> str:
+        """Generate, and the id of the job once it is done and stands on the stage."""
+        before = self.page.evaluate("flipbook.newest || null")
+        self.generate(kind)
+        self.page.wait_for_function("(id) => flipbook.newest && flipbook.newest !== id", arg=before)
+        id = str(self.page.evaluate("flipbook.newest"))
+        self.page.locator(f"{TAB}stage[data-status=done][data-job='{id}']").wait_for()
+        return id
 
     def problem(self, name: str, kind: str = "keyframed") -> Any:
         return self.page.locator(f"{TAB}{kind}_{name}_problem")

@@ -32,6 +32,7 @@ from lib_anim.settings.fields import (
 )
 from lib_anim.settings.infotext import from_infotext, to_infotext
 from lib_anim.settings.keyframed import Keyframed
+from lib_anim.settings.scripts import ScriptArguments
 
 SMALL = st.floats(-1000, 1000, allow_nan=False)
 FRAMES = st.integers(0, 500)
@@ -84,6 +85,9 @@ def values(spec: Spec) -> st.SearchStrategy[Any]:
         return st.dictionaries(FRAMES.map(str), texts, min_size=1, max_size=3)
     if isinstance(spec, PathText):
         return st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=30)
+    if isinstance(spec, ScriptArguments):
+        arguments = st.lists(st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=9), max_size=3)
+        return st.dictionaries(st.text(max_size=9), arguments, max_size=2)
     assert isinstance(spec, Text), f"no values for {type(spec).__name__}"
     return st.text(max_size=30)
 

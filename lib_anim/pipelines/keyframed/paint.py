@@ -142,6 +142,7 @@ class Painter:
             only_masked_padding=settings.mask_padding,
             checkpoint=plan.word("checkpoint", frame) or None,
             vae=plan.word("vae", frame) or None,
+            scripts=settings.scripts,
         )
 
     def values(self, frame: int, seed_shift: int = 0) -> dict[str, str | int | float]:

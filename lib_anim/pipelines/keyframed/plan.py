@@ -13,7 +13,7 @@ import numpy as np
 from lib_anim.engines.contract import Capabilities
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.imaging.warp import Matrix, affine_matrix, flip_matrix
-from lib_anim.pipelines.curves import Numbers, evaluate, lacking, spelled
+from lib_anim.pipelines.curves import Numbers, evaluate, lacking, spelled, unknown_scripts
 from lib_anim.pipelines.keyframed.inputs import EXPRESSIONS, MASK_NAMES, needs_of, terms_of
 from lib_anim.pipelines.needs import Look, VideoNeed
 from lib_anim.pipelines.seeds import painted_seeds
@@ -204,6 +204,7 @@ def _lacking(
         yield Problem(
             f"this engine cannot mix conditioning ({settings.prompt_blend}); AND works", field="prompt_blend"
         )
+    yield from unknown_scripts(settings.scripts, capabilities)
     sharpening = numbers["sharpen_amount"] > 0
     even = np.flatnonzero(sharpening & (numbers["sharpen_kernel"] % 2 == 0))
     if even.size:

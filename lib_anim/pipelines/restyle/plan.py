@@ -14,7 +14,7 @@ import numpy as np
 from lib_anim.engines.contract import Capabilities
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.media.contract import SourceInfo
-from lib_anim.pipelines.curves import Curves, evaluate, lacking, spelled
+from lib_anim.pipelines.curves import Curves, evaluate, lacking, spelled, unknown_scripts
 from lib_anim.pipelines.needs import Look
 from lib_anim.pipelines.restyle.png_info import Said, said_by_pictures, silent_warning
 from lib_anim.pipelines.restyle.tracks import SOURCE, Picks, choose, follow, gap_warning, needs_of
@@ -268,10 +268,7 @@ def _lacking(
     for name, able in (("restore_faces", can.restore_faces), ("tiling", can.tiling)):
         if getattr(s, name) and not able:
             yield Problem("this engine cannot do that; leave it off", field=name)
-    titles = {title.lower() for title in can.scripts}
-    for title in sorted(t for t in s.scripts if t.lower() not in titles):
-        there = f"it has {', '.join(can.scripts)}" if can.scripts else "it has none"
-        yield Problem(f'"{title}" is no script of this engine; {there}', field="scripts")
+    yield from unknown_scripts(s.scripts, can)
     for one in units:
         if not can.control:
             yield Problem(
