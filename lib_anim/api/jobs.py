@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from lib_anim.actions.desk import Desk
 from lib_anim.api import shapes
+from lib_anim.api.ranged import file_response
 from lib_anim.api.route import Pace, Route, json_body, json_object
 from lib_anim.api.shapes import gives, gives_file, job_json, takes
 from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
@@ -199,20 +200,21 @@ class JobViews:
         finally:
             self._streams -= 1
 
-    def film(self, id: str) -> Response:
-        """The film; of a cancelled job the part that there is."""
+    def film(self, id: str, request: Request) -> Response:
+        """The film; of a cancelled job the part that there is. A range of it where one is asked for."""
         path = self._desk.film(id)
         if path.is_dir():
             raise Conflict(Problem("it is a folder of pictures; fetch its frames one by one", field="film"))
-        return _file(path, FILMS.get(path.suffix.lower(), "application/octet-stream"), f"flipbook-{id[:6]}")
+        kind = FILMS.get(path.suffix.lower(), "application/octet-stream")
+        return _file(request, path, kind, f"flipbook-{id[:6]}")
 
-    def frame(self, id: str, n: int) -> Response:
+    def frame(self, id: str, n: int, request: Request) -> Response:
         """A frame as PNG; -1 is the latest."""
-        return _file(self._desk.frame(id, n), "image/png", f"frame-{n}")
+        return _file(request, self._desk.frame(id, n), "image/png", f"frame-{n}")
 
-    def sheet(self, id: str) -> Response:
+    def sheet(self, id: str, request: Request) -> Response:
         """The contact sheet as PNG."""
-        return _file(self._desk.sheet(id), "image/png", "sheet")
+        return _file(request, self._desk.sheet(id), "image/png", "sheet")
 
     def report(self, id: str) -> JSONResponse:
         """Versions, log and settings for a bug report; names of folders are left out."""
@@ -224,13 +226,13 @@ def _sse(event: JobEvent) -> str:
     return f"id: {event.number}\nevent: {event.name}\ndata: {data}\n\n"
 
 
-def _file(path: Path, kind: str, name: str) -> Response:
+def _file(request: Request, path: Path, kind: str, name: str) -> Response:
     headers = {
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-cache",
         "Content-Disposition": f'inline; filename="{name}{path.suffix}"',
     }
-    return FileResponse(path, media_type=kind, headers=headers)
+    return file_response(request, path, kind, headers)
 
 
 def _order(order: Any, number: int | None) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, Depends
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, Response
 
 from lib_anim.actions.desk import Desk
 from lib_anim.api import shapes
+from lib_anim.api.ranged import file_response
 from lib_anim.api.route import Route, json_object
 from lib_anim.api.shapes import gives, gives_file, takes
 from lib_anim.errors import FlipbookError, Problem
@@ -80,11 +81,11 @@ class LookViews:
         """The prompt of every frame, as spans that show the same."""
         return JSONResponse(self._desk.prompts(asked))
 
-    def preview(self, asked: Any = Depends(json_object)) -> Response:
+    def preview(self, request: Request, asked: Any = Depends(json_object)) -> Response:
         """The motion of a keyframed film on a checkerboard, in seconds, without an engine."""
         kind, settings = kind_and_settings(asked)
         path = self._desk.preview(kind, settings)
-        return FileResponse(path, media_type="video/mp4", headers={"X-Content-Type-Options": "nosniff"})
+        return file_response(request, path, "video/mp4", {"X-Content-Type-Options": "nosniff"})
 
     def estimate(self, asked: Any = Depends(json_object)) -> JSONResponse:
         """How many pictures must be painted, how much disk they take at most, and how long it may take."""

@@ -12,6 +12,7 @@ from lib_anim.actions.desk import Desk
 from lib_anim.actions.places import NOT_ALLOWED, Places
 from lib_anim.errors import FlipbookError
 from lib_anim.media.pictures import write_picture
+from lib_anim.media.read import open_source
 from lib_anim.settings.assemble import Assemble
 from lib_anim.settings.kinds import SETTINGS as KINDS
 
@@ -90,6 +91,29 @@ def test_links_are_followed_before_they_are_judged(shared, root, outside):
     # A folder of frames in which one leads out.
     with pytest.raises(FlipbookError, match=NOT_ALLOWED):
         shared.media(str(root), "video")
+
+
+def test_links_to_links_and_links_deep_inside_lead_nowhere(shared, root, tmp_path, outside):
+    """A film may be a folder of pictures: of what lies deeper in it nothing is read."""
+    (root / "deep" / "deeper").mkdir(parents=True)
+    try:
+        (root / "deep" / "link.png").symlink_to(outside)
+        (root / "deep" / "deeper" / "folder").symlink_to(outside.parent)
+        (tmp_path / "chain").symlink_to(root / "deep" / "deeper")
+    except OSError:
+        pytest.skip("links cannot be made here")
+    for path in (
+        root / "deep" / "link.png",
+        root / "deep",
+        root / "deep" / "deeper" / "folder",
+        root / "deep" / "deeper" / "folder" / "diary.png",
+        tmp_path / "chain" / "folder" / "diary.png",
+    ):
+        with pytest.raises(FlipbookError, match=NOT_ALLOWED):
+            shared.media(str(path), "video")
+    assert shared.media(str(root), "video") == root
+    with open_source(root, rate=10) as source:
+        assert source.info.names == ("a.png",)
 
 
 def test_a_shared_host_does_not_tell_which_files_there_are(shared, outside):
