@@ -32,6 +32,7 @@ from lib_anim.settings.kinds import SETTINGS
 from lib_anim.settings.parts import PARTS
 from lib_anim.settings.reference import stale_pages, write_reference
 from lib_anim.timeline.context import Context
+from lib_anim.ui import localization
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -146,6 +147,7 @@ def schema(options: argparse.Namespace) -> int:
 def reference(options: argparse.Namespace) -> int:
     """`reference FOLDER`."""
     pages = (stale_pages if options.check else write_reference)(options.folder, SETTINGS)
+    pages += (localization.stale if options.check else localization.write)(options.folder)
     for path in pages:
         print(f"stale: {path}; run `make docs`" if options.check else path)
     return STALE if options.check and pages else 0

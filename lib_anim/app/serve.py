@@ -55,9 +55,9 @@ def _serve(options: argparse.Namespace, *, with_page: bool) -> int:
             if with_page:
                 app = _with_page(app, desk)
             config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=LONGEST_GOODBYE)
-            print(
-                f"Flipbook listens on http://{options.host}:{port} (routes: /docs); films go to {desk.runs}"
-            )
+            place = f"http://{options.host}:{port}"
+            # At once, also to a file or a program that waits for it.
+            print(f"Flipbook listens on {place} (routes: /docs); films go to {desk.runs}", flush=True)
             uvicorn.Server(config).run(sockets=[listening])
     return 0
 

@@ -93,9 +93,3 @@ def read(spec: Spec, value: Any) -> Any:
     if isinstance(value, str) and value.lstrip()[:1] in "{[" and not isinstance(spec, Text | Schedule):
         return spec.from_text(value)
     return value
-
-
-def words_of(spec: Spec) -> str:
-    """The tooltip: what the setting does, what it takes, its unit."""
-    unit = f" Unit: {spec.unit}." if spec.unit else ""
-    return f"{spec.help} Takes {spec.allowed()}.{unit}"

@@ -8,25 +8,15 @@ from typing import Any
 
 import gradio as gr
 
-from lib_anim.settings.base import DEFORUM_KEYS, Settings, specs
-from lib_anim.settings.fields import DIALECTS, Choice, PathText, Prompts, Schedule, Spec, Words
+from lib_anim.settings.base import DEFORUM_KEYS, Settings
+from lib_anim.settings.fields import PathText, Prompts, Schedule, Spec, Words
 from lib_anim.ui import controls, majors
+from lib_anim.ui.fields import fields_of
 from lib_anim.ui.toolkit import Toolkit
 from lib_anim.ui.words import GROUPS
 
-DIALECT = Choice(
-    label="Reading",
-    help="How schedules and prompts are read: Flipbook's own way, or a Deforum file's with its tolerances.",
-    options=DIALECTS,
-)
-
 FILES = ("checkpoint", "vae", "module")
 """Settings that name a file among those that the desk knows."""
-
-
-def fields_of(cls: type[Settings]) -> dict[str, Spec]:
-    """Name → spec of everything that has a control."""
-    return {**specs(cls), "dialect": DIALECT}
 
 
 def defaults_of(cls: type[Settings]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from lib_anim.settings.fields import PathText, Prompts
 from lib_anim.settings.kinds import SETTINGS
 from lib_anim.ui import majors, words
 from lib_anim.ui.asking import Asking
-from lib_anim.ui.controls import words_of
+from lib_anim.ui.fields import words_of
 from lib_anim.ui.form import Form, is_curve
 from lib_anim.ui.toolkit import Toolkit
 

@@ -4,6 +4,21 @@ from __future__ import annotations
 
 TITLE = "Animation"
 
+VIEWS = (
+    "Generate",
+    "Preview motion",
+    "Before the long run",
+    "Every 10th frame",
+    "Half size",
+    "Frame",
+    "This frame",
+    "Engine",
+    "The chosen one",
+    "Scripts",
+    "Presets",
+)
+"""Texts of the tab's own buttons and headings."""
+
 GROUPS = {
     "Film": "Film: mode, seed, rhythm",
     "Init": "Init image and video",

@@ -16,6 +16,7 @@ pytest.importorskip("gradio", reason="needs the WebUI's packages: make test-webu
 from lib_anim.actions.desk import Desk
 from lib_anim.settings.base import specs
 from lib_anim.settings.kinds import SETTINGS
+from lib_anim.ui import localization
 from lib_anim.ui.tab import draw_tab
 from lib_anim.ui.toolkit import Toolkit
 
@@ -109,3 +110,19 @@ def test_drawing_writes_nothing(desk: Desk) -> None:
     before = sorted(path.name for path in desk.home.rglob("*"))
     draw_tab(Toolkit("tab"), desk)
     assert sorted(path.name for path in desk.home.rglob("*")) == before
+
+
+def test_the_template_for_translators_has_every_text_of_the_tab(drawn: list[dict[str, Any]]) -> None:
+    known = localization.template()
+    shown = {
+        component["props"].get("label") or component["props"].get("value")
+        for component in drawn
+        if component["type"] in ("button", "accordion", "tabitem", "tab")
+        or (
+            component["props"].get("elem_id", "").startswith("flipbook_tab_")
+            and component["props"].get("label")
+        )
+    }
+    hidden = {"fill", "keep", "↻"}
+    assert shown - hidden - {None} <= known.keys()
+    assert localization.stale(Path(__file__).parents[2] / "docs/reference") == []
