@@ -205,6 +205,8 @@ class OwnWebUI(WebUI):
         self.models = models
         self.data = data
         self.log_path = data / "webui.log"
+        self.api = True
+        """Whether it is started with its own API."""
         self.flags = ["--data-dir", str(data), "--models-dir", str(models), "--port", str(port)]
         data.mkdir(parents=True)
 
@@ -250,7 +252,8 @@ class OwnWebUI(WebUI):
         flags = (
             "--skip-prepare-environment --skip-torch-cuda-test --skip-version-check --use-cpu all --no-half"
         )
-        flags += " --no-download-sd-model --do-not-download-clip --api --disable-console-progressbars"
+        flags += " --no-download-sd-model --do-not-download-clip --disable-console-progressbars"
+        flags += " --api" if self.api else ""
         offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "SD_WEBUI_RESTARTING": "1"}
         # Threads that spin beside other processes make a still of 4 s take 26.
         offline |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}

@@ -203,6 +203,33 @@ def test_the_webuis_own_locks_guard_every_route(start_webui: Callable[[str], Own
         webui.stop()
 
 
+@pytest.mark.webui
+@pytest.mark.slow
+def test_the_tab_and_its_routes_need_no_api_flag(start_webui: Callable[[str], OwnWebUI]) -> None:
+    webui = start_webui("without api")
+    webui.api = False
+    webui.add_extension("flipbook")
+    webui.start()
+    try:
+        assert asked(webui, "get", "/sdapi/v1/options") == 404
+        with urllib.request.urlopen(f"{webui.url}/config", timeout=60) as answer:
+            named = {component["props"].get("elem_id") for component in json.load(answer)["components"]}
+        assert {"tab_flipbook", "flipbook_tab_keyframed_generate"} <= named
+        question = {"schedules": {"zoom": "0:(1), 4:(2)", "angle": "0:("}, "frames": 5}
+        status, answer = webui.request(f"{V}/curves", question)
+        assert (status, list(answer["curves"]), list(answer["errors"])) == (200, ["zoom"], ["angle"])
+        settings = {**ORDER["settings"], "steps": 2, "seed": 3, "zoom": 1}
+        status, answer = webui.request(f"{V}/jobs", {"kind": "keyframed", "settings": settings})
+        assert status == 202, answer
+        job = wait_for_end(webui, answer["ids"][0])
+        assert (job["status"], job["frames_done"], job["error"]) == ("done", 4, None)
+        whole = urllib.request.Request(webui.url + job["outputs"]["film"], headers={"Range": "bytes=4-7"})
+        with urllib.request.urlopen(whole, timeout=60) as piece:
+            assert (piece.status, piece.read()) == (206, b"ftyp")
+    finally:
+        webui.stop()
+
+
 def asked(webui: WebUI, method: str, path: str, headers: dict[str, str] | None = None) -> int:
     request = urllib.request.Request(webui.url + filled(path), method=method.upper(), headers=headers or {})
     try:
