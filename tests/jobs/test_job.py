@@ -189,6 +189,7 @@ def test_a_film_that_may_not_fit_the_disk_is_said_before(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_memory_stays_flat_over_many_frames(tmp_path):
     import tracemalloc
 
@@ -201,8 +202,10 @@ def test_memory_stays_flat_over_many_frames(tmp_path):
         return most
 
     few, many = peak(200), peak(2000)
-    # Schedules and prompts have a value per frame: some 60 schedules of 8 bytes, and the prompt's place.
-    assert many < few + 1800 * 1500
+    # Schedules and prompts have a value per frame: some 60 schedules of 8 bytes, and the prompt's place. The
+    # interpreter's table of names, among them those of files, is one block of 4 MiB that grows now and then.
+    # One kept uint8 frame each would be 21 MiB.
+    assert many < few + 1800 * 1500 + 2**22
 
 
 def test_a_deleted_frame_is_made_again_and_said(tmp_path):
