@@ -60,6 +60,8 @@ class Desk:
     `places` which files callers may name (any media on this machine), `fetching` which
     addresses, asked each time (none).
     Safe to call from any thread. What it raises are FlipbookErrors with the sentences that doors show.
+    Longer than most files: it is the one list of what can be asked, and each of its methods hands on to the
+    noun that does it.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The shapes of answers and questions: as JSON, and as OpenAPI with an example of each."""
+"""The shapes of answers and questions: as JSON, and as OpenAPI with an example of each. A table."""
 
 from __future__ import annotations
 

@@ -3,6 +3,9 @@
 A worker leases a job, renews the lease while it works, and holds a locked file for as long as its
 process lives. A job whose worker is dead becomes failed and resumable, so nothing runs twice and
 nothing is begun again without somebody asking for it.
+
+Longer than most files: every statement that touches the table is here, so that what a transaction holds
+together can be read in one place.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 A *spec* knows a setting's words (label, help, unit), what it allows, and its JSON, text and schema
 forms. msgspec and cattrs were tried on paper first: both stop at, or bury, the sentence that people
 need (field, value, what is allowed, all problems at once), so wrapping them takes as much code as this.
+Longer than most files: it is the list of all specs, each a few lines.
 """
 
 from __future__ import annotations
