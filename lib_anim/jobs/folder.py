@@ -6,7 +6,8 @@ log.jsonl           one line per event worth knowing, with its time
 frames/000000.png   frames, written in one step each; each carries what made it as text
 state/000012.npz    the loop's state after a painted frame, exactly (float32)
 state/part-1/       states of a part that was made anew
-film.mp4 sheet.png  what is made of the frames at the end
+film.mp4.part       the film while it grows beside the painting; it plays as far as it goes
+film.mp4 sheet.png  the whole film, and a contact sheet
 lock                held by the process that works here
 """
 
