@@ -100,6 +100,10 @@ class HostClip:
         p.setup_prompts = self._opened(p.setup_prompts)
         p.sample = self._steered(p.sample)
 
+    def steers(self, p: Any) -> bool:
+        """Whether p is the request itself, and no copy that carries its attributes."""
+        return p is self._p
+
     def leave(self) -> None:
         """Told when the request is done: it is as its user made it, for the next picture."""
         self.task.pictures.close()

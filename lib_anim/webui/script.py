@@ -77,6 +77,8 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
 
     def before_process(self, p: Any, *args: Any) -> None:
         """Makes the request a clip when it asks for one; a request for a still passes untouched."""
+        if _is_copy(p):
+            return
         try:
             call = with_axes(call_of(args, img2img=bool(self.is_img2img)), p)
             if call.enable:
@@ -121,11 +123,19 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
 
     def postprocess(self, p: Any, processed: Any, *args: Any) -> None:
         """Puts the films where the page and the API look for results."""
+        if _is_copy(p):
+            return
         clip = clip_of(p)
         if clip is not None and clip.output.batches:
             clip.output.show(clip, p, processed)
         if clip is not None:
             clip.leave()
+
+
+def _is_copy(p: Any) -> bool:
+    """Whether p is a copy of a clip's request: ADetailer ends and begins one around the frames it works on."""
+    clip = clip_of(p)
+    return clip is not None and not clip.steers(p)
 
 
 def _begin(p: Any, call: ClipCall) -> None:

@@ -357,7 +357,8 @@ def clip_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUI]:
     """A WebUI with the extension, motion modules, the doors, and ControlNet where its folder is given.
 
     `WEBUI_CONTROLNET` names a checkout of sd-webui-controlnet that takes the small checkpoint's width, and
-    `WEBUI_CONTROLNET_MODELS` a folder with a network for it. `WEBUI_CLIP_URL` is a running WebUI like this.
+    `WEBUI_CONTROLNET_MODELS` a folder with a network for it; `WEBUI_ADETAILER` one of adetailer, which comes
+    with a detector for tests. `WEBUI_CLIP_URL` is a running WebUI like this.
     """
     url = os.environ.get("WEBUI_CLIP_URL")
     if url:
@@ -406,6 +407,9 @@ def clip_webui(folder: Path, control_name: str, *flags: str) -> OwnWebUI:
     if control:
         shutil.copytree(control, extensions / control_name)
         shutil.copytree(os.environ["WEBUI_CONTROLNET_MODELS"], models / "ControlNet")
+    if os.environ.get("WEBUI_ADETAILER"):
+        shutil.copytree(os.environ["WEBUI_ADETAILER"], extensions / "adetailer")
+        shutil.copytree(Path(__file__).with_name("detector_door"), extensions / "detector_door")
     webui.start()
     return webui
 
@@ -421,6 +425,19 @@ def clips() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def remote_engine() -> Any:
+    """The class of the WebUI's engine from outside: the file beside this one, as tests are no package."""
+    spec = importlib.util.spec_from_file_location(
+        "remote_engine", Path(__file__).with_name("remote_engine.py")
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.RemoteEngine
 
 
 @pytest.fixture(scope="session")
