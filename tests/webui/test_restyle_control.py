@@ -1,0 +1,64 @@
+"""ControlNet's scheduled weight and range in restyled films: in pixels, at the frames that they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lib_anim.jobs.job import render, start
+from lib_anim.media.pictures import read_picture, write_picture
+from lib_anim.pipelines.kinds import RESTYLE
+from lib_anim.settings.restyle import Restyle
+
+pytestmark = [pytest.mark.webui, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def engine(clip_host: Any, remote_engine: Any) -> Any:
+    if clip_host.request("/controlnet/model_list")[0] != 200:
+        pytest.skip("needs sd-webui-controlnet: WEBUI_CONTROLNET=its folder, WEBUI_CONTROLNET_MODELS")
+    return remote_engine(clip_host.url)
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("video")
+    for number in range(4):
+        blocks = np.random.default_rng(number).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        write_picture(folder / f"{number:03}.png", np.kron(blocks, np.ones((8, 8, 1), np.uint8)))
+    return folder
+
+
+def film(engine: Any, video: Path, folder: Path, **unit: Any) -> list[np.ndarray]:
+    """Frames of a film with one unit that follows the video."""
+    models = engine.capabilities.control_models
+    model = next((name for name in models if "tiny" in name), models[0])
+    settings = Restyle(
+        video=str(video),
+        seed=7,
+        steps=4,
+        prompts="a house",
+        denoising="0:(0.9)",
+        units=[{"module": "none", "model": model, **unit}],  # type: ignore[arg-type]
+    )
+    run, plan = start(RESTYLE, settings, engine, "webui", folder, 0)
+    assert render(RESTYLE, plan, engine, run).finished
+    return [read_picture(run.frame_path(number)) for number in range(plan.frames)]
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"), [("weight", 0, 1), ("guidance_start", 0, 0.6), ("guidance_end", 0.3, 1)]
+)
+def test_a_schedule_changes_the_picture_at_its_frame(
+    engine: Any, video: Path, tmp_path: Path, name: str, low: float, high: float
+) -> None:
+    before = film(engine, video, tmp_path / "low", **{name: f"0:({low})"})
+    after = film(engine, video, tmp_path / "high", **{name: f"0:({high})"})
+    schedule = f"0:({low}), 1:({low}), 2:({high})"
+    turned = film(engine, video, tmp_path / "turned", **{name: schedule})
+    for number, (picture, one, other) in enumerate(zip(turned, before, after, strict=True)):
+        assert np.abs(one.astype(int) - other).mean() > 0.5, f"{name} does nothing at frame {number}"
+        assert np.array_equal(picture, one if number < 2 else other), number
