@@ -50,15 +50,17 @@ def film(engine: Any, video: Path, folder: Path, **unit: Any) -> list[np.ndarray
 
 
 @pytest.mark.parametrize(
-    ("name", "low", "high"), [("weight", 0, 1), ("guidance_start", 0, 0.6), ("guidance_end", 0.3, 1)]
+    ("name", "low", "high", "least"),
+    # The last steps move a picture of a random network by little; equal requests differ in no pixel.
+    [("weight", 0, 1, 0.5), ("guidance_start", 0, 0.6, 0.5), ("guidance_end", 0, 1, 0.01)],
 )
 def test_a_schedule_changes_the_picture_at_its_frame(
-    engine: Any, video: Path, tmp_path: Path, name: str, low: float, high: float
+    engine: Any, video: Path, tmp_path: Path, name: str, low: float, high: float, least: float
 ) -> None:
     before = film(engine, video, tmp_path / "low", **{name: f"0:({low})"})
     after = film(engine, video, tmp_path / "high", **{name: f"0:({high})"})
     schedule = f"0:({low}), 1:({low}), 2:({high})"
     turned = film(engine, video, tmp_path / "turned", **{name: schedule})
     for number, (picture, one, other) in enumerate(zip(turned, before, after, strict=True)):
-        assert np.abs(one.astype(int) - other).mean() > 0.5, f"{name} does nothing at frame {number}"
+        assert np.abs(one.astype(int) - other).mean() > least, f"{name} does nothing at frame {number}"
         assert np.array_equal(picture, one if number < 2 else other), number
