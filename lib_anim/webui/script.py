@@ -133,7 +133,7 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
 
 
 def _is_copy(p: Any) -> bool:
-    """Whether p is a copy of a clip's request: ADetailer ends and begins one around the frames it works on."""
+    """Whether p is a copy of a clip's request: ADetailer ends and begins one around the frames it paints."""
     clip = clip_of(p)
     return clip is not None and not clip.steers(p)
 
