@@ -85,9 +85,17 @@ def is_picture(file: Path) -> bool:
     return head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
 
 
+def _exif(image: Image.Image) -> Image.Exif:
+    """A picture's EXIF; a PNG's is read past its pixels. Raises FlipbookError for what is damaged there."""
+    try:
+        return image.getexif()
+    except (OSError, ValueError, SyntaxError) as error:
+        raise unreadable(Path(getattr(image, "filename", "picture")), error) from error
+
+
 def upright_size(image: Image.Image) -> tuple[int, int]:
     """Width and height after EXIF orientation."""
-    sideways = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    sideways = _exif(image).get(_ORIENTATION, 1) in (5, 6, 7, 8)
     return (image.height, image.width) if sideways else (image.width, image.height)
 
 
@@ -113,11 +121,15 @@ def write_picture(path: Path | str, frame: Frame, text: Mapping[str, str] | None
 
 
 def read_text(path: Path | str) -> dict[str, str]:
-    """The text entries of a picture, such as `write_picture` wrote them."""
+    """The text entries of a picture, such as `write_picture` wrote them. Raises NotFound, FlipbookError."""
     file = local_file(path)
     with open_picture(file) as image:
-        image.load()
-        entries = {**image.info, **getattr(image, "text", {})}
+        try:
+            image.load()
+            entries = {**image.info, **getattr(image, "text", {})}
+        except (OSError, ValueError, SyntaxError) as error:
+            # Text may stand after the picture, and be packed so that it unpacks to a gigabyte.
+            raise unreadable(file, error) from error
     return {str(key): str(value) for key, value in entries.items() if isinstance(value, str)}
 
 
@@ -131,7 +143,7 @@ def read_parameters(path: Path | str) -> str:
         text = image.info.get("parameters")
         if isinstance(text, str):
             return text
-        comment = image.getexif().get_ifd(_EXIF).get(_USER_COMMENT, b"")
+        comment = _exif(image).get_ifd(_EXIF).get(_USER_COMMENT, b"")
     return _user_comment(comment) if isinstance(comment, bytes) else str(comment)
 
 

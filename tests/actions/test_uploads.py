@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from lib_anim.actions import uploads as module
 from lib_anim.actions.desk import Desk
 from lib_anim.actions.places import Places
+from lib_anim.actions.settings_files import settings_in
 from lib_anim.actions.uploads import Uploads
 from lib_anim.errors import FlipbookError, NotFound
 from lib_anim.media import container
@@ -86,6 +89,29 @@ def test_uploads_are_bounded_in_pixels_before_they_are_decoded(uploads, picture,
     with pytest.raises(FlipbookError, match="pixels"):
         uploads.keep(io.BytesIO(picture))
     assert left(uploads) == []
+
+
+@pytest.mark.parametrize("before", [b"IDAT", b"IEND"], ids=["before the picture", "after it"])
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt"])
+def test_text_that_unpacks_to_far_more_is_refused(uploads, picture, tmp_path, before, kind):
+    """A quarter of a megabyte that would take two hundred: not unpacked, kept, or read as settings."""
+    head = b"parameters\0" + (b"\0" if kind == b"zTXt" else b"\1\0\0\0")
+    data = head + zlib.compress(bytes(200 << 20), 9)
+    at = picture.index(before) - 4
+    bomb = (
+        picture[:at]
+        + struct.pack(">I", len(data))
+        + kind
+        + data
+        + struct.pack(">I", zlib.crc32(kind + data))
+        + picture[at:]
+    )
+    with pytest.raises(FlipbookError, match=r"(?i)decompressed data too large"):
+        uploads.keep(io.BytesIO(bomb))
+    assert left(uploads) == []
+    (tmp_path / "bomb.png").write_bytes(bomb)
+    with pytest.raises(FlipbookError, match=r"(?i)decompressed data too large"):
+        settings_in(tmp_path / "bomb.png")
 
 
 def test_uploads_are_bounded_in_frames(uploads, film, monkeypatch):
