@@ -217,7 +217,7 @@ Object.assign(window.flipbook, {
     settings(kind) {
         const shown = {...flipbook.forms[kind].shown};
         for (const [name, field] of Object.entries(flipbook.data.kinds[kind].fields)) {
-            if (field.prompts && String(shown[name]).trim().startsWith("{")) {
+            if (field.structured && /^[[{]/.test(String(shown[name]).trim())) {
                 try {
                     shown[name] = JSON.parse(shown[name]);
                 } catch (error) {

@@ -13,7 +13,7 @@ import gradio as gr
 
 from lib_anim import __version__
 from lib_anim.actions.desk import Desk
-from lib_anim.settings.fields import PathText, Prompts
+from lib_anim.settings.fields import PathText, Prompts, Schedule, Text
 from lib_anim.settings.kinds import SETTINGS
 from lib_anim.ui import majors, words
 from lib_anim.ui.asking import Asking
@@ -187,6 +187,7 @@ def _data(toolkit: Toolkit, desk: Desk, forms: Mapping[str, Form], kinds: Sequen
                         "curve": is_curve(spec),
                         "path": isinstance(spec, PathText),
                         "prompts": isinstance(spec, Prompts),
+                        "structured": not isinstance(spec, Text | Schedule),
                     }
                     for name, spec in forms[kind["kind"]].fields.items()
                 },
