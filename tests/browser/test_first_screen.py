@@ -39,9 +39,11 @@ def test_ctrl_enter_generates_and_escape_interrupts(tab: Tab, studio: Any) -> No
     tab.field("prompts").focus()
     tab.page.keyboard.type("dusk")
     tab.page.keyboard.press("Control+Enter")
-    tab.stage("running")
+    stage = tab.stage("running")
+    # Both have been painted: the engine waits before the third, so the film cannot end at once.
+    stage.locator(".flipbook-count").get_by_text("2", exact=True).wait_for()
     tab.page.keyboard.press("Escape")
-    tab.page.get_by_text("Stopping after this frame").first.wait_for()
+    stage.get_by_text("Stopping after this frame").wait_for()
     studio.engines.allow(None)
     tab.stage("cancelled")
     assert studio.desk.jobs(limit=1)[0].settings["prompts"] == "dusk"
