@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 from PIL import Image
 
 from lib_anim.engines.contract import Mask, Picture
+
+if TYPE_CHECKING:
+    import torch
 
 
 def to_pil(picture: Picture | Mask) -> Image.Image:

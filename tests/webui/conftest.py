@@ -105,6 +105,24 @@ class FakeEngines:
         """Nothing is open."""
 
 
+class FakeRunner:
+    """The host's runner of scripts where none are installed."""
+
+    def __init__(self) -> None:
+        self.alwayson_scripts: list[Any] = []
+        self.scripts: list[Any] = []
+        self.inputs: list[Any] = [None]
+
+    def initialize_scripts(self, is_img2img: bool) -> None:
+        """Nothing is installed."""
+
+    def prepare_ui(self) -> None:
+        """Nothing is drawn."""
+
+    def setup_ui_for_section(self, section: str | None) -> None:
+        """Nothing is drawn."""
+
+
 def forget_adapter() -> None:
     """Drops the adapter's modules, which hold on to the host that they were imported in."""
     for name in [name for name in sys.modules if name.startswith("lib_anim.webui.")]:
@@ -120,7 +138,10 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHost]:
     parts: dict[str, Any] = {
         "script_callbacks": fake_script_callbacks(),
         "scripts": types.SimpleNamespace(
-            Script=type("Script", (), {"is_img2img": False}), AlwaysVisible=always_visible
+            Script=type("Script", (), {"is_img2img": False}),
+            AlwaysVisible=always_visible,
+            ScriptRunner=FakeRunner,
+            scripts_current=None,
         ),
         "extensions": types.SimpleNamespace(active=lambda: enabled),
         "shared": types.SimpleNamespace(cmd_opts=types.SimpleNamespace(), opts=types.SimpleNamespace()),
