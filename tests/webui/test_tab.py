@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+import io
+import os
+import shutil
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.browser.conftest import TAB, Tab
+from tests.webui.conftest import WebUI
 from tests.webui.test_host import open_page, open_tab
 
 pytestmark = [pytest.mark.webui, pytest.mark.timeout(900)]
 
-SMALL = {"frames": 3, "fps": 3, "width": 64, "height": 64, "prompts": "spring meadow"}
+SMALL = {"frames": 3, "fps": 3, "width": 64, "height": 64, "prompts": "a red house, autumn"}
 """A film that a random checkpoint paints in seconds."""
+
+
+@pytest.fixture(scope="module")
+def webui(request: pytest.FixtureRequest) -> Iterator[WebUI]:
+    """A WebUI with the extension and a script that has controls of its own."""
+    if os.environ.get("WEBUI_URL"):
+        yield WebUI(os.environ["WEBUI_URL"])
+        return
+    own = request.getfixturevalue("start_webui")("with a script")
+    own.add_extension("flipbook")
+    shutil.copytree(Path(__file__).with_name("tab_door"), own.data / "extensions" / "tab_door")
+    own.start()
+    yield own
+    own.stop()
+    assert "*** Error" not in own.log
+    assert "Traceback" not in own.log
 
 
 @pytest.fixture
@@ -51,7 +76,7 @@ def test_a_film_is_painted_by_the_webui_and_plays(tab: Tab) -> None:
     before = newest(tab.page)
     tab.generate()
     job = finished(tab.page, before)
-    assert (job["status"], job["engine"].split(":")[0]) == ("done", "webui"), job
+    assert (job["status"], job["engine"].split(":")[0]) == ("done", "webui"), job["error"]
     assert tab.film()["duration"] == pytest.approx(1, abs=0.05)
     tab.page.locator(f"{TAB}stage video").evaluate("(video) => video.play()")
     tab.page.wait_for_function(f"document.querySelector('{TAB}stage video').currentTime > 0.2")
@@ -120,9 +145,46 @@ def test_nothing_reaches_beyond_the_page(tab: Tab, webui: Any, theme: str, tmp_p
 
 
 def test_other_tabs_keep_their_own_scripts(tab: Tab) -> None:
-    """The tab draws no script a second time: every ControlNet or other id is where it was."""
+    """What the tab draws of scripts has ids of its own: every ControlNet or other id is where it was."""
     doubles = tab.page.evaluate(
-        "(() => { const seen = {}; document.querySelectorAll('[id^=flipbook_]').forEach((e) => {"
+        "(() => { const seen = {};"
+        " document.querySelectorAll('[id^=flipbook_tab_], [id*=tint]').forEach((e) => {"
         " seen[e.id] = (seen[e.id] || 0) + 1; }); return Object.keys(seen).filter((id) => seen[id] > 1); })()"
     )
     assert doubles == []
+
+
+def pixels(webui: WebUI, job: str, frame: int) -> np.ndarray:
+    with urllib.request.urlopen(f"{webui.url}/flipbook/v1/jobs/{job}/frames/{frame}") as answer:
+        return np.asarray(Image.open(io.BytesIO(answer.read())).convert("RGB"))
+
+
+def test_a_scripts_own_controls_reach_every_frame_and_no_other_tab(
+    tab: Tab, webui: WebUI, tmp_path: Path
+) -> None:
+    page = tab.page
+    before_all = webui.still(width=64, height=64, steps=1)
+    red = tmp_path / "red.png"
+    Image.new("RGB", (8, 8), (200, 40, 0)).save(red)
+    page.locator(f"{TAB}scripts > .label-wrap").click()
+    page.locator(f"{TAB}scripts_img2img_tint_enabled input").check()
+    page.locator(f"{TAB}scripts_img2img_tint_picture input[type=file]").set_input_files(str(red))
+    page.locator(f"{TAB}scripts_img2img_tint_picture img").first.wait_for()
+    before = newest(page)
+    tab.generate()
+    job = finished(page, before)
+    assert job["status"] == "done", job["error"]
+    for frame in range(3):
+        np.testing.assert_array_equal(pixels(webui, job["id"], frame), np.full((64, 64, 3), (100, 20, 0)))
+    _, told = webui.request(f"/flipbook/v1/jobs/{job['id']}")
+    enabled, strength, picture = told["settings"]["scripts"]["Tint"]
+    assert (enabled, strength) == (True, 0.5)
+    assert picture.startswith("data:image/png;base64,")
+    np.testing.assert_array_equal(webui.still(width=64, height=64, steps=1), before_all)
+    # Another film from these settings, by the API alone, is the same.
+    status, answer = webui.request(
+        "/flipbook/v1/jobs", {"kind": "keyframed", "settings": told["settings"], "engine": told["engine"]}
+    )
+    assert status < 300, answer
+    again = finished(page, job["id"])
+    np.testing.assert_array_equal(pixels(webui, again["id"], 2), pixels(webui, job["id"], 2))
