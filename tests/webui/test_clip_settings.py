@@ -37,7 +37,12 @@ def second(clip_host: Any) -> str:
 @contextmanager
 def options(host: Any, **changes: Any) -> Iterator[None]:
     """The host's options changed inside."""
-    before = {name: host.request("/sdapi/v1/options")[1][name] for name in changes}
+    known = host.request("/sdapi/v1/options")[1]
+    unknown = sorted(set(changes) - set(known))
+    if unknown:
+        # Hypertile's, for one, where another extension has kept it from loading.
+        pytest.skip(f"this WebUI has no option {unknown[0]}")
+    before = {name: known[name] for name in changes}
     host.request("/sdapi/v1/options", changes)
     try:
         yield

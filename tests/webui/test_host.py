@@ -113,7 +113,7 @@ def test_stills_depend_on_what_is_asked(webui: Any) -> None:
 @pytest.mark.parametrize(
     ("request_of_film", "refusal", "words"),
     [
-        ({"enable": True}, 404, "put one into models/AnimateDiff"),
+        ({"enable": True}, 404, "there is no motion module; put one"),
         ({"enable": True, "video_length": "many"}, 422, "video_length"),
         ({"enable": True, "fsp": 8}, 422, 'the nearest is "fps"'),
     ],
