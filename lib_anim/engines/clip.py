@@ -19,7 +19,7 @@ from lib_anim.engines.latents import Codec
 from lib_anim.engines.loras import taken_out
 from lib_anim.engines.motion_rack import MotionRack
 from lib_anim.engines.noise import PictureNoise
-from lib_anim.engines.painter import Kept, Painter, filled_latents, tiled
+from lib_anim.engines.painter import Kept, Painter, filled_latents, sound, tiled
 from lib_anim.engines.samplers import SAMPLERS
 from lib_anim.engines.sigmas import ConsistencyLevels, NoiseLevels
 from lib_anim.engines.steering import clip_plan
@@ -172,7 +172,7 @@ class _Clip:
             eta=sampler.eta if request.eta is None else request.eta,
             stepped=stepped,
         )
-        result = sampler.run(walk) * way.end
+        result = sound(sampler.run(walk) * way.end, self._painter.checkpoint, self._painter.unet.dtype)
         return result if start is None or start.kept is None else start.kept.blend(result)
 
     def _renewed(self, latents: Tensor, noise: Tensor) -> Tensor:
@@ -280,7 +280,7 @@ class _Clip:
 
     def _draw(self, reach: tuple[float, float]) -> Draw:
         if self._sampler.brownian:
-            paths = [BrownianNoise(own.shape, own.seed, reach) for own in self._noises]
+            paths = [BrownianNoise(own.shape, own.seed, reach, own.normals) for own in self._noises]
             return lambda here, there: torch.stack([p.between(here, there) for p in paths]).to(self._device)
         return lambda here, there: torch.stack([own.next() for own in self._noises]).to(self._device)
 

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from lib_anim.engines.chunks import Chunk, chunked
+from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.inversion import Inversion
 from lib_anim.models.tokenizer import Tokenizer
 
-REMEMBERED = 256
-"""Groups of texts whose embeddings are kept."""
+MEMORY = 512 << 20
+"""Bytes of embeddings that are kept, in the computer's memory: those of some 2,000 prompts for SD 1.x in
+float32, twice as many in half precision."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,17 @@ class Embedding:
     """(chunks · 77, width)."""
     pooled: Tensor | None = None
     """(width,) of the first chunk; SDXL only."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.tokens.nbytes + (0 if self.pooled is None else self.pooled.nbytes)
+
+    def to(self, device: torch.device) -> Embedding:
+        """The same there; itself where it is there already."""
+        if self.tokens.device == device:
+            return self
+        return Embedding(self.tokens.to(device), None if self.pooled is None else self.pooled.to(device))
 
 
 class TextEncoder:
@@ -44,6 +57,8 @@ class TextEncoder:
         self._device = device
         self._inversions = tuple(i for i in inversions if self._fits(i))
         self._memory: OrderedDict[tuple[Any, ...], tuple[Embedding, ...]] = OrderedDict()
+        self._held = 0
+        """Bytes in the memory."""
         self.variant: Hashable = None
         """What else the models' weights depend on (LoRAs in force): a part of what the memory goes by."""
         self.encoded = 0
@@ -60,11 +75,14 @@ class TextEncoder:
         key = (texts, clip_skip, zero_when_empty, self.variant)
         if key not in self._memory:
             self.encoded += 1
-            self._memory[key] = self._encode(texts, clip_skip, zero_when_empty)
-            if len(self._memory) > REMEMBERED:
-                self._memory.popitem(last=False)
+            found = self._encode(texts, clip_skip, zero_when_empty)
+            self._memory[key] = tuple(embedding.to(torch.device("cpu")) for embedding in found)
+            self._held += sum(embedding.size for embedding in found)
+            while self._held > MEMORY and len(self._memory) > 1:
+                _, forgotten = self._memory.popitem(last=False)
+                self._held -= sum(embedding.size for embedding in forgotten)
         self._memory.move_to_end(key)
-        return self._memory[key]
+        return tuple(embedding.to(self._device) for embedding in self._memory[key])
 
     @property
     def _two(self) -> bool:
@@ -84,10 +102,24 @@ class TextEncoder:
         ]
         tokens = torch.cat([part for part, _ in read], dim=1)
         pooled = read[0][1]
+        if not bool(tokens.isfinite().all()):
+            raise FlipbookError(Problem(self._broken(texts), field="prompt"))
         if zero_when_empty and self._two and not any(texts):
             tokens = torch.zeros_like(tokens)
             pooled = None if pooled is None else torch.zeros_like(pooled)
         return tuple(Embedding(tokens[i], None if pooled is None else pooled[i]) for i in range(len(texts)))
+
+    def _broken(self, texts: tuple[str, ...]) -> str:
+        """Why `texts` gave no numbers: their weights, or the networks."""
+        plain = [chunked(text, self._tokenizer)[0] for text in texts]
+        # Weights of 1 leave the text model's own answer.
+        unweighted = [Chunk(chunk.ids, (1.0,) * len(chunk.ids), ()) for chunk in plain]
+        if bool(self._read(unweighted, 1)[0].isfinite().all()):
+            return (
+                f'"{texts[0]}" gave values that are no numbers: its weights are too large or take each other '
+                "back, or a textual inversion in it is broken; use other weights."
+            )
+        return "the text encoder gave values that are no numbers: the checkpoint's weights are broken."
 
     def _read(self, chunks: list[Chunk], clip_skip: int) -> tuple[Tensor, Tensor | None]:
         """((texts, 77, width), (texts, width) or None) of one chunk of every text."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,17 @@ class Guide:
     def at(self, call: int) -> Embedding:
         """The embedding for the network's `call`-th call."""
         return self.embeddings[self.course.at(call)]
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """What one pass of the network is told besides the noisy latents."""
+
+    texts: int
+    tokens: Tensor
+    """(texts · B, length, width) in the network's type."""
+    added: Mapping[str, Tensor] | None
+    """SDXL's pooled texts and sizes."""
 
 
 class Guided:
@@ -66,27 +77,37 @@ class Guided:
         self._one_by_one = one_by_one
         self._beside = beside
         self._calls = 0
+        self._shares = [scale * guide.course.share for guide in positive]
+        self._passes: dict[tuple[int, ...], list[_Pass]] = {}
+        """What the network is told, by the texts in force: most steps have those of the step before."""
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         """Clean latents (B, C, H, W) float32 guessed from `x` at level `sigma`."""
         time = float(self._levels.time(torch.tensor([sigma])))
-        texts = _equally_long([guide.at(self._calls) for guide in self._positive])
-        shares = [self._scale * guide.course.share for guide in self._positive]
-        if shares != [1.0]:
-            texts.append(self._negative.at(self._calls))
-        self._calls += 1
         scaled = x * (sigma**2 + 1) ** -0.5
-        noises = [part for group in self._groups(texts) for part in self._noises(scaled, time, group)]
+        noises = [part for told in self._told(len(x)) for part in self._noises(scaled, time, told)]
         guesses = [x - sigma * noise for noise in noises]
         if self._consistency:
             guesses = [bounded(guess, x, time) for guess in guesses]
-        if shares == [1.0]:
+        if self._shares == [1.0]:
             return guesses[0]
         *towards, away = guesses
         result = away
-        for guess, share in zip(towards, shares, strict=True):
+        for guess, share in zip(towards, self._shares, strict=True):
             result = result + (guess - away) * share
         return result
+
+    def _told(self, rows: int) -> list[_Pass]:
+        """The passes of this call: the parts of the prompt, then the negative."""
+        guides = [*self._positive] if self._shares == [1.0] else [*self._positive, self._negative]
+        key = (rows, *(guide.course.at(self._calls) for guide in guides))
+        if key not in self._passes:
+            texts = [guide.at(self._calls) for guide in guides]
+            parts = _equally_long(texts[: len(self._positive)])
+            groups = self._groups([*parts, *texts[len(self._positive) :]])
+            self._passes[key] = [self._pass(group, rows) for group in groups]
+        self._calls += 1
+        return self._passes[key]
 
     def _groups(self, texts: list[Embedding]) -> list[list[Embedding]]:
         """Neighbours that one pass of the network takes: equally long ones, or each alone for less memory."""
@@ -99,28 +120,29 @@ class Guided:
                 groups.append([text])
         return groups
 
-    def _noises(self, scaled: Tensor, time: float, texts: Sequence[Embedding]) -> Sequence[Tensor]:
-        """ε (B, C, H, W) float32 for each of `texts`, in one pass of the network."""
-        dtype = self._dtype
-        rows = len(scaled)
+    def _pass(self, texts: Sequence[Embedding], rows: int) -> _Pass:
         tokens = torch.stack([text.tokens for text in texts]).repeat_interleave(rows, 0)
         added = None
         if self._sizes is not None:
             pooled = torch.stack([text.pooled for text in texts if text.pooled is not None])
             added = {
-                "text_embeds": pooled.repeat_interleave(rows, 0).to(dtype),
-                "time_ids": self._sizes.repeat(rows * len(texts), 1).to(dtype),
+                "text_embeds": pooled.repeat_interleave(rows, 0).to(self._dtype),
+                "time_ids": self._sizes.repeat(rows * len(texts), 1).to(self._dtype),
             }
+        return _Pass(len(texts), tokens.to(self._dtype), added)
+
+    def _noises(self, scaled: Tensor, time: float, told: _Pass) -> Sequence[Tensor]:
+        """ε (B, C, H, W) float32 for each of the pass's texts."""
         if self._beside is not None:
             scaled = torch.cat([scaled, self._beside], dim=1)
         noise: Tensor = self._unet(
-            scaled.repeat(len(texts), 1, 1, 1).to(dtype),
-            scaled.new_full((rows * len(texts),), time),
-            encoder_hidden_states=tokens.to(dtype),
-            added_cond_kwargs=added,
+            scaled.repeat(told.texts, 1, 1, 1).to(self._dtype),
+            scaled.new_full((len(told.tokens),), time),
+            encoder_hidden_states=told.tokens,
+            added_cond_kwargs=told.added,
             return_dict=False,
         )[0]
-        return noise.float().chunk(len(texts))
+        return noise.float().chunk(told.texts)
 
 
 def bounded(guess: Tensor, x: Tensor, time: float) -> Tensor:

@@ -21,10 +21,8 @@ from lib_anim.engines.samplers import SAMPLERS
 from lib_anim.engines.sigmas import SPACINGS
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.checkpoint import Checkpoint, read_checkpoint
-from lib_anim.models.folders import ModelFolders, weights_in
-from lib_anim.models.header import read_header
+from lib_anim.models.folders import TORCH, WORDS, ModelFolders, weights_in
 from lib_anim.models.inversion import Inversion, read_inversion
-from lib_anim.models.keys import inversion_keys
 from lib_anim.motion.session import is_shortage
 from lib_anim.motion.sites import sites_of_diffusers
 
@@ -148,7 +146,7 @@ class DiffusersEngine:
             except RuntimeError as error:
                 if not is_shortage(error):
                     raise
-            self._free()
+            self._make_room(painter)
             self._warn("Memory ran out; the request was painted in smaller pieces.")
             try:
                 return painter.paint(request, on_step, small=True)
@@ -197,25 +195,61 @@ class DiffusersEngine:
             found = self._checkpoint if path == self._checkpoint.path else _paintable(read_checkpoint(path))
             while len(self._painters) >= LOADED:
                 self._painters.popitem(last=False)
-            self._painters[path] = Painter(
-                found, self._device, self._dtype, self._folders, self._inversions, self._habits, self._warn
-            )
+            self._painters[path] = self._loaded(found)
         self._painters.move_to_end(path)
         return self._painters[path]
+
+    def _loaded(self, checkpoint: Checkpoint) -> Painter:
+        """The checkpoint's networks; short of memory, once more when no other checkpoint is held."""
+
+        def load() -> Painter:
+            return Painter(
+                checkpoint,
+                self._device,
+                self._dtype,
+                self._folders,
+                self._inversions,
+                self._habits,
+                self._warn,
+            )
+
+        try:
+            return load()
+        except (RuntimeError, MemoryError) as error:
+            if isinstance(error, RuntimeError) and not is_shortage(error):
+                raise
+        self._make_room()
+        try:
+            return load()
+        except (RuntimeError, MemoryError) as error:
+            if isinstance(error, RuntimeError) and not is_shortage(error):
+                raise
+            raise FlipbookError(
+                Problem(
+                    f"{checkpoint.path.name} does not fit into memory on {self._device}; "
+                    "close other programs or use a smaller checkpoint.",
+                    field="checkpoint",
+                )
+            ) from error
+
+    def _make_room(self, kept: Painter | None = None) -> None:
+        """Gives back the memory of all checkpoints but `kept`."""
+        for path in [path for path, painter in self._painters.items() if painter is not kept]:
+            del self._painters[path]
+        self._free()
 
     def _vaes(self) -> tuple[str, ...]:
         """Names of VAEs; among checkpoints only those that are called so."""
         home = self._checkpoint.path.absolute().parent
-        found = weights_in(self._folders.vaes)
+        found = weights_in(self._folders.vaes, TORCH)
         return tuple(n for n, p in found.items() if n.endswith(".vae") or p.absolute().parent != home)
 
     def _read_inversions(self) -> list[Inversion]:
-        """Every textual inversion in the folders; a broken file is named once and passed over."""
+        """Every textual inversion in the folders; a file that is none is named once and passed over."""
         found: list[Inversion] = []
-        for path in weights_in(self._folders.embeddings).values():
+        for path in weights_in(self._folders.embeddings, WORDS).values():
             try:
-                if inversion_keys(read_header(path)):
-                    found.append(read_inversion(path))
+                found.append(read_inversion(path))
             except FlipbookError as error:
                 self._warn(f"An embedding was passed over: {error}")
         return found

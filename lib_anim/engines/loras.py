@@ -73,7 +73,7 @@ class LoraRack:
         """What is in force."""
 
     def wear(self, uses: tuple[Use, ...]) -> list[str]:
-        """Puts exactly `uses` in force; gives sentences about layers that no LoRA layer fits.
+        """Puts exactly `uses` in force; gives sentences about what of them is left out.
 
         Nothing is done when they are in force already. When one cannot be read, none is in force.
         """
@@ -83,6 +83,11 @@ class LoraRack:
         self._restore()
         sentences: list[str] = []
         for use, lora in zip(uses, loras, strict=True):
+            if lora.embeddings:
+                sentences.append(
+                    f'The LoRA "{use.name}" brings textual inversions of its own '
+                    f"({', '.join(lora.embeddings)}), which are not used."
+                )
             strangers = self._add(use, lora)
             if strangers:
                 sentences.append(
@@ -124,10 +129,7 @@ class LoraRack:
         return strangers
 
     def _fits(self, layer: str, lora: Lora) -> bool:
-        if layer not in self._layers:
-            return False
-        change, weight = lora.changes[layer], self._weight(layer)
-        return change.up.shape[0] == weight.shape[0] and change.down.shape[1] == weight.shape[1]
+        return layer in self._layers and lora.changes[layer].fits(self._weight(layer))
 
     def _weight(self, layer: str) -> Tensor:
         weight = self._layers[layer].weight

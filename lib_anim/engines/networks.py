@@ -15,15 +15,13 @@ from diffusers.loaders.single_file_utils import (
     convert_ldm_vae_checkpoint,
     convert_open_clip_checkpoint,
 )
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from lib_anim.engines.loras import layers_of
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.models.archive import header_of, read_tensors
 from lib_anim.models.checkpoint import VAE, Checkpoint, TextShape, UNetShape, VAEShape, read_vae
-from lib_anim.models.header import read_header
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ def load_networks(checkpoint: Checkpoint, device: torch.device, dtype: torch.dty
 
     Raises FlipbookError when names or shapes do not fit.
     """
-    weights = read_weights(checkpoint.path)
+    weights = read_tensors(checkpoint.path)
     unet = build_unet(checkpoint.unet)
     fill(unet, convert_ldm_unet_checkpoint(weights, dict(unet.config)), checkpoint.path, "UNet", dtype)
     vae = None
@@ -61,16 +59,6 @@ def load_networks(checkpoint: Checkpoint, device: torch.device, dtype: torch.dty
             upsampler.forward = partial(_enlarge, upsampler)
     names = convert_ldm_unet_checkpoint({key: key for key in weights}, dict(unet.config))
     return Networks(unet, vae, text, alphas, layers_of(unet, text, names))
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Every tensor of a .safetensors file, on the CPU; the header is checked first, for its sentences."""
-    read_header(path)
-    try:
-        weights: dict[str, Tensor] = load_file(path)
-    except SafetensorError as error:
-        raise FlipbookError(Problem(f"{path.name} cannot be read: {error}.")) from error
-    return weights
 
 
 def fill(
@@ -145,13 +133,12 @@ def build_vae(shape: VAEShape) -> AutoencoderKL:
 
 
 def load_vae(path: Path, scale: float) -> AutoencoderKL:
-    """A VAE from a file of its own, in the original layout or diffusers', in float32 on the CPU.
+    """A VAE from a .safetensors or torch file of its own, in the original layout or diffusers', in float32.
 
     Raises FlipbookError when the file is no VAE.
     """
-    header = read_header(path)
-    own = {key.removeprefix(VAE): value for key, value in read_weights(path).items()}
-    shape = read_vae(header, scale)
+    own = {key.removeprefix(VAE): value for key, value in read_tensors(path).items()}
+    shape = read_vae(header_of(path), scale)
     vae = build_vae(shape)
     if "encoder.down_blocks.0.resnets.0.conv1.weight" not in own:
         own = _vae_weights({VAE + key: value for key, value in own.items()}, vae, VAE)
@@ -188,8 +175,12 @@ def _load_text(shape: TextShape, weights: Mapping[str, Tensor], path: Path, dtyp
         renamed = convert_open_clip_checkpoint(model, dict(weights), prefix=shape.prefix)
     else:
         renamed = {k[len(shape.prefix) :]: v for k, v in weights.items() if k.startswith(shape.prefix)}
-    if not any(k.startswith("text_model.") for k in model.state_dict()):
-        renamed = {k.removeprefix("text_model."): v for k, v in renamed.items()}
+    # Files and versions of transformers have the parts with this word or without.
+    word = "text_model." if any(k.startswith("text_model.") for k in model.state_dict()) else ""
+    renamed = {
+        k if k.startswith("text_projection.") else word + k.removeprefix("text_model."): v
+        for k, v in renamed.items()
+    }
     fill(model, renamed, path, "text encoder", dtype)
     return model
 

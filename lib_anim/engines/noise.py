@@ -34,7 +34,7 @@ class PictureNoise:
     """Where the generator of source `gpu` lives; None is the CPU."""
 
     def __post_init__(self) -> None:
-        self._stream = self._normals(self.seed)
+        self._stream = self.normals(self.seed)
 
     def first(self) -> Tensor:
         """The start: the seed's noise, mixed with the subseed's, laid into the size asked for."""
@@ -42,21 +42,22 @@ class PictureNoise:
         if self.resize_from is not None:
             width, height = self.resize_from
             shape = (shape[0], height // 8, width // 8)
-        noise = self._normals(self.seed).draw(shape)
+        noise = self.normals(self.seed).draw(shape)
         if self.subseed_strength:
-            noise = slerp(self.subseed_strength, noise, self._normals(self.subseed).draw(shape))
+            noise = slerp(self.subseed_strength, noise, self.normals(self.subseed).draw(shape))
         whole = self._stream.draw(self.shape)
         if shape != self.shape:
             noise = _laid_into(whole, noise)
         if self.ancestral_delta:
-            self._stream = self._normals(self.seed + self.ancestral_delta)
+            self._stream = self.normals(self.seed + self.ancestral_delta)
         return noise
 
     def next(self) -> Tensor:
         """The next step's noise; call `first` before."""
         return self._stream.draw(self.shape)
 
-    def _normals(self, seed: int) -> Normals:
+    def normals(self, seed: int) -> Normals:
+        """A new stream of the source."""
         if self.source == "nv":
             return PhiloxNormals(seed)
         device = self.device if self.source == "gpu" else None

@@ -26,6 +26,7 @@ from lib_anim.engines.samplers import SAMPLERS, Sampler
 from lib_anim.engines.sigmas import ConsistencyLevels, NoiseLevels
 from lib_anim.engines.travel import mixed
 from lib_anim.engines.walk import Draw, Walk
+from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.checkpoint import Checkpoint
 from lib_anim.models.folders import TORCH, ModelFolders, find_weights
 from lib_anim.models.inversion import Inversion
@@ -142,7 +143,7 @@ class Painter:
             eta=sampler.eta if request.eta is None else request.eta,
             stepped=stepped,
         )
-        result = sampler.run(walk) * way.end
+        result = sound(sampler.run(walk) * way.end, self.checkpoint, self.unet.dtype)
         return result if kept is None else kept.blend(result)
 
     def way(
@@ -180,7 +181,7 @@ class Painter:
 
     def _draw(self, sampler: Sampler, noise: PictureNoise, seed: int, way: Descent) -> Draw:
         if sampler.brownian:
-            path = BrownianNoise(noise.shape, seed, way.reach)
+            path = BrownianNoise(noise.shape, seed, way.reach, noise.normals)
             return lambda here, there: path.between(here, there)[None].to(self.device)
         return lambda here, there: noise.next()[None].to(self.device)
 
@@ -238,7 +239,9 @@ class Painter:
         """The autoencoder called `name`, the checkpoint's own for None; at most two stay in memory."""
         if name in self._codecs:
             return self._codecs[name]
-        path = find_weights(name or self.checkpoint.path.stem + ".vae", self._folders.vaes, "VAE", "vae")
+        path = find_weights(
+            name or self.checkpoint.path.stem + ".vae", self._folders.vaes, "VAE", "vae", TORCH
+        )
         if len(self._codecs) > 1:
             del self._codecs[next(key for key in reversed(self._codecs) if key is not None)]
         vae = load_vae(path, self.checkpoint.latent_scale).to(device=self.device)
@@ -259,6 +262,22 @@ class Kept:
     def blend(self, painted: Tensor, scale: float = 1.0) -> Tensor:
         """`painted` where it is repainted, the kept latents times `scale` elsewhere."""
         return painted * self.repaint + self.latents * (scale * (1 - self.repaint))
+
+
+def sound(latents: Tensor, checkpoint: Checkpoint, dtype: torch.dtype) -> Tensor:
+    """`latents` as they are; FlipbookError when the UNet has made values of them that are no numbers."""
+    if bool(latents.isfinite().all()):
+        return latents
+    why = "its weights are broken"
+    if dtype != torch.float32:
+        why += ", or half precision is too little for it"
+    raise FlipbookError(
+        Problem(
+            f"the UNet of {checkpoint.path.name} gave values that are no numbers: {why}; "
+            "use another checkpoint.",
+            field="checkpoint",
+        )
+    )
 
 
 def filled_latents(init: Tensor, plan: Inpainting, request: StillRequest, start: Tensor) -> Tensor:

@@ -92,6 +92,10 @@ def _pictures(request: StillRequest) -> Iterator[Problem]:
     size = (request.height, request.width)
     if request.init is not None and request.init.shape != (*size, 3):
         yield Problem(f"has shape {request.init.shape}; the request asks for {(*size, 3)}.", field="init")
+    for field in ("init", "mask"):
+        picture = getattr(request, field)
+        if picture is not None and not np.isfinite(picture).all():
+            yield Problem("holds values that are no numbers.", field=field)
     if request.mask is None:
         return
     if request.init is None:

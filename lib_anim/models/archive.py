@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -12,21 +13,24 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.models.header import read_header
+from lib_anim.models.header import Entry, Header, read_header
 from lib_anim.models.table import is_archive
 
 WRAPS = ("state_dict", "controlnet", "module")
 """Keys under which training scripts put the weights proper."""
 
 
-def read_archive(path: Path) -> dict[str, Tensor]:
-    """The tensors of a zip file by `torch.save` (since 1.6), mapped: values are read when they are used.
+def read_tree(path: Path) -> dict[str, Any]:
+    """What a file by `torch.save` holds, mapped where it is a zip file: values are read when they are used.
 
     Only tensors and plain containers are accepted (`weights_only`); a file with anything else is refused
     with FlipbookError, and nothing of it has run.
     """
+    # Before torch 1.12 textual inversions were saved in a container of torch's, which holds tensors alone.
+    allowed: Any = getattr(torch.serialization, "safe_globals", lambda classes: nullcontext())
     try:
-        tree: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with allowed([torch.nn.ParameterDict]):
+            tree: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=is_archive(path))
     except (UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
         raise FlipbookError(
             Problem(
@@ -39,7 +43,23 @@ def read_archive(path: Path) -> dict[str, Tensor]:
             tree = tree[wrap]
     if not isinstance(tree, dict):
         raise FlipbookError(Problem(f"{path.name} holds no table of weights."))
-    return {str(key): value for key, value in tree.items() if isinstance(value, Tensor)}
+    return {str(key): value for key, value in tree.items()}
+
+
+def read_archive(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file by `torch.save`; see `read_tree`."""
+    return {key: value for key, value in read_tree(path).items() if isinstance(value, Tensor)}
+
+
+def header_of(path: Path) -> Header:
+    """The table of a .safetensors file or a torch archive, as a .safetensors file has it."""
+    if not is_archive(path):
+        return read_header(path)
+    tensors = {
+        key: Entry(str(value.dtype).removeprefix("torch."), tuple(value.shape))
+        for key, value in read_archive(path).items()
+    }
+    return Header(path, tensors, {})
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

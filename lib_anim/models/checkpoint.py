@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import Any, Literal
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.beside import told_beside
 from lib_anim.models.header import Header, read_header
+from lib_anim.models.signs import UNET, sign_of
 
 Family = Literal["sd1", "sdxl"]
 
-UNET = "model.diffusion_model."
 VAE = "first_stage_model."
 
 
@@ -110,6 +109,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
     family = family_of(header)
     if family is None:
         raise FlipbookError(Problem(f"{path.name} is not a checkpoint that can paint here: {_what(header)}."))
+    if predicts_velocity(header):
+        raise FlipbookError(
+            Problem(
+                f"{path.name} predicts velocities (v-prediction), which is not supported; use a checkpoint "
+                "that predicts noise."
+            )
+        )
     constants = json.loads(files("lib_anim.models").joinpath(f"configs/{family}.json").read_text("utf-8"))
     told = told_beside(path)
     if told.unet:
@@ -156,21 +162,19 @@ def family_of(header: Header) -> Family | None:
 
 def _what(header: Header) -> str:
     """What a file that is no SD 1.x or SDXL checkpoint looks like, for a sentence."""
-    signs: tuple[tuple[str, Callable[[str], bool]], ...] = (
-        ("it is a Stable Diffusion 2.x checkpoint", lambda k: k.startswith("cond_stage_model.model.")),
-        ("it is an SDXL refiner", lambda k: k.startswith("conditioner.embedders.0.model.")),
-        ("it is a Stable Diffusion 3 or Flux model", lambda k: "joint_blocks." in k or "double_blocks." in k),
-        ("it is a motion module", lambda k: "motion_modules." in k or "temporal_transformer" in k),
-        ("it is a LoRA", lambda k: ".lora_" in k or "lora_A" in k),
-        ("it is a ControlNet", lambda k: "input_hint_block" in k or k.startswith("control_model.")),
-        ("it holds a UNet without a text encoder", lambda k: k.startswith((UNET, "down_blocks."))),
-        ("it is a VAE", lambda k: "decoder.conv_in" in k),
-        ("it is a textual inversion", lambda k: k in ("emb_params", "clip_l", "clip_g", "string_to_param")),
-    )
-    for sentence, sign in signs:
-        if any(sign(key) for key in header.tensors):
-            return sentence
+    what = sign_of(header.tensors)
+    if what is not None:
+        return f"it is {what}"
     return f"none of its {len(header.tensors)} tensors has a name of an SD 1.x or SDXL checkpoint"
+
+
+def predicts_velocity(header: Header) -> bool:
+    """Whether the file says that its UNet predicts velocities (Salimans & Ho 2022, "v-prediction").
+
+    Trainers mark it with an empty tensor or in Stability AI's ModelSpec; many SD 1.x files say nothing.
+    """
+    marked = any(key in header.tensors for key in ("v_pred", "edm_vpred.sigma_max"))
+    return marked or header.metadata.get("modelspec.prediction_type") == "v"
 
 
 def _unet(header: Header, constants: dict[str, Any]) -> UNetShape:
@@ -253,7 +257,8 @@ def _text(header: Header, constants: dict[str, Any]) -> TextShape:
     """Sizes of a CLIP text model in transformers' or open_clip's naming."""
     prefix = constants["prefix"]
     if constants["layout"] == "transformers":
-        root = prefix + "text_model."
+        # Merges of the first files have the text model's parts without this word.
+        root = prefix + ("text_model." if header.under(prefix + "text_model.") else "")
         token, position = (
             root + "embeddings.token_embedding.weight",
             root + "embeddings.position_embedding.weight",

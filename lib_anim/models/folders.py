@@ -45,7 +45,9 @@ class ModelFolders:
 
 SAFE = (".safetensors",)
 TORCH = (".safetensors", ".ckpt", ".pt", ".pth")
-"""Also torch's own files, for kinds that are read from them: LoRAs, such as AnimateDiff's v3 adapter."""
+"""Also torch's own files, for kinds that are read from them: VAEs, LoRAs such as AnimateDiff's adapter."""
+WORDS = (".safetensors", ".pt", ".bin")
+"""Textual inversions."""
 
 
 def weights_in(folders: Iterable[Path], endings: tuple[str, ...] = SAFE) -> dict[str, Path]:

@@ -6,10 +6,12 @@ import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
 from typing import Any
 
 from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.models.foreign import foreign
 
 LONGEST_HEADER = 100_000_000
 """Bytes; the limit that the safetensors library itself sets."""
@@ -52,27 +54,37 @@ class Header:
 def read_header(path: Path) -> Header:
     """The table at the front of a .safetensors file.
 
-    Raises NotFound when there is no such file, FlipbookError when it is empty, cut off or of another
-    format. Format: 8 bytes little-endian length, that many bytes of JSON, then the values
+    Raises NotFound when there is no such file, FlipbookError when it is empty, cut off, of another format
+    or may not be read. Format: 8 bytes little-endian length, that many bytes of JSON, then the values
     (https://github.com/huggingface/safetensors, "Format").
     """
+    if path.is_dir():
+        raise FlipbookError(Problem(_folder(path)))
     if not path.is_file():
         raise NotFound(Problem(f"there is no file {path}."))
+    try:
+        return _read(path)
+    except OSError as error:
+        raise FlipbookError(Problem(f"{path} cannot be read: {error.strerror or error}.")) from error
+
+
+def _read(path: Path) -> Header:
     size = path.stat().st_size
     with path.open("rb") as file:
         front = file.read(8)
         length = struct.unpack("<Q", front)[0] if len(front) == 8 else 0
         if not 2 <= length <= LONGEST_HEADER or file.read(1) != b"{":
-            raise FlipbookError(Problem(_foreign(path, front, size)))
+            raise FlipbookError(Problem(foreign(path)))
         if 8 + length > size:
             raise FlipbookError(Problem(_truncated(path, size, 8 + length)))
         text = b"{" + file.read(length - 1)
     try:
         table: dict[str, Any] = json.loads(text)
         metadata = {str(k): str(v) for k, v in table.pop("__metadata__", {}).items()}
-        tensors = {k: Entry(v["dtype"], tuple(v["shape"])) for k, v in table.items()}
-        end = max((v["data_offsets"][1] for v in table.values()), default=0)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        tensors = {k: Entry(str(v["dtype"]), tuple(map(index, v["shape"]))) for k, v in table.items()}
+        end = max((index(v["data_offsets"][1]) for v in table.values()), default=0)
+    # A table nested too deeply is a RecursionError.
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise FlipbookError(
             Problem(
                 f"{path.name} begins like a .safetensors file, but its table cannot be read; get it anew."
@@ -83,20 +95,11 @@ def read_header(path: Path) -> Header:
     return Header(path, tensors, metadata)
 
 
-def _foreign(path: Path, front: bytes, size: int) -> str:
-    """Sentence about a file that is no safetensors file."""
-    if size == 0:
-        return f"{path.name} is empty; get it anew."
-    if front.startswith((b"PK", b"\x80")):
-        return (
-            f"{path.name} is a pickled torch file, which may run foreign code; "
-            "use its .safetensors version, or convert it in the WebUI's Checkpoint Merger tab."
-        )
-    if front.lstrip().lower().startswith((b"<!doctyp", b"<html")):
-        return f"{path.name} is a web page, not weights: the download did not work; get it anew."
-    if front.startswith(b"version "):
-        return f"{path.name} is a Git LFS pointer, not the weights themselves; run `git lfs pull`."
-    return f"{path.name} is no .safetensors file."
+def _folder(path: Path) -> str:
+    """Sentence about a folder where a file is expected."""
+    if (path / "model_index.json").is_file():
+        return f"{path} is a folder in diffusers' layout; use the model's single .safetensors file."
+    return f"{path} is a folder; a .safetensors file is expected here."
 
 
 def _truncated(path: Path, size: int, expected: int) -> str:

@@ -9,17 +9,25 @@ from pathlib import Path
 from typing import Literal
 
 from lib_anim.errors import FlipbookError
-from lib_anim.models.checkpoint import UNET, VAE, family_of, read_checkpoint, read_vae
+from lib_anim.models.checkpoint import VAE, family_of, read_checkpoint, read_vae
 from lib_anim.models.header import Header, read_header
-from lib_anim.models.keys import DOWNS, inversion_keys, is_lora
+from lib_anim.models.keys import DOWNS, KRONECKER, inversion_keys, is_lora
 from lib_anim.models.motion_facts import is_motion, motion_facts
 from lib_anim.models.motion_keys import UNNAMED, is_motion_lora, unwrapped
+from lib_anim.models.pickled import names_in
+from lib_anim.models.signs import UNET, sign_of
 from lib_anim.models.table import Table, is_archive, read_table
 
 Kind = Literal["checkpoint", "vae", "lora", "embedding", "motion module", "controlnet", "other", "broken"]
 
 CONTEXTS = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL"}
 """Widths of the text embedding that the published families have."""
+
+KINDS = {".lokr_": "a LoKr", ".hada_": "a LoHa", ".dora_scale": "a DoRA", ".lora_magnitude_vector": "a DoRA"}
+"""Parts of names that tell a LoRA's kin apart."""
+
+STRANGERS = ("a Stable Diffusion 3 model", "a Flux model", "a Stable Video Diffusion model")
+"""Families that have other names than a UNet's in the original layout."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,9 @@ def inspect(path: Path) -> Finding:
     except FlipbookError as error:
         if not path.is_file():
             raise
-        return _archived(path) or Finding("broken", str(error))
+        # A whole file of another format is not used here, but nothing is wrong with it.
+        kind: Kind = "other" if sign_of(names_in(path)) else "broken"
+        return _archived(path) or Finding(kind, str(error))
     table = Table.of(header)
     for found in (
         _checkpoint(header),
@@ -48,10 +58,14 @@ def inspect(path: Path) -> Finding:
         _motion(table),
         _embedding(header),
         _controlnet(header),
+        _stranger(header),
         _vae(header),
     ):
         if found is not None:
             return found
+    what = sign_of(header.tensors)
+    if what is not None:
+        return Finding("other", f"{path.name} is {what} ({_millions(header)}), which is not used here.")
     return Finding(
         "other",
         f"{path.name} holds {len(header.tensors)} tensors ({_millions(header)}, {_dtypes(header)}) whose "
@@ -93,7 +107,7 @@ def _archived(path: Path) -> Finding | None:
 def _lora(table: Table) -> Finding | None:
     if not is_lora(table.shapes):
         return None
-    downs = {key: shape for key, shape in table.shapes.items() if key.endswith(DOWNS)}
+    downs = {key: shape for key, shape in table.shapes.items() if key.endswith((*DOWNS, *KRONECKER))}
     rank = "/".join(str(r) for r, _ in Counter(shape[0] for shape in downs.values()).most_common(2))
     if is_motion_lora(table):
         director = table.metadata.get("model_type") == "motion_director"
@@ -108,9 +122,13 @@ def _lora(table: Table) -> Finding | None:
     if any(key.startswith(("lora_te", "text_encoder")) for key in downs):
         parts.append("the text encoder")
     what = " and ".join(parts) or "layers of unknown networks"
+    kind = next(
+        (kind for ending, kind in KINDS.items() if any(ending in key for key in table.shapes)), "a LoRA"
+    )
+    # A LoKr's first factor has no narrow middle to speak of.
+    of_rank = "" if kind == "a LoKr" else f" of rank {rank}"
     return Finding(
-        "lora",
-        f"{table.name} is a LoRA{for_} of rank {rank} that changes {what} ({len(downs)} layers).",
+        "lora", f"{table.name} is {kind}{for_}{of_rank} that changes {what} ({len(downs)} layers)."
     )
 
 
@@ -125,7 +143,7 @@ def _motion(table: Table) -> Finding | None:
 
 
 def _embedding(header: Header) -> Finding | None:
-    keys = inversion_keys(header)
+    keys = inversion_keys(Table.of(header).shapes)
     if not keys:
         return None
     shapes = [header.shape(key) for key in keys]
@@ -139,9 +157,19 @@ def _embedding(header: Header) -> Finding | None:
 def _controlnet(header: Header) -> Finding | None:
     if not any("input_hint_block" in k or "controlnet_cond_embedding" in k for k in header.tensors):
         return None
+    widths = {e.shape[1] for k, e in header.tensors.items() if k.endswith("attn2.to_k.weight")}
+    for_ = next((f" for {CONTEXTS[width]}" for width in widths if width in CONTEXTS), "")
     return Finding(
-        "controlnet", f"{header.path.name} is a ControlNet ({_millions(header)}, {_dtypes(header)})."
+        "controlnet", f"{header.path.name} is a ControlNet{for_} ({_millions(header)}, {_dtypes(header)})."
     )
+
+
+def _stranger(header: Header) -> Finding | None:
+    """Whole models of other families, which bring a VAE too."""
+    what = sign_of(header.tensors)
+    if what not in STRANGERS:
+        return None
+    return Finding("other", f"{header.path.name} is {what} ({_millions(header)}), which cannot paint here.")
 
 
 def _vae(header: Header) -> Finding | None:

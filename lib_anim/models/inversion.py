@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from safetensors.torch import load_file
 from torch import Tensor
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.models.header import read_header
+from lib_anim.models.archive import read_tensors, read_tree
 from lib_anim.models.keys import inversion_keys
+from lib_anim.models.signs import sign_of
+
+TORCH = (".pt", ".bin", ".pth")
+"""Endings of torch's own files."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +32,27 @@ class Inversion:
 
 
 def read_inversion(path: Path) -> Inversion:
-    """The vectors in `path`, named like the file; FlipbookError when it is something else."""
-    keys = inversion_keys(read_header(path))
+    """The vectors in `path`, named like the file; FlipbookError when it is something else.
+
+    Reads .safetensors files, and the .pt and .bin files that the WebUI and the first trainers wrote.
+    """
+    safe = path.suffix not in TORCH
+    weights = read_tensors(path) if safe else _of_torch(read_tree(path))
+    shapes = {key: tuple(value.shape) for key, value in weights.items()}
+    keys = inversion_keys(shapes)
     if not keys:
-        raise FlipbookError(Problem(f"{path.name} is no textual inversion.", field="prompt"))
-    weights = load_file(path)
-    return Inversion(path.stem, tuple(weights[k].float().reshape(-1, weights[k].shape[-1]) for k in keys))
+        what = sign_of(shapes)
+        is_ = f": it is {what}" if what else ""
+        raise FlipbookError(Problem(f"{path.name} is no textual inversion{is_}.", field="prompt"))
+    vectors = tuple(weights[key].detach().float() for key in keys)
+    return Inversion(path.stem, tuple(v.reshape(-1, v.shape[-1]) for v in vectors))
+
+
+def _of_torch(tree: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The vectors of a torch file under the names of a .safetensors file."""
+    inner = tree.get("string_to_param")
+    if inner is None:
+        return {key: value for key, value in tree.items() if isinstance(value, Tensor)}
+    # Containers of torch before 1.12 come back with their values in an attribute.
+    vectors = next(iter((getattr(inner, "_parameters", None) or dict(inner)).values()), None)
+    return {"emb_params": vectors} if isinstance(vectors, Tensor) else {}

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from lib_anim.models.header import Header
+DOWNS = (
+    ".lora_down.weight",
+    ".lora_A.weight",
+    ".lora.down.weight",
+    ".lora_linear_layer.down.weight",
+    "_lora.down.weight",
+    ".hada_w1_b",
+)
+"""Endings of tensors that lead into a LoRA's narrow middle: kohya's, peft's, diffusers' (two), AnimateDiff's,
+LoHa's."""
 
-DOWNS = (".lora_down.weight", ".lora_A.weight", ".lora.down.weight", "_lora.down.weight")
-"""Endings of tensors that lead into a LoRA's narrow middle: kohya's, peft's, diffusers', AnimateDiff's."""
+KRONECKER = (".lokr_w1", ".lokr_w1_a")
+"""Endings of a LoKr's first factor, of which each layer has one."""
 
 
 def is_lora(keys: Iterable[str]) -> bool:
-    """Whether names are those of a LoRA in kohya's or diffusers' naming."""
-    return any(key.endswith(DOWNS) for key in keys)
+    """Whether names are those of a LoRA or its kin in kohya's or diffusers' naming."""
+    return any(key.endswith((*DOWNS, *KRONECKER)) for key in keys)
 
 
-def inversion_keys(header: Header) -> tuple[str, ...]:
+def inversion_keys(shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
     """Names of the tensors that hold a textual inversion's vectors, per text model; empty for other files.
 
     SDXL files hold `clip_l` and `clip_g`, the WebUI's `emb_params`, diffusers' one named like the word.
     """
-    names = tuple(header.tensors)
+    names = tuple(shapes)
     if set(names) >= {"clip_l", "clip_g"}:
         return ("clip_l", "clip_g")
     if "emb_params" in names:
         return ("emb_params",)
-    if len(names) == 1 and 1 <= len(header.shape(names[0])) <= 2 and header.shape(names[0])[-1] >= 32:
+    if len(names) == 1 and 1 <= len(shapes[names[0]]) <= 2 and shapes[names[0]][-1] >= 32:
         return names
     return ()

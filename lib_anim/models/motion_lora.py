@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.archive import read_tensors
-from lib_anim.models.lora import Change
+from lib_anim.models.changes import Change, LowRank
 from lib_anim.models.motion import MotionModule
 from lib_anim.models.motion_keys import is_motion_lora, lora_part, motion_layer
 from lib_anim.models.table import read_table
@@ -42,7 +42,7 @@ def read_motion_lora(path: Path) -> MotionLora:
         else:
             parts[layer][part] = value
     changes = {
-        layer: Change(p["down"], p["up"], None, float(p["alpha"]) if "alpha" in p else None)
+        layer: LowRank(down=p["down"], up=p["up"], alpha=float(p["alpha"]) if "alpha" in p else None)
         for layer, p in parts.items()
         if "down" in p and "up" in p
     }
@@ -83,5 +83,4 @@ def with_lora(module: MotionModule, lora: MotionLora, weight: float) -> tuple[Mo
 def _fits(module: MotionModule, place: tuple[str, str] | None, change: Change) -> bool:
     if place is None:
         return False
-    weight = module.weights[place[0]][place[1]]
-    return change.up.shape[0] == weight.shape[0] and change.down.shape[1] == weight.shape[1]
+    return change.fits(module.weights[place[0]][place[1]])

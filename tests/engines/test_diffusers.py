@@ -18,6 +18,8 @@ from diffusers import (
 )
 from safetensors.torch import load_file, save_file
 
+from lib_anim.engines import conditioning, networks
+from lib_anim.engines import painter as painting
 from lib_anim.engines.contract import StillRequest
 from lib_anim.engines.diffusers import DiffusersEngine, open_engine
 from lib_anim.engines.painter import Painter
@@ -139,11 +141,51 @@ def test_sdxl_equals_diffusers_pipeline(maker: ModuleType, tmp_path: Path) -> No
         assert np.abs(ours - theirs).mean() < 2e-3, negative
 
 
-def test_text_goes_through_the_encoder_once_per_prompt(engine: DiffusersEngine) -> None:
-    before = painter_of(engine).text.encoded
-    for seed in range(4):
-        engine.still(replace(REQUEST, prompt="once", negative="only", seed=seed, steps=1))
-    assert painter_of(engine).text.encoded == before + 2
+def test_a_thousand_frames_read_weights_once_and_each_prompt_once(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: list[Path] = []
+    read = networks.read_tensors
+
+    def counted(path: Path) -> dict[str, torch.Tensor]:
+        files.append(path)
+        return read(path)
+
+    monkeypatch.setattr(networks, "read_tensors", counted)
+    engine = opened(checkpoint)
+    painter = painter_of(engine)
+    texts: list[int] = []
+    encoder = painter.text._models[0]
+    encode = encoder.forward
+    monkeypatch.setattr(encoder, "forward", lambda *a, **k: texts.append(1) or encode(*a, **k))
+    # What the frames look like is not the question: the networks that paint answer at once.
+    unet, vae = painter.unet, painter.codec(None).vae
+    monkeypatch.setattr(unet, "forward", lambda x, *a, **k: (x * 0.1,))
+    picture = torch.zeros(1, 3, 64, 64)
+    monkeypatch.setattr(vae, "decode", lambda latents, **k: (picture + latents.mean(),))
+    # 400 prompts in a row, over and over, as a schedule of weights that sways.
+    for frame in range(1000):
+        weight = 0.5 + (frame % 400) / 1000
+        engine.still(replace(REQUEST, prompt=f"a (red:{weight:.3f}) ball", seed=frame, steps=1))
+    assert files == [checkpoint]
+    assert len(texts) == 400 + 1, "and the negative prompt"
+
+
+def test_embeddings_beyond_the_memory_are_forgotten_oldest_first(
+    engine: DiffusersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = painter_of(engine).text
+    text.encode(("first",))
+    monkeypatch.setattr(conditioning, "MEMORY", text._held + 3 * 77 * 64 * 4)
+    before = text.encoded
+    for prompt in ("one", "two", "three", "one", "two", "three"):
+        text.encode((prompt,))
+    assert text.encoded == before + 3
+    for number in range(300):
+        text.encode((f"more {number}",))
+    assert text._held <= conditioning.MEMORY
+    text.encode(("one",))
+    assert text.encoded == before + 3 + 300 + 1
 
 
 def test_each_call_of_the_network_is_needed(engine: DiffusersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,13 +342,33 @@ def test_a_vae_that_overflows_moves_to_float32(checkpoint: Path) -> None:
     assert result.shape == plain.shape
 
 
-def test_broken_weights_are_a_sentence(maker: ModuleType, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("model.diffusion_model.out.2.weight", "the UNet of a.safetensors gave values that are no numbers"),
+        ("cond_stage_model.transformer.text_model.final_layer_norm.weight", "the text encoder gave"),
+        ("first_stage_model.decoder.conv_out.weight", "decoding gave .* the VAE's weights are broken"),
+    ],
+)
+def test_broken_weights_are_a_sentence(maker: ModuleType, tmp_path: Path, key: str, words: str) -> None:
     path = maker.write_sd1(tmp_path / "a.safetensors")
     weights = load_file(path)
-    weights["model.diffusion_model.out.2.weight"][0, 0] = float("nan")
+    weights[key].view(-1)[0] = float("nan")
     save_file(weights, path)
-    with pytest.raises(FlipbookError, match="no numbers"):
+    with pytest.raises(FlipbookError, match=words):
         opened(path).still(REQUEST)
+
+
+def test_weights_beyond_all_numbers_are_a_sentence(engine: DiffusersEngine) -> None:
+    with pytest.raises(FlipbookError, match="its weights"):
+        engine.still(replace(REQUEST, prompt=f"(red:{10**40})"))
+
+
+def test_pictures_that_hold_no_numbers_are_refused(engine: DiffusersEngine) -> None:
+    init = np.full((64, 64, 3), 0.5, np.float32)
+    init[3, 4, 1] = np.nan
+    with pytest.raises(FlipbookError, match="init: holds values that are no numbers"):
+        engine.still(replace(REQUEST, init=init))
 
 
 def short_of_memory(unet: Any, times: int) -> Callable[..., Any]:
@@ -342,6 +404,31 @@ def test_without_any_memory_it_says_so(checkpoint: Path, monkeypatch: pytest.Mon
     assert np.array_equal(engine.still(REQUEST), plain)
 
 
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_checkpoint_that_does_not_fit_beside_another_takes_its_place(
+    maker: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    one = maker.write_sd1(tmp_path / "one.safetensors")
+    maker.write_sd1(tmp_path / "two.safetensors", seed=4)
+    engine = opened(one)
+    load = painting.load_networks
+    held: list[int] = []
+
+    def failing(*given: Any) -> Any:
+        held.append(len(engine._painters))
+        if len(held) <= failures:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return load(*given)
+
+    monkeypatch.setattr(painting, "load_networks", failing)
+    if failures == 1:
+        assert engine.still(replace(REQUEST, checkpoint="two")).std() > 0.01
+    else:
+        with pytest.raises(FlipbookError, match=r"two\.safetensors does not fit into memory"):
+            engine.still(replace(REQUEST, checkpoint="two"))
+    assert held == [1, 0], "the second try has all the memory"
+
+
 def test_schedulers_without_meaning_are_a_warning(checkpoint: Path) -> None:
     engine = opened(checkpoint)
     engine.still(replace(REQUEST, sampler="DDIM", scheduler="Karras", steps=3))
@@ -367,3 +454,93 @@ def test_a_checkpoint_with_other_channels_is_refused_by_name(checkpoint: Path, t
     save_file(weights, tmp_path / "instructed.safetensors")
     with pytest.raises(FlipbookError, match=r"instructed.safetensors takes 8 channels where 4 are latents"):
         opened(tmp_path / "instructed.safetensors")
+
+
+def test_text_models_of_the_first_files_are_read(checkpoint: Path, tmp_path: Path) -> None:
+    weights = {k.replace(".text_model.", "."): v for k, v in load_file(checkpoint).items()}
+    save_file(weights, tmp_path / "merged.safetensors")
+    difference = opened(tmp_path / "merged.safetensors").still(REQUEST) - opened(checkpoint).still(REQUEST)
+    assert np.abs(difference).max() < 1e-4
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_files_in_half_precision_paint_nearly_the_same(
+    maker: ModuleType, checkpoint: Path, tmp_path: Path, dtype: torch.dtype
+) -> None:
+    half = maker.write_sd1(tmp_path / "half.safetensors", text_layers=3, dtype=dtype)
+    difference = opened(half).still(REQUEST) - opened(checkpoint).still(REQUEST)
+    assert np.abs(difference).mean() < 0.03
+
+
+def test_textual_inversions_in_torch_files_are_read(checkpoint: Path, tmp_path: Path) -> None:
+    vectors = torch.randn(3, 64)
+    (tmp_path / "safe").mkdir()
+    (tmp_path / "torch").mkdir()
+    save_file({"emb_params": vectors}, tmp_path / "safe" / "snowtree.safetensors")
+    save_file({"emb_params": vectors[:1]}, tmp_path / "safe" / "redbird.safetensors")
+    old = {
+        "string_to_token": {"*": 265},
+        "string_to_param": torch.nn.ParameterDict({"*": vectors}),
+        "step": 9,
+    }
+    torch.save(old, tmp_path / "torch" / "snowtree.pt")
+    torch.save({"<red-bird>": vectors[0]}, tmp_path / "torch" / "redbird.bin")
+    torch.save({"a": 1}, tmp_path / "torch" / "strange.pt")
+    one, other = (
+        opened(checkpoint, folders=ModelFolders(embeddings=(tmp_path / name,))) for name in ("safe", "torch")
+    )
+    request = replace(REQUEST, prompt="a snowtree and a redbird", steps=2)
+    assert np.array_equal(one.still(request), other.still(request))
+    assert [w for w in other.warnings if "strange" in w]
+
+
+def test_vaes_in_torch_files_are_read(checkpoint: Path, tmp_path: Path) -> None:
+    prefix = "first_stage_model."
+    weights = load_file(checkpoint)
+    vae = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+    torch.save({"state_dict": vae}, tmp_path / "bare.vae.pt")
+    save_file({k: v for k, v in weights.items() if not k.startswith(prefix)}, tmp_path / "bare.safetensors")
+    bare = opened(tmp_path / "bare.safetensors", folders=ModelFolders(vaes=(tmp_path,)))
+    difference = bare.still(REQUEST) - opened(checkpoint).still(REQUEST)
+    assert np.abs(difference).max() < 1e-4, "NAME.vae beside NAME"
+
+
+def test_sdxl_inversions_take_both_encoders(maker: ModuleType, tmp_path: Path) -> None:
+    path = maker.write_sdxl(tmp_path / "xl.safetensors")
+    plain = opened(path)
+    request = replace(REQUEST, prompt="a snowtree", steps=2)
+    without = plain.still(request)
+    parts = {"clip_l": torch.randn(2, 64), "clip_g": torch.randn(2, 128)}
+    seen = []
+    for changed in ("clip_l", "clip_g"):
+        (tmp_path / changed).mkdir()
+        save_file({**parts, changed: parts[changed] * 3}, tmp_path / changed / "snowtree.safetensors")
+        seen.append(opened(path, folders=ModelFolders(embeddings=(tmp_path / changed,))).still(request))
+    assert not np.array_equal(seen[0], seen[1])
+    assert not np.array_equal(seen[0], without)
+
+
+KINDS_OF_LORA: dict[str, dict[str, tuple[int, ...]]] = {
+    "locon": {"lora_down.weight": (4, 32, 3, 3), "lora_up.weight": (32, 4, 1, 1), "alpha": ()},
+    "dora": {"lora_down.weight": (4, 32, 3, 3), "lora_up.weight": (32, 4, 1, 1), "dora_scale": (1, 32, 1, 1)},
+    "loha": {"hada_w1_a": (32, 4), "hada_w1_b": (4, 288), "hada_w2_a": (32, 4), "hada_w2_b": (4, 288)},
+    "lokr": {"lokr_w1": (4, 8), "lokr_w2": (8, 4, 3, 3)},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_LORA)
+def test_a_loras_kin_changes_convolutions(checkpoint: Path, tmp_path: Path, kind: str) -> None:
+    """kohya's names of the original layout, as SDXL files have them."""
+    layer = "lora_unet_input_blocks_1_0_in_layers_2"
+    generator = torch.Generator().manual_seed(1)
+    tensors = {
+        f"{layer}.{part}": torch.randn(shape, generator=generator)
+        for part, shape in KINDS_OF_LORA[kind].items()
+    }
+    save_file(tensors, tmp_path / "snow.safetensors")
+    engine = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,)))
+    plain = engine.still(REQUEST)
+    worn = engine.still(replace(REQUEST, prompt=REQUEST.prompt + " <lora:snow:0.5>"))
+    assert np.isfinite(worn).all()
+    assert not np.array_equal(worn, plain)
+    assert np.array_equal(engine.still(REQUEST), plain)

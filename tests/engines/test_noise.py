@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
+import pytest
 import torch
+import torchsde
 
 from lib_anim.engines.brownian import BrownianNoise
 from lib_anim.engines.noise import PictureNoise, slerp
@@ -77,3 +80,33 @@ def test_a_brownian_path_has_unit_steps_that_add_up() -> None:
     assert torch.allclose(one * math.sqrt(3) + two * math.sqrt(4), both * math.sqrt(7), atol=1e-3)
     again = BrownianNoise((4, 64, 64), 7, (0.03, 14.6))
     assert torch.equal(again.between(8.0, 5.0), one)
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**31 + 5])
+def test_a_brownian_path_has_torchsdes_numbers(seed: int) -> None:
+    levels = [14.6146, 9.7, 6.30012, 3.333333, 1.5, 0.61, 0.2, 0.0292]
+    tree = torchsde.BrownianTree(
+        torch.tensor(levels[-1]), torch.zeros(4, 8, 8), torch.tensor(levels[0]), entropy=seed
+    )
+    path = BrownianNoise((4, 8, 8), seed, (levels[-1], levels[0]))
+    for here, there in pairwise(levels):
+        low, high = max(there, round(levels[-1], 6)), min(here, round(levels[0], 6))
+        want = -tree(low, high) / math.sqrt(here - there)
+        assert torch.allclose(path.between(here, there), want, atol=2e-6)
+
+
+def test_a_brownian_path_is_drawn_from_the_noise_source() -> None:
+    noise = PictureNoise((4, 8, 8), 7, source="nv")
+    one = BrownianNoise((4, 8, 8), 7, (0.03, 14.6), noise.normals).between(14.6, 0.03)
+    other = BrownianNoise((4, 8, 8), 7, (0.03, 14.6)).between(14.6, 0.03)
+    assert not torch.allclose(one, other)
+    (seed,) = np.random.SeedSequence(7, pool_size=24).generate_state(1)
+    assert torch.allclose(-one, PhiloxNormals(int(seed)).draw((4, 8, 8)), atol=1e-6)
+
+
+def test_what_was_forgotten_of_a_path_is_drawn_alike_again() -> None:
+    path = BrownianNoise((1, 2, 2), 3, (0.03, 14.6))
+    first = path.between(2.0, 1.0)
+    for step in range(40):
+        path.between(14.0 - step / 4, 13.9 - step / 4)
+    assert torch.equal(path.between(2.0, 1.0), first)

@@ -8,15 +8,21 @@ from collections.abc import Callable
 import pytest
 import torch
 from diffusers import (
+    DDIMScheduler,
     DPMSolverMultistepScheduler,
+    DPMSolverSDEScheduler,
+    EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
     HeunDiscreteScheduler,
+    LCMScheduler,
     UniPCMultistepScheduler,
 )
 from torch import Tensor
 
+from lib_anim.engines import descent
+from lib_anim.engines.denoiser import bounded
 from lib_anim.engines.samplers import SAMPLERS
-from lib_anim.engines.sigmas import NoiseLevels, noise_levels
+from lib_anim.engines.sigmas import ConsistencyLevels, NoiseLevels, noise_levels
 from lib_anim.engines.walk import Walk, ancestral_split
 
 SPREAD = 1.5
@@ -186,3 +192,110 @@ def test_walks_agree_with_diffusers(name: str, scheduler: object, vp: bool, to_z
     theirs = by_diffusers(scheduler, sigmas, START, vp=vp)
     ours = walked(name, START, sigmas, curved)
     assert float((ours - theirs).abs().max()) < 2e-5 * float(START.abs().max())
+
+
+class Noise:
+    """The same draws for two walks, in order."""
+
+    def __init__(self) -> None:
+        self.generator = torch.Generator().manual_seed(4)
+
+    def __call__(self, here: float, there: float) -> Tensor:
+        return torch.randn(START.shape, generator=self.generator, dtype=torch.float64)
+
+
+def slope(x: Tensor, sigma: float) -> Tensor:
+    """`curved` as a guess of the noise."""
+    return (x - curved(x, sigma)) / sigma
+
+
+def near(ours: Tensor, theirs: Tensor) -> bool:
+    return float((ours - theirs).abs().max()) < 2e-5 * float(START.abs().max())
+
+
+def test_ancestral_walks_agree_with_diffusers() -> None:
+    sigmas = noise_levels("Karras", 12, trained()).tolist()
+    scheduler = EulerAncestralDiscreteScheduler()
+    scheduler.set_timesteps(12)
+    scheduler.sigmas = torch.tensor(sigmas)
+    x, noise = START, Noise()
+    for t, sigma in zip(scheduler.timesteps, sigmas, strict=False):
+        x = scheduler.step(slope(x, sigma), t, x, generator=noise.generator, return_dict=False)[0]
+    assert near(walked("Euler a", START, sigmas, curved, Noise(), 1.0), x)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.6])
+@pytest.mark.parametrize("steps", [10, 15])
+def test_ddim_agrees_with_diffusers(eta: float, steps: int) -> None:
+    scheduler = DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+        prediction_type="sample",
+    )
+    scheduler.set_timesteps(steps)
+    way = descent.ddim("", steps, None, trained())
+    ours = walked("DDIM", START * way.noise, list(way.sigmas), curved, Noise(), eta) * way.end
+    x, noise = START, Noise()
+    # Where the steps do not divide training's, diffusers leaves the last ones out, and the first has no end.
+    times = list(range(1, 1000, 1000 // steps))[:0:-1]
+    for t in times:
+        ratio = float(scheduler.alphas_cumprod[t]) ** 0.5
+        guess = curved(x / ratio, math.sqrt(1 / ratio**2 - 1))
+        drawn = noise(0, 0) if eta else None
+        x = scheduler.step(guess, t, x, eta=eta, variance_noise=drawn, return_dict=False)[0]
+    assert near(ours, x)
+
+
+def test_the_stochastic_multistep_walk_agrees_with_diffusers() -> None:
+    sigmas = noise_levels("Exponential", 12, trained()).tolist()
+    scheduler = DPMSolverMultistepScheduler(
+        algorithm_type="sde-dpmsolver++",
+        solver_type="midpoint",
+        prediction_type="sample",
+        final_sigmas_type="zero",
+    )
+    scheduler.set_timesteps(12)
+    scheduler.sigmas = torch.tensor(sigmas, dtype=torch.float64)
+    x, noise = START / math.sqrt(1 + sigmas[0] ** 2), Noise()
+    for t, sigma in zip(scheduler.timesteps, sigmas, strict=False):
+        guess = curved(x * math.sqrt(1 + sigma**2), sigma)
+        x = scheduler.step(guess, t, x, variance_noise=noise(0, 0), return_dict=False)[0]
+    assert near(walked("DPM++ 2M SDE", START, sigmas, curved, Noise(), 1.0), x)
+
+
+def test_the_stochastic_two_stage_walk_agrees_with_diffusers() -> None:
+    sigmas = noise_levels("Karras", 12, trained()).tolist()
+    scheduler = DPMSolverSDEScheduler()
+    scheduler.set_timesteps(12)
+    levels = torch.tensor(sigmas, dtype=torch.float64)
+    scheduler.sigmas = torch.cat([levels[:1], levels[1:-1].repeat_interleave(2), levels[-1:]])
+    noise = Noise()
+    scheduler.noise_sampler = lambda here, there: noise(float(here), float(there))
+    x = START
+    for i, t in enumerate(scheduler.timesteps):
+        here = sigmas[i // 2] if i % 2 == 0 else math.sqrt(sigmas[i // 2] * sigmas[i // 2 + 1])
+        x = scheduler.step(slope(x, here), t, x, return_dict=False)[0]
+    assert near(walked("DPM++ SDE", START, sigmas, curved, Noise(), 1.0), x)
+
+
+def test_consistency_walks_agree_with_diffusers() -> None:
+    levels = ConsistencyLevels.of(trained().alphas)
+    times = [999, 759, 499, 259]
+    sigmas = [float(levels.sigma(torch.tensor([float(t)]))) for t in times]
+    scheduler = LCMScheduler(prediction_type="sample")
+    scheduler.set_timesteps(timesteps=times)
+
+    def denoise(x: Tensor, sigma: float) -> Tensor:
+        return bounded(curved(x, sigma), x, float(levels.time(torch.tensor([sigma]))))
+
+    x, noise = START / math.sqrt(1 + sigmas[0] ** 2), Noise()
+    for t, sigma in zip(times, sigmas, strict=True):
+        guess = curved(x * math.sqrt(1 + sigma**2), sigma)
+        x = scheduler.step(guess, t, x, generator=noise.generator, return_dict=False)[0]
+    ours = walked("LCM", START, [*sigmas, 0.0], denoise, Noise())
+    # What is left of the start by the boundary condition, one millionth, is scaled differently there.
+    assert near(ours, x)

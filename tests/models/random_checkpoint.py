@@ -59,10 +59,13 @@ def write_sd1(
     return path
 
 
-def write_sdxl(path: Path, *, seed: int = 0) -> Path:
-    """A narrow SDXL checkpoint: three levels of depth 0, 1, 2, two text models, sizes as a vector."""
+def write_sdxl(path: Path, *, seed: int = 0, second: int = 128, second_layers: int = 3) -> Path:
+    """A narrow SDXL checkpoint: three levels of depth 0, 1, 2, two text models, sizes as a vector.
+
+    The second text model is `second` wide.
+    """
     weights = _Weights(seed)
-    first, second = 64, 128
+    first = 64
     _unet(
         weights,
         (64, 64, 128),
@@ -74,9 +77,179 @@ def write_sdxl(path: Path, *, seed: int = 0) -> Path:
     )
     _vae(weights, (32, 32, 32, 32))
     _clip(weights, "conditioner.embedders.0.transformer.", 49408, first, 3)
-    _open_clip(weights, "conditioner.embedders.1.model.", 49408, second, 3)
+    _open_clip(weights, "conditioner.embedders.1.model.", 49408, second, second_layers)
     save_file({k: v.contiguous() for k, v in weights.tensors.items()}, path)
     return path
+
+
+def write_golden(folder: Path) -> Path:
+    """The checkpoint of the golden prompts, with a yaml beside it that a WebUI reads too, and the textual
+    inversion `snowtree` in `folder`/embeddings."""
+    words = folder / "golden-words"
+    entries = write_tokenizer(words)
+    path = write_sd1(folder / "golden.safetensors", vocabulary=entries, width=64, seed=5, text_layers=3)
+    write_text_config(words, entries, width=64, layers=3, heads=4)
+    unet = {
+        "image_size": 8,
+        "in_channels": 4,
+        "out_channels": 4,
+        "model_channels": 32,
+        "attention_resolutions": [4, 2, 1],
+        "num_res_blocks": 2,
+        "channel_mult": [1, 1, 2, 2],
+        "num_heads": 8,
+        "use_spatial_transformer": True,
+        "transformer_depth": 1,
+        "context_dim": 64,
+        "use_checkpoint": False,
+        "legacy": False,
+    }
+    clip = {"version": str(words.absolute()), "device": "cpu"}
+    ldm = "ldm.modules"
+    params = {
+        "linear_start": 0.00085,
+        "linear_end": 0.012,
+        "timesteps": 1000,
+        "first_stage_key": "jpg",
+        "cond_stage_key": "txt",
+        "image_size": 8,
+        "channels": 4,
+        "conditioning_key": "crossattn",
+        "scale_factor": 0.18215,
+        "use_ema": False,
+        "unet_config": {"target": f"{ldm}.diffusionmodules.openaimodel.UNetModel", "params": unet},
+        "first_stage_config": {
+            "target": "ldm.models.autoencoder.AutoencoderKL",
+            "params": {"embed_dim": 4, "ddconfig": VAE, "lossconfig": {"target": "torch.nn.Identity"}},
+        },
+        "cond_stage_config": {"target": f"{ldm}.encoders.modules.FrozenCLIPEmbedder", "params": clip},
+    }
+    tree = {"model": {"target": "ldm.models.diffusion.ddpm.LatentDiffusion", "params": params}}
+    path.with_suffix(".yaml").write_text(json.dumps(tree), "utf-8")
+    (folder / "embeddings").mkdir()
+    vectors = torch.arange(3 * 64).reshape(3, 64).sin() / 2
+    save_file({"emb_params": vectors}, folder / "embeddings" / "snowtree.safetensors")
+    return path
+
+
+def write_golden_sdxl(folder: Path) -> Path:
+    """A narrow SDXL checkpoint with CLIP's vocabulary and a yaml beside it that a WebUI reads too.
+
+    Its second text model is open_clip's ViT-B-32, the narrowest that the WebUI can build.
+    """
+    from lib_anim.models.tokenizer import _clip_vocabulary
+
+    words = folder / "clip-words"
+    words.mkdir()
+    vocabulary, merges = _clip_vocabulary()
+    (words / "vocab.json").write_text(json.dumps(vocabulary), "utf-8")
+    lines = ["#version: 0.2", *(f"{a} {b}" for a, b in merges)]
+    (words / "merges.txt").write_text("\n".join(lines) + "\n", "utf-8")
+    write_text_config(words, 49408, width=64, layers=3, heads=1)
+    path = write_sdxl(folder / "golden-xl.safetensors", seed=6, second=512, second_layers=12)
+    encoders = "sgm.modules.encoders.modules"
+
+    def embedder(key: str, target: str, **params: object) -> dict[str, object]:
+        return {"is_trainable": False, "input_key": key, "target": f"{encoders}.{target}", "params": params}
+
+    vectors = ("original_size_as_tuple", "crop_coords_top_left", "target_size_as_tuple")
+    models = [
+        embedder(
+            "txt",
+            "FrozenCLIPEmbedder",
+            version=str(words.absolute()),
+            device="cpu",
+            layer="hidden",
+            layer_idx=2,
+        ),
+        embedder(
+            "txt",
+            "FrozenOpenCLIPEmbedder2",
+            arch="ViT-B-32",
+            freeze=True,
+            layer="penultimate",
+            always_return_pooled=True,
+            legacy=False,
+        ),
+        *(embedder(key, "ConcatTimestepEmbedderND", outdim=256) for key in vectors),
+    ]
+    unet = {
+        "adm_in_channels": 512 + 6 * 256,
+        "num_classes": "sequential",
+        "use_checkpoint": False,
+        "in_channels": 4,
+        "out_channels": 4,
+        "model_channels": 64,
+        "attention_resolutions": [4, 2],
+        "num_res_blocks": 2,
+        "channel_mult": [1, 1, 2],
+        "num_head_channels": 64,
+        "use_spatial_transformer": True,
+        "use_linear_in_transformer": True,
+        "transformer_depth": [1, 1, 2],
+        "context_dim": 64 + 512,
+        "spatial_transformer_attn_type": "softmax-xformers",
+        "legacy": False,
+    }
+    root = "sgm.modules.diffusionmodules"
+    params = {
+        "scale_factor": 0.13025,
+        "disable_first_stage_autocast": True,
+        "denoiser_config": {
+            "target": f"{root}.denoiser.DiscreteDenoiser",
+            "params": {
+                "num_idx": 1000,
+                "weighting_config": {"target": f"{root}.denoiser_weighting.EpsWeighting"},
+                "scaling_config": {"target": f"{root}.denoiser_scaling.EpsScaling"},
+                "discretization_config": {"target": f"{root}.discretizer.LegacyDDPMDiscretization"},
+            },
+        },
+        "network_config": {"target": f"{root}.openaimodel.UNetModel", "params": unet},
+        "conditioner_config": {"target": "sgm.modules.GeneralConditioner", "params": {"emb_models": models}},
+        "first_stage_config": {
+            "target": "sgm.models.autoencoder.AutoencoderKLInferenceWrapper",
+            "params": {
+                "embed_dim": 4,
+                "ddconfig": VAE | {"attn_type": "vanilla"},
+                "lossconfig": {"target": "torch.nn.Identity"},
+            },
+        },
+    }
+    tree = {"model": {"target": "sgm.models.diffusion.DiffusionEngine", "params": params}}
+    path.with_suffix(".yaml").write_text(json.dumps(tree), "utf-8")
+    return path
+
+
+VAE = {
+    "double_z": True,
+    "z_channels": 4,
+    "resolution": 64,
+    "in_channels": 3,
+    "out_ch": 3,
+    "ch": 32,
+    "ch_mult": [1, 1, 1, 1],
+    "num_res_blocks": 2,
+    "attn_resolutions": [],
+    "dropout": 0.0,
+}
+"""`_vae` in the original layout's words."""
+
+
+def write_text_config(folder: Path, vocabulary: int, *, width: int, layers: int, heads: int) -> None:
+    """The text model's config.json, from which a WebUI builds it."""
+    config = {
+        "model_type": "clip_text_model",
+        "vocab_size": vocabulary,
+        "hidden_size": width,
+        "intermediate_size": 4 * width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "max_position_embeddings": 77,
+        "hidden_act": "quick_gelu",
+        "bos_token_id": vocabulary - 2,
+        "eos_token_id": vocabulary - 1,
+    }
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
 
 
 def write_tokenizer(folder: Path) -> int:
@@ -238,6 +411,8 @@ def _clip(weights: _Weights, prefix: str, vocabulary: int, width: int, layers: i
         weights.linear(f"{layer}.mlp.fc1", 4 * width, width)
         weights.linear(f"{layer}.mlp.fc2", width, 4 * width)
     weights.norm(f"{root}.final_layer_norm", width)
+    # A mean well away from 0: emphasis divides by it, and rounding would be all that is left.
+    weights.tensors[f"{root}.final_layer_norm.bias"] += 0.3
 
 
 def _open_clip(weights: _Weights, prefix: str, vocabulary: int, width: int, layers: int) -> None:
@@ -255,3 +430,4 @@ def _open_clip(weights: _Weights, prefix: str, vocabulary: int, width: int, laye
         weights.linear(f"{layer}.mlp.c_fc", 4 * width, width)
         weights.linear(f"{layer}.mlp.c_proj", width, 4 * width)
     weights.norm(f"{prefix}ln_final", width)
+    weights.tensors[f"{prefix}ln_final.bias"] += 0.3

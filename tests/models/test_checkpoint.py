@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import struct
+import zipfile
+from contextlib import suppress
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 
 from lib_anim.errors import FlipbookError, NotFound
 from lib_anim.models.checkpoint import read_checkpoint
+from lib_anim.models.header import read_header
 from lib_anim.models.tokenizer import open_tokenizer
 
 
@@ -147,10 +152,13 @@ def test_truncated_file_says_how_much_is_missing(tmp_path: Path) -> None:
     ("content", "words"),
     [
         (b"", "empty"),
-        (b"PK\x03\x04 and so on, as torch.save writes", "pickled"),
+        (b"PK\x03\x04 and so on, as torch.save writes", "damaged"),
         (b"<!DOCTYPE html><html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "LFS"),
-        (b"\xff\xd8\xff\xe0 a photograph, say", "no .safetensors file"),
+        (b"\xff\xd8\xff\xe0 a photograph, say", "is a JPEG picture.*expected"),
+        (b"\0\0\0\x20ftypisom", "is an MP4 film.*expected"),
+        (b'{"error": "Unauthorized: sign in to download"}', 'begins with "{"error": "Unauthorized'),
+        (b"\x01\x02\x03\x04" * 8, "of no format that is known"),
         (struct.pack("<Q", 8) + b'{"a": 1}', "cannot be read"),
         (struct.pack("<Q", 9) + b"{nonsense", "cannot be read"),
     ],
@@ -171,6 +179,11 @@ def test_other_files_are_named(tmp_path: Path, content: bytes, words: str) -> No
         ("emb_params", "textual inversion"),
         ("model.diffusion_model.x", "without a text encoder"),
         ("cond_stage_model.model.ln_final.weight", "2.x"),
+        ("conditioner.embedders.0.model.ln_final.weight", "an SDXL refiner"),
+        ("model.diffusion_model.joint_blocks.0.context_block.mlp.fc1.weight", "a Stable Diffusion 3 model"),
+        ("model.diffusion_model.double_blocks.0.img_attn.qkv.weight", "a Flux model"),
+        ("double_blocks.0.img_attn.qkv.weight", "a Flux model"),
+        ("control_model.input_hint_block.0.weight", "a ControlNet"),
         ("something.else", "none of its 1 tensors"),
     ],
 )
@@ -181,11 +194,73 @@ def test_other_weights_are_named(tmp_path: Path, key: str, words: str) -> None:
 
 
 def test_a_checkpoint_with_a_part_missing_names_the_part(maker: ModuleType, tmp_path: Path) -> None:
-    from safetensors.torch import load_file
-
     path = maker.write_sd1(tmp_path / "a.safetensors")
     weights = load_file(path)
     del weights["model.diffusion_model.out.2.weight"]
     save_file(weights, path)
     with pytest.raises(FlipbookError, match=r"out\.2\.weight"):
+        read_checkpoint(path)
+
+
+def test_pickled_checkpoints_are_named_and_nothing_of_them_runs(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return exec, (f"open({str(tmp_path / 'ran')!r}, 'w')",)
+
+    weights = {"cond_stage_model.transformer.x": torch.zeros(2), "model.diffusion_model.y": Trap()}
+    for old in (False, True):
+        path = tmp_path / f"{old}.ckpt"
+        torch.save({"state_dict": weights}, path, _use_new_zipfile_serialization=not old)
+        with pytest.raises(
+            FlipbookError, match=r"1\.x checkpoint as a pickled torch file.*Checkpoint Merger"
+        ):
+            read_checkpoint(path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_zip_files_and_folders_are_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.safetensors", "w") as archive:
+        archive.writestr("model/readme.txt", "unpack me")
+    with pytest.raises(FlipbookError, match=r'zip archive that begins with "model/readme\.txt".*unpack'):
+        read_checkpoint(tmp_path / "a.safetensors")
+    with pytest.raises(FlipbookError, match="is a folder"):
+        read_checkpoint(tmp_path)
+    (tmp_path / "model_index.json").write_text("{}")
+    with pytest.raises(FlipbookError, match="diffusers' layout"):
+        read_checkpoint(tmp_path)
+
+
+def test_a_file_that_may_not_be_read_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _whole(tmp_path / "a.safetensors")
+
+    def refused(*given: object, **named: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(FlipbookError, match="cannot be read: Permission denied"):
+        read_checkpoint(path)
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_table_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
+    path = _whole(tmp_path / "a.safetensors")
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 6))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    with suppress(FlipbookError):
+        header = read_header(path)
+        assert all(isinstance(side, int) for entry in header.tensors.values() for side in entry.shape)
+
+
+@pytest.mark.parametrize("mark", ["v_pred", "edm_vpred.sigma_max", None])
+def test_checkpoints_that_predict_velocities_are_refused(
+    maker: ModuleType, tmp_path: Path, mark: str | None
+) -> None:
+    path = maker.write_sd1(tmp_path / "a.safetensors")
+    metadata = {} if mark else {"modelspec.prediction_type": "v"}
+    weights = load_file(path) | ({mark: torch.zeros(1)} if mark else {})
+    save_file(weights, path, metadata)
+    with pytest.raises(FlipbookError, match="velocities"):
         read_checkpoint(path)

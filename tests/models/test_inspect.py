@@ -98,12 +98,73 @@ def test_strange_and_broken_files(tmp_path: Path) -> None:
         inspect(tmp_path / "c.safetensors")
 
 
-def test_torch_is_not_needed(checkpoint: Path) -> None:
+@pytest.mark.parametrize(
+    ("tensors", "kind", "words"),
+    [
+        (
+            {
+                "control_model.input_hint_block.0.weight": (16, 3, 3, 3),
+                "control_model.middle_block.1.transformer_blocks.0.attn2.to_k.weight": (1280, 768),
+            },
+            "controlnet",
+            "a ControlNet for SD 1.x",
+        ),
+        # Stable Diffusion 3 brings a VAE, which the file is not.
+        (
+            {
+                "model.diffusion_model.joint_blocks.0.x_block.mlp.fc1.weight": (8, 8),
+                "first_stage_model.decoder.conv_in.weight": (8, 16, 3, 3),
+            },
+            "other",
+            "a Stable Diffusion 3 model",
+        ),
+        ({"double_blocks.0.img_attn.qkv.weight": (8, 8)}, "other", "a Flux model"),
+        ({"model.diffusion_model.input_blocks.0.0.weight": (8, 4, 3, 3)}, "other", "without a text encoder"),
+        ({"text_model.encoder.layers.0.mlp.fc1.weight": (8, 8)}, "other", "a text encoder by itself"),
+        ({"conv_first.weight": (64, 3, 3, 3)}, "other", "an upscaler"),
+    ],
+)
+def test_other_families_are_named(
+    tmp_path: Path, tensors: dict[str, tuple[int, ...]], kind: str, words: str
+) -> None:
+    found = of(tmp_path / "a.safetensors", **{key: torch.zeros(shape) for key, shape in tensors.items()})
+    assert found.kind == kind
+    assert words in found.sentence
+
+
+def test_pickled_files_are_named(tmp_path: Path) -> None:
+    torch.save({"string_to_param": {"*": torch.zeros(2, 768)}}, tmp_path / "word.pt")
+    found = inspect(tmp_path / "word.pt")
+    assert found.kind == "other"
+    assert "a textual inversion as a pickled torch file" in found.sentence
+
+
+KINDS = {
+    "vae": {"decoder.conv_in.weight": (8, 4, 3, 3), "encoder.down.0.block.0.conv1.weight": (8, 8, 3, 3)},
+    "lora": {"lora_unet_x.lora_down.weight": (4, 8), "lora_unet_x.lora_up.weight": (8, 4)},
+    "embedding": {"emb_params": (2, 768)},
+    "controlnet": {"control_model.input_hint_block.0.weight": (16, 3, 3, 3)},
+    "motion module": {
+        f"down_blocks.{level}.motion_modules.0.temporal_transformer.norm.weight": (8,) for level in range(4)
+    },
+}
+
+
+def test_torch_is_not_needed(checkpoint: Path, tmp_path: Path) -> None:
+    paths = {"checkpoint": checkpoint}
+    for kind, shapes in KINDS.items():
+        paths[kind] = tmp_path / f"{kind}.safetensors"
+        save_file({key: torch.zeros(shape) for key, shape in shapes.items()}, paths[kind])
+    for name, content in {"broken": b"<!doctype html>", "other": b"\x80\x02X\x0a\0\0\0emb_paramsq."}.items():
+        paths[name] = tmp_path / f"{name}.pt"
+        paths[name].write_bytes(content)
     code = (
-        "import sys; from pathlib import Path; from lib_anim.models.inspect import inspect; "
-        f"inspect(Path({str(checkpoint)!r})); sys.exit('torch' in sys.modules)"
+        "import sys; from pathlib import Path; from lib_anim.models.inspect import inspect\n"
+        "for kind, path in zip(sys.argv[1::2], sys.argv[2::2]):\n"
+        "    found = inspect(Path(path)); assert found.kind == kind, found\n"
+        "sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     )
-    assert (
-        subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode
-        == 0
-    )
+    given = [str(part) for pair in paths.items() for part in pair]
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code, *given], cwd=root, check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()

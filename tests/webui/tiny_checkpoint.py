@@ -122,6 +122,10 @@ def write_checkpoint(webui: Path, folder: Path, name: str) -> Path:
         if weight.dim() > 1 and not key.startswith("cond_stage_model"):
             # LDM starts its output layers at zero, so that no prompt would matter.
             torch.nn.init.normal_(weight, std=1 / math.sqrt(weight[0].numel()))
+        elif key.endswith("final_layer_norm.bias"):
+            # The WebUI divides by the mean of what the text model answers, with or without weights in the
+            # prompt. Without this bias the mean is rounding alone, for some prompts exactly 0: no numbers.
+            torch.nn.init.normal_(weight, mean=0.1, std=0.1)
     path = folder / f"{name}.safetensors"
     save_file({key: value.contiguous().clone() for key, value in model.state_dict().items()}, str(path))
     OmegaConf.save(layout, str(path.with_suffix(".yaml")))
