@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,3 +84,12 @@ class Conflict(FlipbookError):
     """What was asked contradicts the present state: a run that another process holds, say."""
 
     status = 409
+
+
+@contextmanager
+def under_field(field: str) -> Iterator[None]:
+    """Errors of a file that is opened inside stand under the name of the setting that names the file."""
+    try:
+        yield
+    except FlipbookError as error:
+        raise type(error)(*(Problem(p.message, field=field) for p in error.problems)) from error

@@ -1,4 +1,6 @@
-from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
+import pytest
+
+from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem, under_field
 
 
 def test_sentence_names_field_key_and_column_and_the_caret_stands_under_it():
@@ -22,3 +24,9 @@ def test_all_problems_are_told_at_once():
 
 def test_http_statuses():
     assert (FlipbookError("").status, NotFound("").status, Conflict("").status) == (422, 404, 409)
+
+
+def test_errors_of_a_file_stand_under_the_setting_that_names_it_and_stay_what_they_are():
+    with pytest.raises(NotFound) as raised, under_field("mask"):
+        raise NotFound(Problem("there is no file", field="path"), "gone")
+    assert [problem.sentence for problem in raised.value.problems] == ["mask: there is no file", "mask: gone"]

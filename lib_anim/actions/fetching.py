@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from lib_anim.actions.uploads import Uploads
-from lib_anim.errors import FlipbookError, Problem
+from lib_anim.errors import FlipbookError, Problem, under_field
 
 PATIENCE = 20.0
 """Seconds without a byte after which it is given up."""
@@ -50,11 +50,10 @@ class Fetching:
             raise FlipbookError(Problem(sentence, field=field))
         for _ in range(MOST_TURNS + 1):
             try:
-                found, turn = self._get(address, uploads)
+                with under_field(field):
+                    found, turn = self._get(address, uploads)
             except (OSError, http.client.HTTPException, ssl.SSLError, ValueError) as error:
                 raise FlipbookError(Problem(f"cannot be fetched ({_reason(error)})", field=field)) from error
-            except FlipbookError as error:
-                raise FlipbookError(*(Problem(p.message, field=field) for p in error.problems)) from error
             if found:
                 return found
             address = urljoin(address, turn)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from lib_anim.engines.contract import Capabilities, Engine
-from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.errors import NotFound, Problem, under_field
 from lib_anim.media.contract import SourceInfo
 from lib_anim.media.pictures import read_parameters, read_picture
 from lib_anim.media.read import Source, open_source
@@ -49,7 +49,7 @@ def look(need: VideoNeed) -> SourceInfo:
         info = source.info
     if not need.parameters or not info.names:
         return info
-    with _naming(need.field):
+    with under_field(need.field):
         return replace(info, parameters=tuple(read_parameters(need.path / name) for name in info.names))
 
 
@@ -62,20 +62,11 @@ def opened(needs: Mapping[str, Need]) -> Iterator[dict[str, Any]]:
             if isinstance(need, VideoNeed):
                 found[name] = stack.enter_context(_open_video(need))
             else:
-                with _naming(need.field):
+                with under_field(need.field):
                     found[name] = read_picture(need.path)
         yield found
 
 
 def _open_video(need: VideoNeed) -> Source:
-    with _naming(need.field):
+    with under_field(need.field):
         return open_source(need.path, start=need.start, stop=need.stop, every=need.every)
-
-
-@contextmanager
-def _naming(field: str) -> Iterator[None]:
-    """Errors of a file under the name of the setting that names it."""
-    try:
-        yield
-    except FlipbookError as error:
-        raise type(error)(*(Problem(p.message, field=field) for p in error.problems)) from error

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from lib_anim.engines.contract import Mask
-from lib_anim.errors import FlipbookError, Problem
+from lib_anim.errors import FlipbookError, Problem, under_field
 from lib_anim.imaging.mask import from_luminance
 from lib_anim.media.pictures import read_picture
 from lib_anim.pipelines.clip.inputs import EFFECT_MASK, SCALE_MASK
@@ -112,7 +112,5 @@ def _plane(motion: Motion, field: str) -> Mask | None:
 
 
 def _read(path: str, field: str) -> np.ndarray:
-    try:
+    with under_field(field):
         return read_picture(Path(path))
-    except FlipbookError as error:
-        raise type(error)(*(Problem(p.message, field=field) for p in error.problems)) from error

@@ -107,8 +107,6 @@ def make_clip(p: Any, request: ClipRequest) -> None:
     p.subseed = [frame.subseed for frame in request.frames]
     # The frames' own stand in shares of it.
     p.cfg_scale = max(frame.cfg_scale for frame in request.frames)
-    if request.init is not None:
-        p.denoising_strength = max(frame.denoising for frame in request.frames)
 
 
 def _own(values: tuple[float, ...]) -> tuple[float, ...] | None:
