@@ -79,6 +79,8 @@ class HostClip:
         self._checkpoint: Any = None
         self._failure: Exception | None = None
         self._worn = Worn(p)
+        self._around: list[tuple[Any, tuple[str, ...]]] = []
+        """The denoisers of the sampling at hand, and the names that were put on each."""
 
     def take_over(self) -> None:
         """Make the request a clip: its batch size, prompts and the scope of its sampling."""
@@ -211,6 +213,11 @@ class HostClip:
     def _leave(self) -> None:
         if self._alphas is not None:
             self._alphas.take_off()
+        # They and this clip refer to each other, so they would stay until Python swept up.
+        for target, names in self._around:
+            for name in names:
+                vars(target).pop(name)
+        self._around.clear()
         self.hints.let_go()
         self._checkpoint = None
 
@@ -227,8 +234,10 @@ class HostClip:
             inner.forward = self._windowed(inner.forward, denoiser)
             # The callback after the step is told of the wrapper only.
             object.__setattr__(inner, "flipbook_denoiser", denoiser)
+            self._around.append((inner, ("forward", "flipbook_denoiser")))
         if self.task.cfg_scale is not None and "combine_denoised" not in denoiser.__dict__:
             denoiser.combine_denoised = self._guided(denoiser.combine_denoised)
+            self._around.append((denoiser, ("combine_denoised",)))
         self._order = RowOrder([len(parts) for parts in denoiser.sampler.sampler_extra_args["cond"].batch])
         self._order.sort(params)
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -120,12 +120,7 @@ class WebuiEngine:
         self._check(request)
         while True:
             watch = Watch(on_step, units=len(request.control))
-
-            def between(p: Any) -> AbstractContextManager[None]:
-                p.init = _seeded(p.init, request.seed)
-                return travelling(p, request.travel)
-
-            images = self._processed(request, watch, between)
+            images = self._processed(request, watch, partial(_dressed, request))
             if images:
                 return finest(np.asarray(images[0].convert("RGB")), watch.decoded, request.init)
 
@@ -190,7 +185,7 @@ class WebuiEngine:
                 with closing(host_request(request)) as p:
                     setattr(p, WATCHED, watch)
                     attach_scripts(p, runner_of(request), _given(request))
-                    with dressed(p):
+                    with dressed(p), _let_go(p):
                         images: list[Any] = processing.process_images(p).images
             except devices.NansException as error:
                 raise FlipbookError(Problem(str(error).splitlines()[0], field="checkpoint")) from error
@@ -271,17 +266,43 @@ def _checkpoint(name: str | None) -> Any:
     return found
 
 
-def _seeded(former: Callable[..., None], seed: int) -> Callable[..., None]:
-    """The host's `init` with torch's global generators at the seed, whatever was loaded or drawn just before.
+@contextmanager
+def _dressed(request: StillRequest, p: Any) -> Iterator[None]:
+    """Inside, the host's request has what is more than the host knows of a still.
 
+    Its `init` finds torch's global generators at the seed, whatever was loaded or drawn just before:
     ControlNet loads its networks between the request's beginning and this, which draws numbers.
     """
+    former = p.init
 
     def init(*arguments: Any) -> None:
-        torch.manual_seed(seed)
+        torch.manual_seed(request.seed)
         former(*arguments)
 
-    return init
+    p.init = init
+    try:
+        with travelling(p, request.travel):
+            yield
+    finally:
+        del p.init
+
+
+@contextmanager
+def _let_go(p: Any) -> Iterator[None]:
+    """Afterwards nothing refers to the host's request in a circle.
+
+    Its sampler and the sampler's denoiser refer to each other and to the request, so that every frame's
+    pictures stayed until Python swept up, which it seldom does among a WebUI's many objects.
+    """
+    try:
+        yield
+    finally:
+        delattr(p, WATCHED)
+        if p.sampler is not None:
+            # The witness has wrapped the one, the other points back; samplers of scripts may have neither.
+            vars(p.sampler).pop("callback_state", None)
+            if getattr(p.sampler, "model_wrap_cfg", None) is not None:
+                p.sampler.model_wrap_cfg.sampler = None
 
 
 @contextmanager

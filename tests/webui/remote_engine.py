@@ -100,6 +100,10 @@ class RemoteEngine:
     def _property(self, name: str) -> Any:
         return self._call("property", engine=self._engine, name=name)
 
+    def outlived(self, request: StillRequest | ClipRequest) -> int:
+        """How many of the host's requests are left after three such works, before Python sweeps up."""
+        return int(self._call("outlived", engine=self._engine, request=request))
+
     def _call(self, route: str, **message: Any) -> Any:
         request = urllib.request.Request(
             f"{self._url}/test-engine/{route}",

@@ -74,6 +74,12 @@ def test_img2img_of_an_8_bit_picture_equals_the_hosts_but_for_its_drawn_latents(
     assert np.array_equal(ours, again)
 
 
+@pytest.mark.parametrize("name", ["txt2img", "img2img"])
+def test_nothing_of_a_picture_outlives_it(engine: Any, name: str) -> None:
+    init = np.random.default_rng(1).random((128, 128, 3), np.float32) if name == "img2img" else None
+    assert engine.outlived(replace(REQUEST, init=init, denoising=0.5 if name == "img2img" else 1.0)) <= 1
+
+
 def test_options_and_stills_are_as_before(engine: Any, host: Any) -> None:
     before = host.stills()
     options = host.request("/sdapi/v1/options")[1]

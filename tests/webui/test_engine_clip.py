@@ -49,6 +49,12 @@ def test_it_is_the_accordions_clip(clips: Any, clip_host: Any, engine: Any) -> N
     assert engine.warnings == ()
 
 
+def test_nothing_of_a_clip_outlives_it(engine: Any) -> None:
+    frames = tuple(replace(f, cfg_scale=scale) for f, scale in zip(FRAMES, (1.0, 3.0, 7.0, 9.0), strict=True))
+    # ControlNet may keep the last one until the next.
+    assert engine.outlived(replace(REQUEST, frames=frames)) <= 1
+
+
 def test_every_frame_has_its_own_guidance(engine: Any) -> None:
     motion = replace(REQUEST.motion, effect=(0.0,))
     scales = (1.0, 3.0, 7.0, 12.0)

@@ -5,6 +5,7 @@ Both ends are the test's own, on one machine; the messages are pickles for that 
 
 from __future__ import annotations
 
+import gc
 import pickle
 import queue
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 
 from fastapi import Body, FastAPI, Response
 from modules import script_callbacks
+from modules.processing import StableDiffusionProcessing
 
 ENGINES: dict[str, Any] = {}
 ASKED: dict[str, Asked] = {}
@@ -73,8 +75,27 @@ def add_routes(_: Any, app: FastAPI) -> None:
     def property_of(message: dict[str, Any]) -> Any:
         return getattr(ENGINES[message["engine"]], message["name"])
 
+    def outlived(message: dict[str, Any]) -> Any:
+        """How many of the host's requests are still there after three works, nothing being swept up."""
+        from lib_anim.engines.contract import ClipRequest
+
+        engine, request = ENGINES[message["engine"]], message["request"]
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(3):
+                if isinstance(request, ClipRequest):
+                    for _frame in engine.clip(request):
+                        pass
+                else:
+                    engine.still(request)
+            return sum(isinstance(one, StableDiffusionProcessing) for one in gc.get_objects())
+        finally:
+            gc.enable()
+
     for name, function in {
-        "open": opened, "ask": asked, "next": told, "answer": answered, "property": property_of
+        "open": opened, "ask": asked, "next": told, "answer": answered, "property": property_of,
+        "outlived": outlived,
     }.items():  # fmt: skip
 
         def route(body: bytes = Body(media_type="application/octet-stream"), function: Any = function) -> Any:
