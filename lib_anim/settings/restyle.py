@@ -114,7 +114,7 @@ class Restyle(Settings):
 
     units: tuple[Unit, ...] = setting((), ControlUnits(label="ControlNet units", help="Each takes its own picture for every frame; needs an engine with ControlNet.", group=CONTROL))
 
-    scripts: dict[str, list[Any]] = setting({}, ScriptArguments(label="Scripts", help="Arguments of the WebUI's other always-on scripts by their titles, for every frame.", group=CONTROL))
+    scripts: dict[str, list[Any]] = setting({}, ScriptArguments(label="Scripts", help="Arguments of the WebUI's other always-on scripts by their titles, for every frame; an object {schedule: …} among them is a number that changes over time, {words: …} a word.", group=CONTROL))
 
     png_info: tuple[str, ...] = setting((), Choices(label="Append png info", help="What is read from what made the folder's pictures: prompts are added to the film's own, the rest replaces it at its frame.", group=PNG, options=PNG_INFO, optional=True))
     png_info_dir: str = setting("", PathText(label="PNG info directory", help="A folder with pictures of the same names that say it; empty asks the video's own pictures.", group=PNG))

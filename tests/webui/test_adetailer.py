@@ -102,6 +102,14 @@ def test_every_frame_of_a_restyled_film_and_its_prompt_reach_the_box(engine: Any
     for one, other in list(zip(turned, worked, strict=True))[2:]:
         inside, _ = split(one, other)
         assert inside > 0.5
+    # An argument of its own may be a schedule too.
+    scripts = {"ADetailer": arguments(ad_denoising_strength={"schedule": "0:(1), 1:(1), 2:(0.3)"})}
+    softer = film(engine, video, tmp_path / "softer", scripts=scripts)
+    for number, (one, other, bare) in enumerate(zip(softer, worked, plain, strict=True)):
+        inside, outside = split(one, other)
+        assert (inside > 0.5) == (number >= 2)
+        assert outside == 0
+        assert not np.array_equal(one, bare)
 
 
 def test_every_frame_of_a_clip_is_painted_anew_inside_the_box(clips: Any, clip_host: Any) -> None:

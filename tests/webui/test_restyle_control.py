@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lib_anim.errors import FlipbookError
 from lib_anim.jobs.job import render, start
 from lib_anim.media.pictures import read_picture, write_picture
 from lib_anim.pipelines.kinds import RESTYLE
@@ -47,6 +48,18 @@ def film(engine: Any, video: Path, folder: Path, **unit: Any) -> list[np.ndarray
     run, plan = start(RESTYLE, settings, engine, "webui", folder, 0)
     assert render(RESTYLE, plan, engine, run).finished
     return [read_picture(run.frame_path(number)) for number in range(plan.frames)]
+
+
+def test_a_model_that_is_not_there_is_a_sentence_before_any_frame(
+    engine: Any, video: Path, tmp_path: Path
+) -> None:
+    settings = Restyle(video=str(video), units=[{"model": "control_gone"}])  # type: ignore[arg-type]
+    with pytest.raises(FlipbookError) as raised:
+        start(RESTYLE, settings, engine, "webui", tmp_path, 0)
+    (problem,) = raised.value.problems
+    assert problem.field == "units 0 model"
+    assert problem.message.startswith('"control_gone" is not a ControlNet model here; it has ')
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ class Painter:
             only_masked_padding=settings.mask_padding,
             checkpoint=plan.word("checkpoint", frame) or None,
             vae=plan.word("vae", frame) or None,
-            scripts=settings.scripts,
+            scripts=plan.scripts.at(frame),
         )
 
     def values(self, frame: int, seed_shift: int = 0) -> dict[str, str | int | float]:
@@ -153,7 +153,8 @@ class Painter:
         if frame in plan.seeds:
             values["seed"] = self._seed(frame, seed_shift)
         words = {name: texts[frame] for name, texts in plan.words.items()}
-        return values | words | {name: plan.at(name, frame) for name in plan.numbers}
+        numbers = {name: plan.at(name, frame) for name in plan.numbers}
+        return values | words | numbers | plan.scripts.values(frame)
 
     def _seed(self, frame: int, shift: int) -> int:
         return (self.plan.seeds[frame] + shift) % SEEDS

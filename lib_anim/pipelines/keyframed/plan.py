@@ -16,6 +16,7 @@ from lib_anim.imaging.warp import Matrix, affine_matrix, flip_matrix
 from lib_anim.pipelines.curves import Numbers, evaluate, lacking, spelled, unknown_scripts
 from lib_anim.pipelines.keyframed.inputs import EXPRESSIONS, MASK_NAMES, needs_of, terms_of
 from lib_anim.pipelines.needs import Look, VideoNeed
+from lib_anim.pipelines.script_curves import ScriptCurves
 from lib_anim.pipelines.seeds import painted_seeds
 from lib_anim.settings.base import to_json
 from lib_anim.settings.keyframed import Keyframed
@@ -38,6 +39,7 @@ class KeyframedPlan:
     """Every schedule of numbers: name → a value per frame."""
     words: Mapping[str, tuple[str, ...]]
     """Every schedule of words: name → a word per frame."""
+    scripts: ScriptCurves
     painted: tuple[int, ...]
     """Frames that are painted: 0, every cadence-th, and the last."""
     seeds: Mapping[int, int]
@@ -121,6 +123,9 @@ def plan(settings: Keyframed, capabilities: Capabilities | None, draw_seed: int,
     context = context_of(settings)
     curves = evaluate(settings, context, CLAMPED_BY_DEFORUM)
     numbers, warnings, problems = curves.numbers, list(curves.warnings), list(curves.problems)
+    scripts = ScriptCurves(settings.scripts, context, settings.dialect)
+    problems.extend(scripts.problems)
+    warnings.extend(scripts.warnings)
     travel: tuple[Travel, ...] = ()
     try:
         track = settings.prompt_track()
@@ -147,6 +152,7 @@ def plan(settings: Keyframed, capabilities: Capabilities | None, draw_seed: int,
         travel=travel,
         numbers=numbers,
         words=curves.words,
+        scripts=scripts,
         painted=painted,
         seeds=dict(zip(painted, seeds, strict=True)),
         warnings=tuple(warnings),

@@ -149,7 +149,7 @@ def request(inputs: FrameInputs) -> StillRequest:
         checkpoint=plan.word("checkpoint", true) or None,
         vae=plan.word("vae", true) or None,
         control=tuple(inputs.control(one) for one in plan.units),
-        scripts=s.scripts,
+        scripts=plan.scripts.at(true),
     )
 
 
@@ -167,4 +167,4 @@ def values(plan: RestylePlan, true: int) -> dict[str, str | int | float]:
     for one in plan.units:
         for name, numbers in one.curves.numbers.items():
             made[f"unit {one.number} {name}"] = float(numbers[true])
-    return made
+    return made | plan.scripts.values(true)

@@ -18,6 +18,7 @@ from lib_anim.pipelines.curves import Curves, evaluate, lacking, spelled, unknow
 from lib_anim.pipelines.needs import Look
 from lib_anim.pipelines.restyle.png_info import Said, said_by_pictures, silent_warning
 from lib_anim.pipelines.restyle.tracks import SOURCE, Picks, choose, follow, gap_warning, needs_of
+from lib_anim.pipelines.script_curves import ScriptCurves
 from lib_anim.pipelines.seeds import painted_seeds
 from lib_anim.pipelines.trial import LEAST, WHOLE, Trial
 from lib_anim.settings.base import to_json
@@ -52,6 +53,7 @@ class RestylePlan:
     picks: Mapping[str, Picks]
     """Name of what is opened → the picture of each true frame."""
     units: tuple[UnitPlan, ...]
+    scripts: ScriptCurves
     said: tuple[Said, ...]
     """What the folder's pictures say of each true frame; empty where that is not asked."""
     sound_start: Fraction
@@ -144,6 +146,9 @@ def plan(settings: Restyle, capabilities: Capabilities, draw_seed: int, look: Lo
         except FlipbookError as error:
             problems += error.problems
     units = _units(resolved, context, problems)
+    scripts = ScriptCurves(resolved.scripts, context, resolved.dialect)
+    problems += scripts.problems
+    warnings += scripts.warnings
     said: tuple[Said, ...] = ()
     try:
         said = said_by_pictures(resolved, info, chosen.picks, look, capabilities)
@@ -166,6 +171,7 @@ def plan(settings: Restyle, capabilities: Capabilities, draw_seed: int, look: Lo
         seeds=_seeds(resolved, curves, said),
         picks=picks,
         units=units,
+        scripts=scripts,
         said=said,
         sound_start=chosen.start,
         sounds=info.audio,

@@ -119,6 +119,13 @@ def test_a_units_schedule_reaches_its_unit_at_its_frame(quiet, name):
     assert fixed == {getattr(recorder.requests[0].control[0], name)}
 
 
+def test_a_schedule_among_a_scripts_arguments_reaches_it_at_its_frame(quiet):
+    given = {"ADetailer": [True, {"ad_denoising_strength": {"schedule": turning(0.25, 0.5)}}]}
+    recorder, _ = film(quiet(scripts=given))
+    found = [request.scripts["ADetailer"][1]["ad_denoising_strength"] for request in recorder.requests]
+    assert found == [0.25] * TURN + [0.5] * (8 - TURN)
+
+
 PLAIN = {
     "mask_invert": ("mask", True, {"mask": "m.mp4"}),
     "mask_fill": ("fill", "latent noise", {"mask": "m.mp4"}),
