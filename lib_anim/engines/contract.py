@@ -263,6 +263,15 @@ class MotionChoice:
     """Why it cannot be used with the engine's checkpoint; empty where it can."""
 
 
+@dataclass(frozen=True)
+class Style:
+    """Text that the user has saved to go with prompts, in the WebUI's form."""
+
+    prompt: str
+    """Follows the prompt, or takes it in at `{prompt}`."""
+    negative: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
     """What an engine can do, as data: views grey out the rest and show `why_not`'s sentence."""
@@ -292,6 +301,8 @@ class Capabilities:
     """In the order in which they are offered; "the first that fits" is the first without `why_not`."""
     scripts: tuple[str, ...] = ()
     """Titles that `StillRequest.scripts` may name."""
+    styles: Mapping[str, Style] = field(default_factory=dict)
+    """Saved styles by name."""
     native_size: int = 512
     """Side in pixels at which the loaded checkpoint paints best."""
 

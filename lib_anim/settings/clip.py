@@ -20,6 +20,7 @@ from lib_anim.settings.fields import (
 )
 from lib_anim.settings.keyframed import Fill, InitFit
 from lib_anim.settings.motion import Motion
+from lib_anim.settings.names import Names
 from lib_anim.timeline.prompts import PromptTrack, parse_prompts
 
 FILM, PROMPTS, INIT, MASK, PAINT, SOUND = "Film", "Prompts", "Init", "Mask", "Painting", "Sound"
@@ -40,6 +41,7 @@ class Clip(Motion):
     prompts: str | dict[str, str] = setting("", Prompts(label="Prompts", help="What is painted: text, or keys such as `16: winter` between lines for all frames; `--neg` starts the negative part.", group=PROMPTS, basic=True))
     positive: str = setting("", Text(label="Positive prefix", help="Stands before every prompt.", group=PROMPTS))
     negative: str = setting("", Text(label="Negative suffix", help="Stands after every negative prompt.", group=PROMPTS, basic=True))
+    styles: tuple[str, ...] = setting((), Names(label="Styles", help="Saved styles of the WebUI, laid round every prompt in this order.", group=PROMPTS))
 
     init_image: str = setting("", PathText(label="Init image", help="The picture that an img2img clip starts from.", group=INIT))
     init_fit: InitFit = setting("crop", Choice(label="Init fit", help="How a picture or video of another shape fills the frame: cut at the edges, or stretched.", group=INIT, options=get_args(InitFit)))

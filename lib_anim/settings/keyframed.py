@@ -23,6 +23,7 @@ from lib_anim.settings.fields import (
     Words,
     setting,
 )
+from lib_anim.settings.names import Names
 from lib_anim.settings.prompting import prompt_track
 from lib_anim.settings.scripts import ScriptArguments
 from lib_anim.timeline.prompts import PromptTrack
@@ -69,6 +70,7 @@ class Keyframed(Settings):
     prompt_blend: PromptBlend = setting("AND", Choice(label="Prompt blend", help="Interpolation: both prompts side by side with weights, or their conditioning mixed along a line or an arc.", group=PROMPTS, options=get_args(PromptBlend)))
     positive: str = setting("", Text(label="Positive prefix", help="Stands before every prompt.", group=PROMPTS))
     negative: str = setting("", Text(label="Negative suffix", help="Stands after every negative prompt.", group=PROMPTS, basic=True))
+    styles: tuple[str, ...] = setting((), Names(label="Styles", help="Saved styles of the WebUI, laid round every prompt in this order.", group=PROMPTS))
 
     init_image: str = setting("", PathText(label="Init image", help="The picture that the film starts from.", group=INIT, basic=True))
     init_fit: InitFit = setting("crop", Choice(label="Init fit", help="How an init image of another shape fills the frame: cut at the edges, or stretched.", group=INIT, options=get_args(InitFit)))

@@ -22,7 +22,7 @@ MARKS = ("mov_file", "movie_frames", "img2img_batch_input_dir")
 
 SAME = (
     *("steps", "cfg_scale", "scheduler", "seed", "subseed", "subseed_strength", "width", "height"),
-    *("mask_blur", "restore_faces", "tiling"),
+    *("mask_blur", "restore_faces", "tiling", "styles"),
 )
 """Keys that are called alike."""
 
@@ -32,6 +32,7 @@ RENAMED: Mapping[str, str] = {
     "movie_frames": "fps",
     "prompt": "prompts",
     "negative_prompt": "negative",
+    "prompt_styles": "styles",
     "denoising_strength": "denoising",
     "noise_multiplier": "noise_multiplier",
     "initial_noise_multiplier": "noise_multiplier",
@@ -218,8 +219,6 @@ def _one(value: object) -> bool:
 
 REFUSED: tuple[tuple[str, Callable[[object], bool], str], ...] = (
     ("enable_movie_editor", _empty, "is mov2mov's editor with EbSynth, which is not built; leave it off"),
-    ("prompt_styles", _empty, "names styles of a WebUI; write their text into the prompt"),
-    ("styles", _empty, "names styles of a WebUI; write their text into the prompt"),
     ("override_settings_texts", _empty, "is the page's form; give override_settings"),
     (
         "refiner_checkpoint",

@@ -25,6 +25,7 @@ from lib_anim.settings.fields import (
     setting,
 )
 from lib_anim.settings.keyframed import ColorCoherence, Fill, SeedBehavior
+from lib_anim.settings.names import Names
 from lib_anim.settings.prompting import prompt_track
 from lib_anim.settings.scripts import ScriptArguments
 from lib_anim.settings.sources import SourceText
@@ -78,6 +79,7 @@ class Restyle(Settings):
     prompt_blend: PromptBlend = setting("hold", Choice(label="Prompt blend", help="Between two prompts: the first holds, both stand side by side with weights, or their conditioning is mixed along a line or an arc.", group=PROMPTS, options=get_args(PromptBlend)))
     positive: str = setting("", Text(label="Positive prefix", help="Stands before every prompt.", group=PROMPTS))
     negative: str = setting("", Text(label="Negative prompt", help="Stands after every negative prompt.", group=PROMPTS, basic=True))
+    styles: tuple[str, ...] = setting((), Names(label="Styles", help="Saved styles of the WebUI, laid round every prompt in this order.", group=PROMPTS))
 
     init: str = setting(VIDEO, SourceText(label="Source", help="What is repainted: the video's frame, the frame painted last (at frame 0 the video's), or another picture, film or folder.", group=SOURCES, words=(VIDEO, PREVIOUS)))
     previous_weight: str = setting("0:(1)", Schedule(label="Previous weight", help="With the previous output: its share in what is repainted; the rest is the video's frame.", group=SOURCES, low=0, high=1))

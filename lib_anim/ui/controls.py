@@ -22,6 +22,8 @@ from lib_anim.settings.fields import (
     Text,
     Words,
 )
+from lib_anim.settings.names import Names
+from lib_anim.ui import majors
 
 FINEST = 1000
 """Steps up to which a number is a slider: beyond, one pixel of it would skip values."""
@@ -38,6 +40,9 @@ def draw(spec: Spec, value: Any, elem_id: str, choices: Sequence[str] = ()) -> A
         return gr.Checkbox(value=value, **common)
     if isinstance(spec, Choices):
         return gr.CheckboxGroup(choices=list(spec.options), value=value, **common)
+    if isinstance(spec, Names):
+        names = list(dict.fromkeys([*choices, *value]))
+        return majors.names_dropdown(names, value, **common)
     if isinstance(spec, Choice):
         short = len("".join(spec.options)) <= RADIO_LETTERS
         return (gr.Radio if short else gr.Dropdown)(choices=list(spec.options), value=value, **common)
@@ -79,7 +84,7 @@ def shown(spec: Spec, value: Any) -> Any:
     """What the component shows for a setting's JSON value."""
     if isinstance(spec, Flag | Number | Choice):
         return value
-    if isinstance(spec, Choices):
+    if isinstance(spec, Choices | Names):
         return list(value)
     if isinstance(value, Mapping) and set(value) == {"0"}:
         return str(value["0"])

@@ -10,6 +10,7 @@ import gradio as gr
 
 from lib_anim.settings.base import DEFORUM_KEYS, Settings
 from lib_anim.settings.fields import PathText, Prompts, Schedule, Spec, Words
+from lib_anim.settings.names import Names
 from lib_anim.ui import controls, majors
 from lib_anim.ui.fields import fields_of
 from lib_anim.ui.toolkit import Toolkit
@@ -99,9 +100,8 @@ class Form:
 
     def _draw_control(self, name: str) -> None:
         spec = self.fields[name]
-        choices = (
-            self._choices.get(name, ()) if isinstance(spec, Words) or type(spec).__name__ == "Text" else ()
-        )
+        named = isinstance(spec, Words | Names) or type(spec).__name__ == "Text"
+        choices = self._choices.get(name, ()) if named else ()
         self.controls[name] = controls.draw(
             spec, self.defaults[name], self._toolkit.elem_id(f"{self.kind}_{name}"), choices
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ def quiet() -> dict[str, Any]:
 def changed(**properties: Any) -> Any:
     """What an event's function returns to change properties of a component."""
     return gr.update(**properties)
+
+
+def names_dropdown(choices: Sequence[str], value: Sequence[str], **options: Any) -> gr.Dropdown:
+    """Several of some names. Current Gradio refuses others itself, where the settings say it better."""
+    return gr.Dropdown(
+        choices=list(choices), value=list(value), multiselect=True, allow_custom_value=MAJOR >= 4, **options
+    )
 
 
 def blocks(title: str, **options: Any) -> gr.Blocks:

@@ -153,14 +153,17 @@ def _choices(desk: Desk) -> dict[str, Sequence[str]]:
     """Names for settings that hold a word, from what engines can do and which files there are."""
     samplers: dict[str, None] = {}
     schedulers: dict[str, None] = {}
+    styles: dict[str, None] = {}
     for facts in desk.engines():
         can = facts.capabilities or {}
         samplers |= dict.fromkeys(can.get("samplers", ()))
         schedulers |= dict.fromkeys(can.get("schedulers", ()))
+        styles |= dict.fromkeys(can.get("styles", ()))
     models = desk.models()
     found = {
         "sampler": tuple(samplers),
         "scheduler": tuple(schedulers),
+        "styles": tuple(styles),
         "checkpoint": ("", *models.get("checkpoints", ())),
         "vae": ("", *models.get("vaes", ())),
         "module": ("", *models.get("motion_modules", ())),

@@ -31,6 +31,7 @@ from lib_anim.engines.contract import (
     OnStep,
     Picture,
     StillRequest,
+    Style,
 )
 from lib_anim.engines.request import check, check_clip
 from lib_anim.errors import FlipbookError, NotFound, Problem
@@ -96,6 +97,7 @@ class WebuiEngine:
             clip=True,
             motion_modules=rack().choices(self._sites()),
             scripts=script_titles(),
+            styles=_styles(),
             native_size=self._native_size(),
         )
 
@@ -244,6 +246,15 @@ class WebuiEngine:
     def _native_size(self) -> int:
         model = sd_models.model_data.sd_model
         return 1024 if model is not None and getattr(model, "is_sdxl", False) else 512
+
+
+def _styles() -> dict[str, Style]:
+    """The user's saved styles; the lines between files of them have no text and are none."""
+    return {
+        name: Style(style.prompt or "", style.negative_prompt or "")
+        for name, style in shared.prompt_styles.styles.items()
+        if style.prompt is not None or style.negative_prompt is not None
+    }
 
 
 def _given(request: StillRequest) -> dict[str, Any]:

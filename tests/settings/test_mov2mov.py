@@ -132,8 +132,6 @@ def test_png_info_that_is_off_is_off():
         ({"resize_mode": 7}, "resize_mode", "0 to 2"),
         ({"inpainting_fill": 9}, "inpainting_fill", "0 to 3"),
         ({"enable_movie_editor": True}, "enable_movie_editor", "EbSynth"),
-        ({"prompt_styles": ["anime"]}, "prompt_styles", "write their text"),
-        ({"styles": ["anime"]}, "styles", "write their text"),
         ({"override_settings_texts": ["Clip skip: 2"]}, "override_settings_texts", "override_settings"),
         ({"override_settings": {"eta_ddim": 1}}, "override_settings eta_ddim", "a film knows"),
         ({"refiner_checkpoint": "r"}, "refiner_checkpoint", "refiner"),
@@ -155,8 +153,16 @@ def test_what_cannot_be_done_is_refused_under_its_own_key(changes, field, words)
 
 def test_every_problem_is_told_at_once():
     with pytest.raises(FlipbookError) as caught:
-        from_mov2mov({**MOV2MOV, "resize_mode": 3, "styles": ["a"], "movie_frames": 0})
-    assert {p.field for p in caught.value.problems} == {"resize_mode", "styles", "movie_frames"}
+        from_mov2mov({**MOV2MOV, "resize_mode": 3, "n_iter": 3, "movie_frames": 0})
+    assert {p.field for p in caught.value.problems} == {"resize_mode", "n_iter", "movie_frames"}
+
+
+@pytest.mark.parametrize("key", ["prompt_styles", "styles"])
+def test_styles_are_taken_over_by_name(key):
+    others = {name: value for name, value in MOV2MOV.items() if name != "prompt_styles"}
+    settings, warnings = from_mov2mov({**others, key: ["anime", "night, rain"]})
+    assert settings.styles == ("anime", "night, rain")
+    assert warnings == from_mov2mov(MOV2MOV)[1]
 
 
 def test_unknown_keys_are_kept_and_told():

@@ -22,6 +22,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "init_image": "/tmp/with space.png",
         "mask_invert": True,
         "bpm": 97.5,
+        "styles": ["ink", "night, rain"],
     },
     "clip": {"prompts": "head\n0: a\n8: b", "formats": ["MP4", "TXT"], "seed": 7},
     "assemble": {"source": "x.mp4", "fps": None, "speed": 0.5, "reverse": True},
@@ -38,6 +39,18 @@ def test_what_a_control_shows_reads_back_as_the_same_setting(kind: str) -> None:
     again, warnings = from_json(cls, read)
     assert again.values() == settings.values()
     assert warnings == ()
+
+
+def test_styles_are_chosen_among_those_that_the_engine_has_and_keep_a_missing_one() -> None:
+    spec = specs(SETTINGS["keyframed"])["styles"]
+    drawn = controls.draw(spec, ["gone"], "id", ["ink", "night, rain"])
+    assert drawn.multiselect
+    assert drawn.value == ["gone"]
+    assert [choice[-1] if isinstance(choice, tuple) else choice for choice in drawn.choices] == [
+        "ink",
+        "night, rain",
+        "gone",
+    ]
 
 
 def test_one_prompt_for_all_frames_is_shown_as_plain_text() -> None:

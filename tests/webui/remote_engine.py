@@ -114,6 +114,13 @@ class RemoteEngine:
             return pickle.loads(answer.read())
 
 
+STYLES = """name,prompt,negative_prompt
+ink,"{prompt}, ink on paper",colour
+night,at night,
+"""
+"""What the WebUI of `start_engine` has saved."""
+
+
 def start_engine(folder: Path) -> Engine:
     """The engine of a WebUI that is started for it and ends with it; skips without WEBUI_ROOT."""
     root = os.environ.get("WEBUI_ROOT")
@@ -126,6 +133,7 @@ def start_engine(folder: Path) -> Engine:
     webui = hosts.OwnWebUI(Path(root).resolve(), models, folder / "data")
     webui.run_python(str(Path(__file__).with_name("tiny_checkpoint.py")), root, str(checkpoints))
     webui.add_extension("flipbook")
+    (webui.data / "styles.csv").write_text(STYLES)
     shutil.copytree(Path(__file__).with_name("engine_door"), webui.data / "extensions" / "engine_door")
     webui.start()
     return _OwnEngine(webui)

@@ -16,8 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib_anim.engines.contract import Interrupted, PromptTravel, StillRequest
+from lib_anim.engines.contract import Interrupted, PromptTravel, StillRequest, Style
 from lib_anim.errors import FlipbookError
+from lib_anim.jobs.job import render, start
+from lib_anim.media.pictures import read_picture
+from lib_anim.pipelines.kinds import KEYFRAMED
+from lib_anim.settings.keyframed import Keyframed
 
 pytestmark = [pytest.mark.webui, pytest.mark.timeout(900)]
 
@@ -78,6 +82,26 @@ def test_img2img_of_an_8_bit_picture_equals_the_hosts_but_for_its_drawn_latents(
 def test_nothing_of_a_picture_outlives_it(engine: Any, name: str) -> None:
     init = np.random.default_rng(1).random((128, 128, 3), np.float32) if name == "img2img" else None
     assert engine.outlived(replace(REQUEST, init=init, denoising=0.5 if name == "img2img" else 1.0)) <= 1
+
+
+def test_saved_styles_lie_round_a_films_prompts_as_round_the_hosts(
+    engine: Any, host: Any, tmp_path: Path
+) -> None:
+    assert engine.capabilities.styles["night"] == Style("at night", "")
+    settings = Keyframed(
+        prompts="a red house, autumn --neg blue",
+        styles=["ink", "night"],  # type: ignore[arg-type]
+        frames=1,
+        width=128,
+        height=128,
+        seed=7,
+        steps="0:(4)",
+    )
+    run, plan = start(KEYFRAMED, settings, engine, "webui", tmp_path, 0)
+    assert render(KEYFRAMED, plan, engine, run).finished
+    shown = host.still(styles=["ink", "night"], scheduler="Automatic")
+    assert np.array_equal(read_picture(run.frame_path(0)), shown)
+    assert not np.array_equal(shown, host.still(scheduler="Automatic"))
 
 
 def test_options_and_stills_are_as_before(engine: Any, host: Any) -> None:

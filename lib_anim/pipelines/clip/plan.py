@@ -11,13 +11,14 @@ from fractions import Fraction
 
 import numpy as np
 
-from lib_anim.engines.contract import Capabilities, MotionChoice
+from lib_anim.engines.contract import Capabilities, MotionChoice, Style
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.pipelines.clip.inputs import needs_of
 from lib_anim.pipelines.clip.module import chosen_module
 from lib_anim.pipelines.clip.steering import prompts_close
 from lib_anim.pipelines.curves import Curves, Numbers, evaluate
 from lib_anim.pipelines.needs import Look, VideoNeed
+from lib_anim.pipelines.styles import chosen_styles, styled
 from lib_anim.pipelines.trial import Trial
 from lib_anim.settings.base import to_json
 from lib_anim.settings.clip import Clip
@@ -40,6 +41,8 @@ class ClipFilmPlan:
     """Frames that are denoised: those of the film, or the context size where that is more."""
     travel: tuple[Travel, ...]
     """The place between its prompts of every frame that is denoised."""
+    styles: tuple[Style, ...]
+    """What stands in `travel`'s texts already; kept for the fingerprint: their user may rewrite them."""
     numbers: Mapping[str, Numbers]
     """Every schedule of numbers: name → a value per frame that is denoised."""
     warnings: tuple[str, ...]
@@ -62,7 +65,8 @@ class ClipFilmPlan:
 
     def fingerprint(self, engine: str) -> str:
         """Equal fingerprints give equal frames: a hash of the resolved settings and the engine's own."""
-        text = json.dumps([to_json(self.settings), self.settings.dialect, engine], sort_keys=True)
+        facts = [to_json(self.settings), self.settings.dialect, engine, *map(repr, self.styles)]
+        text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -87,9 +91,10 @@ def plan(settings: Clip, capabilities: Capabilities | None, draw_seed: int, look
     problems.extend(curves.problems)
     warnings = [*curves.warnings, *_unused(s)]
     travel: tuple[Travel, ...] = ()
+    styles = chosen_styles(s.styles, capabilities, problems)
     try:
         track = s.prompt_track()
-        travel = tuple(track.travel(context, closed=prompts_close(s, s.frames)))
+        travel = styled(track.travel(context, closed=prompts_close(s, s.frames)), styles)
         warnings.extend(track.warnings(context))
     except FlipbookError as error:
         problems.extend(error.problems)
@@ -104,6 +109,7 @@ def plan(settings: Clip, capabilities: Capabilities | None, draw_seed: int, look
         settings=s,
         denoised=denoised,
         travel=(*travel, *travel[-1:] * more),
+        styles=styles,
         numbers=_held(curves, more),
         warnings=tuple(warnings),
     )

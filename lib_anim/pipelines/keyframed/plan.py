@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from lib_anim.engines.contract import Capabilities
+from lib_anim.engines.contract import Capabilities, Style
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.imaging.warp import Matrix, affine_matrix, flip_matrix
 from lib_anim.pipelines.curves import Numbers, evaluate, lacking, spelled, unknown_scripts
@@ -18,6 +18,7 @@ from lib_anim.pipelines.keyframed.inputs import EXPRESSIONS, MASK_NAMES, needs_o
 from lib_anim.pipelines.needs import Look, VideoNeed
 from lib_anim.pipelines.script_curves import ScriptCurves
 from lib_anim.pipelines.seeds import painted_seeds
+from lib_anim.pipelines.styles import chosen_styles, styled
 from lib_anim.settings.base import to_json
 from lib_anim.settings.keyframed import Keyframed
 from lib_anim.timeline.context import Context
@@ -40,6 +41,8 @@ class KeyframedPlan:
     words: Mapping[str, tuple[str, ...]]
     """Every schedule of words: name → a word per frame."""
     scripts: ScriptCurves
+    styles: tuple[Style, ...]
+    """What stands in `travel`'s texts already; kept for the fingerprint: their user may rewrite them."""
     painted: tuple[int, ...]
     """Frames that are painted: 0, every cadence-th, and the last."""
     seeds: Mapping[int, int]
@@ -93,7 +96,8 @@ class KeyframedPlan:
 
     def fingerprint(self, engine: str) -> str:
         """Equal fingerprints give equal frames: a hash of the resolved settings and the engine's own."""
-        text = json.dumps([to_json(self.settings), self.settings.dialect, engine], sort_keys=True)
+        facts = [to_json(self.settings), self.settings.dialect, engine, *map(repr, self.styles)]
+        text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -127,9 +131,10 @@ def plan(settings: Keyframed, capabilities: Capabilities | None, draw_seed: int,
     problems.extend(scripts.problems)
     warnings.extend(scripts.warnings)
     travel: tuple[Travel, ...] = ()
+    styles = chosen_styles(settings.styles, capabilities, problems)
     try:
         track = settings.prompt_track()
-        travel = tuple(track.travel(context))
+        travel = styled(track.travel(context), styles)
         warnings.extend(track.warnings(context))
     except FlipbookError as error:
         problems.extend(error.problems)
@@ -153,6 +158,7 @@ def plan(settings: Keyframed, capabilities: Capabilities | None, draw_seed: int,
         numbers=numbers,
         words=curves.words,
         scripts=scripts,
+        styles=styles,
         painted=painted,
         seeds=dict(zip(painted, seeds, strict=True)),
         warnings=tuple(warnings),

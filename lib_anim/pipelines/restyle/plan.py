@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from lib_anim.engines.contract import Capabilities
+from lib_anim.engines.contract import Capabilities, Style
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.media.contract import SourceInfo
 from lib_anim.pipelines.curves import Curves, evaluate, lacking, spelled, unknown_scripts
@@ -20,6 +20,7 @@ from lib_anim.pipelines.restyle.png_info import Said, said_by_pictures, silent_w
 from lib_anim.pipelines.restyle.tracks import SOURCE, Picks, choose, follow, gap_warning, needs_of
 from lib_anim.pipelines.script_curves import ScriptCurves
 from lib_anim.pipelines.seeds import painted_seeds
+from lib_anim.pipelines.styles import chosen_styles, styled
 from lib_anim.pipelines.trial import LEAST, WHOLE, Trial
 from lib_anim.settings.base import to_json
 from lib_anim.settings.control import Unit
@@ -54,6 +55,8 @@ class RestylePlan:
     """Name of what is opened → the picture of each true frame."""
     units: tuple[UnitPlan, ...]
     scripts: ScriptCurves
+    styles: tuple[Style, ...]
+    """What stands in `travel`'s texts already; kept for the fingerprint: their user may rewrite them."""
     said: tuple[Said, ...]
     """What the folder's pictures say of each true frame; empty where that is not asked."""
     sound_start: Fraction
@@ -100,6 +103,7 @@ class RestylePlan:
     def fingerprint(self, engine: str) -> str:
         """Equal ones give equal frames of equal files: a hash of settings, PNG info, trial and engine."""
         facts = [to_json(self.settings), self.settings.dialect, repr(self.said), self.trial.as_json(), engine]
+        facts += map(repr, self.styles)
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -131,9 +135,10 @@ def plan(settings: Restyle, capabilities: Capabilities, draw_seed: int, look: Lo
     if info.names:
         warnings += gap_warning(info.names[chosen.picks[0] : chosen.picks[-1] + 1])
     travel: tuple[Travel, ...] = ()
+    styles = chosen_styles(resolved.styles, capabilities, problems)
     try:
         track = resolved.prompt_track()
-        travel = tuple(track.travel(context))
+        travel = styled(track.travel(context), styles)
         warnings += track.warnings(context)
     except FlipbookError as error:
         problems += error.problems
@@ -172,6 +177,7 @@ def plan(settings: Restyle, capabilities: Capabilities, draw_seed: int, look: Lo
         picks=picks,
         units=units,
         scripts=scripts,
+        styles=styles,
         said=said,
         sound_start=chosen.start,
         sounds=info.audio,

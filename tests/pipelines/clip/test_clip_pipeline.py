@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract import Capabilities, ClipRequest, MotionChoice, OnStep, Picture
+from lib_anim.engines.contract import Capabilities, ClipRequest, MotionChoice, OnStep, Picture, Style
 from lib_anim.media.contract import SourceInfo
 from lib_anim.pipelines.clip.inputs import ClipInputs
 from lib_anim.pipelines.clip.pipeline import ClipState, request_of, run
@@ -37,6 +37,7 @@ CAN = Capabilities(
     travel=True,
     checkpoints=("other",),
     vaes=("soft",),
+    styles={"ink": Style("{prompt}, ink", "colour")},
     clip=True,
     motion_modules=(MotionChoice("one", "one", 32), MotionChoice("two", "two", 32)),
 )
@@ -124,6 +125,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Any, set[str]]] = {
     "seed": ({}, 9, {"frames"}),
     "prompts": ({}, "x", {"frames"}),
     "positive": ({}, "oil", {"frames"}),
+    "styles": ({}, ["ink"], {"frames"}),
     "negative": ({}, "blur", {"frames"}),
     "bpm": ({"motion_effect": "0:(clamp(beat, 0, 2))"}, 60, {"motion.effect"}),
     "fps": ({"motion_effect": "0:(clamp(sec, 0, 2))"}, 24, {"motion.effect"}),

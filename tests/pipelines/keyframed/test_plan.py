@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
-from lib_anim.engines.contract import Capabilities
+from lib_anim.engines.contract import Capabilities, Style
 from lib_anim.errors import FlipbookError
 from lib_anim.media.contract import SourceInfo
 from lib_anim.pipelines.keyframed.plan import painted_frames, plan
 from lib_anim.settings.keyframed import Keyframed
+from lib_anim.timeline.prompts import FramePrompt
 
 EIGHT = SourceInfo(width=64, height=64, rate=Fraction(12), frames=8)
 
@@ -79,6 +81,28 @@ def test_fingerprints_tell_settings_and_engines_apart():
     assert one.fingerprint("a") == plan(Keyframed(seed=1), ENGINE, 5, look).fingerprint("a")
     assert one.fingerprint("a") != one.fingerprint("b")
     assert one.fingerprint("a") != plan(Keyframed(seed=2), ENGINE, 0, look).fingerprint("a")
+
+
+def test_styles_lie_round_the_prompts_and_their_texts_count_for_resuming():
+    def planned(text):
+        can = replace(ENGINE, styles={"ink": Style(text, "colour")})
+        return plan(Keyframed(prompts="a fox", styles=["ink"]), can, 0, look)
+
+    before, after = planned("ink"), planned("brown ink")
+    assert before.travel[0].before == FramePrompt("a fox, ink", "colour")
+    assert before.settings.prompts == after.settings.prompts
+    assert before.fingerprint("x") != after.fingerprint("x")
+    assert '"oil" is no style of this engine; it has none' in sentences(styles=["oil"])
+
+
+def test_schedules_among_scripts_arguments_are_read_with_the_rest():
+    can = replace(ENGINE, scripts=("Tint",))
+    scripts = {"Tint": [{"schedule": "0:(0), 10:(1)"}]}
+    done = plan(Keyframed(frames=11, scripts=scripts), can, 0, look)
+    assert done.scripts.at(5) == {"Tint": [0.5]}
+    with pytest.raises(FlipbookError) as caught:
+        plan(Keyframed(scripts={"Tint": [{"schedule": "0:(foo)"}]}, cfg_scale="0:(-1)"), can, 0, look)
+    assert [p.field for p in caught.value.problems] == ["cfg_scale", "scripts Tint 0"]
 
 
 def test_painted_frames_end_with_the_last():

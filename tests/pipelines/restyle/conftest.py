@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lib_anim.engines.contract import Capabilities, OnStep, Picture, StillRequest
+from lib_anim.engines.contract import Capabilities, OnStep, Picture, StillRequest, Style
 from lib_anim.media.contract import SourceInfo
 from lib_anim.pipelines.needs import VideoNeed
 from lib_anim.pipelines.restyle.plan import RestylePlan, plan
@@ -34,6 +34,7 @@ EVERYTHING = Capabilities(
     control_models=("canny", "depth"),
     control_modules=("none", "hed"),
     scripts=("ADetailer",),
+    styles={"ink": Style("{prompt}, ink on paper", "colour"), "night": Style("at night", "")},
 )
 
 

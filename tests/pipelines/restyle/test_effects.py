@@ -134,6 +134,7 @@ PLAIN = {
     "tiling": ("tiling", True, {}),
     "scripts": ("scripts", {"ADetailer": [True]}, {}),
     "positive": ("prompt", "oil", {}),
+    "styles": ("prompt", ["ink"], {}),
     "negative": ("negative", "fog", {}),
     "seed": ("seed", 6, {}),
     "seed_behavior": ("seed", "random", {}),
