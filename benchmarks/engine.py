@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers import EulerDiscreteScheduler
 
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract import StillRequest
@@ -82,6 +83,11 @@ def main() -> None:
     print(f"network alone: {network / options.steps:.1f} ms a step; decoding {decoding:.0f} ms")
     shares = sorted(step_share(engine, request) for _ in range(options.rounds))
     print(f"a step beside the network inside it: {shares[len(shares) // 2]:.4f} times (median)")
+    beside = sorted(bare_share(engine, request, options.rounds))
+    print(
+        f"a step beside the bare network and scheduler: {beside[len(beside) // 2]:.3f} times "
+        f"(median, {beside[0]:.3f} … {beside[-1]:.3f})"
+    )
 
 
 def step_share(engine: DiffusersEngine, request: StillRequest) -> float:
@@ -111,6 +117,56 @@ def step_share(engine: DiffusersEngine, request: StillRequest) -> float:
         unet.forward = former
     (first, before), (last, after) = ends[0], ends[-1]
     return (last - first) / (after - before)
+
+
+def bare_share(engine: DiffusersEngine, request: StillRequest, rounds: int) -> list[float]:
+    """A step of the engine by one of the same network under diffusers' scheduler alone, round by round.
+
+    Both guide by the same scale with both prompts in one pass; the texts are encoded and on the device
+    before. In turn, step for step, so that both meet the same disturbances.
+    """
+    painter = engine._painter(None)
+    unet, device, dtype = painter.unet, painter.device, painter.unet.dtype
+    side = request.width // painter.codec(None).factor
+    context = torch.randn(2, 77, painter.checkpoint.unet.context, device=device, dtype=dtype)
+    scheduler = EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+    card = torch.cuda.is_available()
+    clock = time.perf_counter if card else time.process_time
+
+    def now() -> float:
+        if card:
+            torch.cuda.synchronize()
+        return clock()
+
+    def steps() -> Iterator[float]:
+        scheduler.set_timesteps(request.steps, device=device)
+        noise = torch.randn(1, unet.config.in_channels, side, side, device=device)
+        latents = noise * scheduler.init_noise_sigma
+        for t in scheduler.timesteps:
+            start = now()
+            both = scheduler.scale_model_input(torch.cat([latents] * 2), t).to(dtype)
+            away, towards = unet(both, t, encoder_hidden_states=context, return_dict=False)[0].chunk(2)
+            noise = away + request.cfg_scale * (towards - away)
+            latents = scheduler.step(noise, t, latents, return_dict=False)[0]
+            yield now() - start
+
+    def round_() -> float:
+        bare = steps()
+        ours: list[float] = []
+        theirs = [next(bare)]
+        start = [now()]
+
+        def stepped(done: int, total: int) -> None:
+            ours.append(now() - start[0])
+            if done < total:
+                theirs.append(next(bare))
+            start[0] = now()
+
+        engine.still(request, stepped)
+        # The engine's first step has its preparations in it.
+        return sum(ours[1:]) / sum(theirs[1:])
+
+    return [round_() for _ in range(rounds)]
 
 
 if __name__ == "__main__":
