@@ -1,0 +1,422 @@
+"""The embedded engine's numbers beside those of a real WebUI with the same weights, from prompt to picture.
+
+Run with .venv, which has diffusers; the WebUI runs in its own environment. `WRITE_GOLDEN=1` writes
+tests/engines/golden_prompts.json anew from the WebUI.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch", reason="needs the embedded engine's packages: run it with .venv")
+pytest.importorskip("diffusers", reason="needs the embedded engine's packages: run it with .venv")
+
+from lib_anim.engines.brownian import BrownianNoise  # noqa: E402
+from lib_anim.engines.contract import StillRequest  # noqa: E402
+from lib_anim.engines.diffusers import DiffusersEngine, open_engine  # noqa: E402
+from lib_anim.engines.noise import PictureNoise  # noqa: E402
+from lib_anim.engines.prompts import course, courses  # noqa: E402
+from lib_anim.engines.samplers import SAMPLERS  # noqa: E402
+from lib_anim.engines.sigmas import SPACINGS, ConsistencyLevels, NoiseLevels, noise_levels  # noqa: E402
+from lib_anim.models.folders import ModelFolders  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+HERE = Path(__file__).parent
+GOLDEN = HERE.parents[0] / "engines" / "golden_prompts.json"
+LONG = (
+    "spring red tree, blue ball, autumn snow photo, winter of in summer, red red ball, x y z, blue tree blue"
+)
+PROMPTS = (
+    "red ball in snow",
+    "a (red:1.3) [ball], ((autumn))",
+    "[tree:ball:0.5] snow",
+    "[red|blue|snow] ball",
+    "[red|[blue:snow:4]|(tree:1.2)] ball",
+    "[[red|blue]:[tree|snow|ball]:0.5] photo",
+    "[[[red:blue:2]:tree:4]:ball:5]",
+    "red ball AND (blue:1.2) tree:0.5",
+    "red :1.3 AND [blue:snow:0.5] :-0.4 AND ball",
+    "red BREAK blue",
+    "red BREAK BREAK blue BREAK",
+    ", ".join([LONG] * 6),
+    "(winter:0.7) " + ", ".join([LONG] * 5) + " AND spring",
+    "(red BREAK blue:1.2) snow",
+    "red [ball:(tree:1.4):0.4]",
+    "[red:0.25] ball [snow::0.75]",
+    "",
+    "(red:1.3",
+    "red) [blue",
+    "a \\(red\\) (b(c:0.5)d)",
+    "a snowtree in (snowtree:1.4) [snowtree:ball:3]",
+    LONG + " " + "red " * 49 + "snowtree ball",
+)
+"""Weights, nesting, edits by number and by part, turns, AND, BREAK, long prompts, stray brackets,
+inversions."""
+
+
+def maker() -> Any:
+    """tests/models/random_checkpoint.py."""
+    path = HERE.parents[0] / "models" / "random_checkpoint.py"
+    spec = importlib.util.spec_from_file_location("made", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Witness:
+    """A WebUI that tells its numbers, and the folders of the models that it has."""
+
+    def __init__(self, webui: Any) -> None:
+        self.webui = webui
+        self.models: Path = webui.models
+        self.checkpoints = webui.models / "Stable-diffusion"
+
+    def choose(self, name: str) -> Path:
+        """Loads the checkpoint `name`; gives its file."""
+        status, answer = self.webui.request(
+            "/sdapi/v1/options", {"sd_model_checkpoint": f"{name}.safetensors"}
+        )
+        assert status == 200, answer
+        return Path(self.checkpoints / f"{name}.safetensors")
+
+    def ask(self, what: str, **body: Any) -> Any:
+        status, answer = self.webui.request(f"/test-parity/{what}", body)
+        assert status == 200, answer
+        return answer
+
+    def still(self, mode: str, **body: Any) -> np.ndarray:
+        """uint8 RGB."""
+        status, answer = self.webui.request(f"/sdapi/v1/{mode}", body)
+        assert status == 200, answer
+        return np.asarray(Image.open(io.BytesIO(base64.b64decode(answer["images"][0]))).convert("RGB"))
+
+    def opened(self, name: str, **options: Any) -> DiffusersEngine:
+        folders = ModelFolders(loras=(self.models / "Lora",), embeddings=(self.models / "embeddings",))
+        engine = open_engine(
+            self.checkpoints / f"{name}.safetensors", device="cpu", folders=folders, **options
+        )
+        assert isinstance(engine, DiffusersEngine)
+        return engine
+
+
+def unpacked(text: str) -> Any:
+    return np.load(io.BytesIO(base64.b64decode(text)))
+
+
+@pytest.fixture(scope="module")
+def witness(start_webui: Any) -> Iterator[Witness]:
+    webui = start_webui("parity")
+    made = maker()
+    checkpoints = webui.models / "Stable-diffusion"
+    made.write_golden(checkpoints)
+    shutil.move(checkpoints / "embeddings", webui.models / "embeddings")
+    made.write_golden_sdxl(checkpoints)
+    (webui.models / "Lora").mkdir(exist_ok=True)
+    write_loras(webui.models / "Lora")
+    shutil.copytree(HERE / "parity_door", webui.data / "extensions" / "parity_door")
+    webui.flags += ["--embeddings-dir", str(webui.models / "embeddings"), "--no-hashing"]
+    webui.start()
+    told = Witness(webui)
+    # SDXL's previews need a file that the WebUI downloads.
+    webui.request("/sdapi/v1/options", {"live_previews_enable": False})
+    # A checkpoint chosen while a thread still loads the first breaks both.
+    told.still("txt2img", prompt="a", steps=1, width=64, height=64)
+    yield told
+    webui.stop()
+    assert "Traceback" not in webui.log
+
+
+LAYERS = {
+    "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k": (32, 64),
+    "lora_unet_mid_block_attentions_0_proj_in": (64, 64, 1, 1),
+    "lora_unet_up_blocks_1_resnets_0_conv1": (64, 128, 3, 3),
+    "lora_te_text_model_encoder_layers_0_mlp_fc1": (256, 64),
+}
+"""Layers of the golden checkpoint and the shapes of their weights."""
+
+
+def write_loras(folder: Path) -> None:
+    """One file of every kind, changing attention, convolutions and the text model."""
+    from safetensors.torch import save_file
+
+    draw = torch.Generator().manual_seed(8)
+
+    def normal(*shape: int) -> Any:
+        return torch.randn(shape, generator=draw) * 0.3
+
+    kinds: dict[str, dict[str, Any]] = {name: {} for name in ("lora", "dora", "loha", "lokr", "tucker")}
+    for layer, (out, into, *kernel) in LAYERS.items():
+        flat = int(np.prod([into, *kernel]))
+        ends = [1] * len(kernel)
+        low = {
+            f"{layer}.lora_down.weight": normal(4, into, *kernel),
+            f"{layer}.lora_up.weight": normal(out, 4, *ends),
+            f"{layer}.alpha": torch.tensor(2.0),
+        }
+        kinds["lora"] |= low
+        kinds["dora"] |= {**low, f"{layer}.dora_scale": normal(1, into, *ends).abs() + 1}
+        kinds["loha"] |= {
+            f"{layer}.hada_w1_a": normal(out, 4),
+            f"{layer}.hada_w1_b": normal(4, flat),
+            f"{layer}.hada_w2_a": normal(out, 4),
+            f"{layer}.hada_w2_b": normal(4, flat),
+            f"{layer}.alpha": torch.tensor(2.0),
+        }
+        kinds["lokr"] |= {
+            f"{layer}.lokr_w1": normal(4, 4),
+            f"{layer}.lokr_w2": normal(out // 4, into // 4, *kernel),
+        }
+        if len(kernel) == 2 and kernel[0] > 1:
+            kinds["tucker"] |= {
+                f"{layer}.lora_down.weight": normal(4, into, 1, 1),
+                f"{layer}.lora_mid.weight": normal(4, 4, *kernel),
+                f"{layer}.lora_up.weight": normal(out, 4, 1, 1),
+                f"{layer}.alpha": torch.tensor(4.0),
+            }
+    for name, tensors in kinds.items():
+        save_file(tensors, folder / f"{name}.safetensors")
+
+
+def test_prompts_are_read_and_encoded_as_there(witness: Witness) -> None:
+    witness.choose("golden")
+    text = witness.opened("golden")._painter(None).text
+    golden: dict[str, Any] = {}
+    with torch.inference_mode():
+        for skip, calls, prompt in (
+            *((skip, 6, prompt) for skip in (1, 2) for prompt in PROMPTS),
+            # Heun's two calls per step; one step alone.
+            *((1, calls, prompt) for calls in (12, 1) for prompt in PROMPTS[2:7]),
+        ):
+            told = witness.ask("conds", prompt=prompt, negative=prompt, steps=calls, clip_skip=skip)
+            parts = courses(prompt, calls)
+            assert [part.share for part in parts] == pytest.approx([share for share, _ in told["positive"]])
+            case = golden[f"{skip}|{calls}|{prompt}"] = []
+            away = course(prompt, calls)
+            for part, (share, schedule) in zip(
+                (*parts, away), [*told["positive"], (1.0, told["negative"])], strict=True
+            ):
+                assert list(part.ends) == [end for end, _ in schedule], prompt
+                wants = [unpacked(cond["crossattn"]) for _, cond in schedule]
+                for found, want in zip(text.encode(part.texts, skip), wants, strict=True):
+                    assert np.abs(found.tokens.numpy() - want).max() < 1e-4, prompt
+                if part is not away:
+                    values = [want[::11, ::13].round(6).flatten().tolist() for want in wants]
+                    case.append([share, [[end, v] for (end, _), v in zip(schedule, values, strict=True)]])
+    if os.environ.get("WRITE_GOLDEN"):
+        GOLDEN.write_text(json.dumps(golden) + "\n", "utf-8")
+    committed = json.loads(GOLDEN.read_text("utf-8"))
+    assert committed.keys() == golden.keys()
+    for name, case in golden.items():
+        for (_, one), (_, other) in zip(case, committed[name], strict=True):
+            for (_, mine), (_, theirs) in zip(one, other, strict=True):
+                assert np.abs(np.subtract(mine, theirs)).max() < 2e-5, name
+
+
+def test_sdxls_prompts_are_encoded_as_there(witness: Witness) -> None:
+    witness.choose("golden-xl")
+    engine = witness.opened("golden-xl")
+    painter = engine._painter(None)
+    sizes = painter.sizes(192, 64)
+    assert sizes is not None
+    with torch.inference_mode():
+        for prompt, negative in (
+            ("a red ball in snow", "blue"),
+            ("a (red:1.3) [ball] BREAK autumn", ""),
+            ("[tree:ball:0.5] AND snow:0.6", "(blue:0.5)"),
+        ):
+            told = witness.ask(
+                "conds", prompt=prompt, negative=negative, steps=6, clip_skip=1, width=192, height=64
+            )
+            positive, away = painter.guides(prompt, negative, 6, 1)
+            for guide, schedule in zip(
+                (*positive, away), [*(part for _, part in told["positive"]), told["negative"]], strict=True
+            ):
+                assert list(guide.course.ends) == [end for end, _ in schedule]
+                for found, (_, want) in zip(guide.embeddings, schedule, strict=True):
+                    assert np.abs(found.tokens.numpy() - unpacked(want["crossattn"])).max() < 1e-4, prompt
+                    assert found.pooled is not None
+                    added = painter.unet.add_time_proj(sizes.flatten()).flatten()
+                    vector = torch.cat([found.pooled, added]).numpy()
+                    assert np.abs(vector - unpacked(want["vector"]).flatten()).max() < 1e-4, prompt
+
+
+def test_levels_are_those_of_there(witness: Witness) -> None:
+    witness.choose("golden")
+    levels: NoiseLevels = witness.opened("golden")._painter(None).levels
+    for steps in (1, 2, 5, 12, 20, 31, 50):
+        for spacing in SPACINGS:
+            want = unpacked(witness.ask("sigmas", sampler="Euler", scheduler=spacing, steps=steps))
+            found = noise_levels(spacing, steps, levels).numpy()
+            assert found.shape == want.shape, (spacing, steps)
+            assert np.allclose(found, want, rtol=1e-5, atol=0), (spacing, steps)
+        for name, sampler in SAMPLERS.items():
+            if not sampler.has_spacings:
+                continue
+            want = unpacked(witness.ask("sigmas", sampler=name, scheduler="Automatic", steps=steps))
+            own = ConsistencyLevels.of(levels.alphas) if sampler.consistency else levels
+            assert np.allclose(noise_levels(sampler.spacing, steps, own).numpy(), want, rtol=1e-5), name
+
+
+@pytest.mark.parametrize("source", ["CPU", "NV"])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"subseed": 9, "subseed_strength": 0.3},
+        {"resize_from": [96, 40]},
+        {"resize_from": [32, 64], "subseed": 9, "subseed_strength": 1.0},
+        {"delta": 31337},
+        {"seed": 2**32 - 1},
+    ],
+)
+def test_noise_is_that_of_there(witness: Witness, source: str, changed: dict[str, Any]) -> None:
+    asked = {
+        "source": source,
+        "shape": [4, 8, 8],
+        "seed": 7,
+        "levels": [14.6146, 9.0, 3.3, 1.0, 0.0292],
+        **changed,
+    }
+    *draws, one, two, three, four = (unpacked(text) for text in witness.ask("noise", **asked))
+    size = changed.get("resize_from")
+    noise = PictureNoise(
+        (4, 8, 8),
+        asked["seed"],
+        subseed=changed.get("subseed", 0),
+        subseed_strength=changed.get("subseed_strength", 0.0),
+        resize_from=None if size is None else (size[0], size[1]),
+        ancestral_delta=changed.get("delta", 0),
+        source="cpu" if source == "CPU" else "nv",
+    )
+    for draw, want in zip((noise.first, noise.next, noise.next), draws, strict=True):
+        assert np.abs(draw().numpy() - want).max() < 1e-5
+    levels = asked["levels"]
+    path = BrownianNoise((4, 8, 8), asked["seed"], (levels[-1], levels[0]), noise.normals)
+    for (here, there), want in zip(pairwise(levels), (one, two, three, four), strict=True):
+        assert np.abs(path.between(here, there).numpy() - want).max() < 1e-5
+
+
+REQUEST = StillRequest(
+    prompt="a red ball in snow, winter",
+    negative="blue",
+    width=64,
+    height=64,
+    seed=7,
+    steps=6,
+    cfg_scale=5,
+    sampler="Euler a",
+)
+
+
+def there(witness: Witness, request: StillRequest, **more: Any) -> np.ndarray:
+    body: dict[str, Any] = {
+        "prompt": request.prompt,
+        "negative_prompt": request.negative,
+        "width": request.width,
+        "height": request.height,
+        "seed": request.seed,
+        "subseed": request.subseed,
+        "subseed_strength": request.subseed_strength,
+        "steps": request.steps,
+        "cfg_scale": request.cfg_scale,
+        "sampler_name": request.sampler,
+        "scheduler": request.scheduler,
+        "eta": request.eta,
+        "tiling": request.tiling,
+        "override_settings": {"CLIP_stop_at_last_layers": request.clip_skip, **more},
+    }
+    if request.init is None:
+        return witness.still("txt2img", **body)
+    png = io.BytesIO()
+    Image.fromarray(np.round(request.init * 255).astype(np.uint8)).save(png, format="png")
+    body |= {
+        "init_images": [base64.b64encode(png.getvalue()).decode()],
+        "denoising_strength": request.denoising,
+    }
+    # The WebUI samples the init's latents from the generator that the run before left behind.
+    witness.still("txt2img", **{**body, "init_images": []})
+    return witness.still("img2img", **body)
+
+
+def differ(engine: DiffusersEngine, request: StillRequest, want: np.ndarray) -> float:
+    """Mean difference of 8 bit pixels; the WebUI cuts what lies behind the point."""
+    assert want.std() > 20, "a flat picture says nothing"
+    found = (engine.still(request) * 255).astype(np.uint8)
+    return float(np.abs(found.astype(int) - want).mean())
+
+
+def test_every_sampler_and_spacing_paints_as_there(witness: Witness) -> None:
+    witness.choose("golden")
+    engine = witness.opened("golden")
+    far = {}
+    for name in SAMPLERS:
+        request = replace(REQUEST, sampler=name, cfg_scale=1.5 if name == "LCM" else 5)
+        far[name] = differ(engine, request, there(witness, request))
+    for spacing in SPACINGS:
+        request = replace(REQUEST, sampler="DPM++ 2M", scheduler=spacing)
+        far[spacing] = differ(engine, request, there(witness, request))
+    init = np.random.default_rng(1).integers(0, 256, (8, 8, 3)).repeat(8, 0).repeat(8, 1) / np.float32(255)
+    for name in SAMPLERS:
+        request = replace(REQUEST, sampler=name, init=init.astype(np.float32), denoising=0.6)
+        far[f"img2img, {name}"] = differ(engine, request, there(witness, request))
+    print({what: round(mean, 4) for what, mean in far.items()})  # noqa: T201
+    assert {what: mean for what, mean in far.items() if mean > 0.05} == {}
+
+
+def test_seeds_sources_and_switches_paint_as_there(witness: Witness) -> None:
+    witness.choose("golden")
+    far = {}
+    nv = witness.opened("golden", noise="nv")
+    for sampler in ("Euler a", "DPM++ SDE", "DPM++ 2M SDE"):
+        request = replace(REQUEST, sampler=sampler)
+        far[f"nv, {sampler}"] = differ(nv, request, there(witness, request, randn_source="NV"))
+    engine, delta = witness.opened("golden"), witness.opened("golden", ancestral_delta=31337)
+    far["delta"] = differ(delta, REQUEST, there(witness, REQUEST, eta_noise_seed_delta=31337))
+    for what, changed in {
+        "subseed": {"subseed": 3, "subseed_strength": 0.4},
+        "clip skip": {"clip_skip": 2},
+        "eta": {"eta": 0.4},
+        "tiling": {"tiling": True},
+        "no multiple of 64": {"width": 72, "height": 88},
+        "inversion": {"prompt": "a snowtree in (snowtree:1.2)"},
+        "and": {"prompt": "red :1.3 AND [blue|snow] :0.4"},
+    }.items():
+        request = replace(REQUEST, **changed)  # type: ignore[arg-type]
+        far[what] = differ(engine, request, there(witness, request))
+    print({what: round(mean, 4) for what, mean in far.items()})  # noqa: T201
+    assert {what: mean for what, mean in far.items() if mean > 0.05} == {}
+
+
+@pytest.mark.parametrize("kind", ["lora", "dora", "loha", "lokr", "tucker"])
+def test_loras_and_their_kin_paint_as_there(witness: Witness, kind: str) -> None:
+    witness.choose("golden")
+    engine = witness.opened("golden")
+    request = replace(REQUEST, prompt=f"{REQUEST.prompt} <lora:{kind}:0.7>")
+    want = there(witness, request)
+    assert np.abs(want.astype(int) - there(witness, REQUEST)).mean() > 2, "the WebUI wears it"
+    assert differ(engine, request, want) < 0.05
+
+
+def test_sdxl_paints_as_there(witness: Witness) -> None:
+    witness.choose("golden-xl")
+    engine = witness.opened("golden-xl")
+    wide = replace(REQUEST, width=128, negative="")
+    far = [differ(engine, request, there(witness, request)) for request in (REQUEST, wide)]
+    assert max(far) < 0.05, far
