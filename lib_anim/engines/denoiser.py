@@ -66,8 +66,8 @@ class Guided:
         sees behind the noisy latents.
         """
         self._unet = unet
-        # Asking the network for it walks over its parameters, each time.
-        self._dtype: torch.dtype = unet.dtype
+        # Asked for its own `dtype`, the network walks over all of its layers.
+        self._dtype: torch.dtype = next(unet.parameters()).dtype
         self._levels = levels
         self._positive = positive
         self._negative = negative

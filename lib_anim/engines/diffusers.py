@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -103,6 +104,12 @@ class DiffusersEngine:
 
     @property
     def capabilities(self) -> Capabilities:
+        motion = self._motion.choices(sites_of_diffusers(self._painter(None).unet))
+        return replace(self._abilities, vaes=self._vaes(), motion_modules=motion)
+
+    @property
+    def _abilities(self) -> Capabilities:
+        """The capabilities without those for which folders are searched: what a still is checked by."""
         return Capabilities(
             samplers=tuple(SAMPLERS),
             schedulers=("Automatic", *SPACINGS),
@@ -112,9 +119,7 @@ class DiffusersEngine:
             tiling=True,
             subseed=True,
             checkpoints=tuple(self._beside),
-            vaes=self._vaes(),
             clip=True,
-            motion_modules=self._motion.choices(sites_of_diffusers(self._painter(None).unet)),
             native_size=self._checkpoint.native_size,
         )
 
@@ -138,7 +143,7 @@ class DiffusersEngine:
 
     def still(self, request: StillRequest, on_step: OnStep | None = None) -> Picture:
         """One picture; see `Engine.still`. Short of memory, it is tried once more in smaller pieces."""
-        check(request, self.capabilities)
+        check(request, self._abilities)
         with torch.inference_mode():
             painter = self._painter(request.checkpoint)
             try:

@@ -27,6 +27,12 @@ class Codec:
         """The network itself."""
         return self._vae
 
+    @property
+    def _weight(self) -> Tensor:
+        """One that tells type and device of all; the network's own `dtype` walks over all of its layers."""
+        first: Tensor = next(self._vae.parameters())
+        return first
+
     @contextmanager
     def pieces(self, small: bool) -> Iterator[None]:
         """While it lasts and `small`, pictures go through in overlapping tiles, which take less memory."""
@@ -53,9 +59,9 @@ class Codec:
         pixels = torch.from_numpy(np.array(picture, np.float32)).permute(2, 0, 1)[None] * 2 - 1
 
         def run() -> Tensor:
-            posterior = self._vae.encode(pixels.to(self._vae.device, self._vae.dtype)).latent_dist
+            posterior = self._vae.encode(pixels.to(self._weight.device, self._weight.dtype)).latent_dist
             noise = torch.randn(posterior.mean.shape[1:], generator=torch.Generator().manual_seed(seed))
-            latents: Tensor = posterior.mean.float() + posterior.std.float() * noise.to(self._vae.device)
+            latents: Tensor = posterior.mean.float() + posterior.std.float() * noise.to(posterior.mean.device)
             return latents * self._scale
 
         return self._finite(run, "encoding")
@@ -64,9 +70,8 @@ class Codec:
         """float32 (H, W, 3) in [0, 1] from (1, C, h, w)."""
 
         def run() -> Tensor:
-            pixels: Tensor = self._vae.decode((latents / self._scale).to(self._vae.dtype), return_dict=False)[
-                0
-            ]
+            scaled = (latents / self._scale).to(self._weight.dtype)
+            pixels: Tensor = self._vae.decode(scaled, return_dict=False)[0]
             return pixels.float()
 
         pixels = self._finite(run, "decoding")
@@ -78,7 +83,7 @@ class Codec:
         result = run()
         if bool(result.isfinite().all()):
             return result
-        if self._vae.dtype != torch.float32:
+        if self._weight.dtype != torch.float32:
             self._vae.float()
             self._warn(f"The VAE overflowed in half precision while {what}; it now works in float32.")
             result = run()

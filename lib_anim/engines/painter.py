@@ -143,7 +143,7 @@ class Painter:
             eta=sampler.eta if request.eta is None else request.eta,
             stepped=stepped,
         )
-        result = sound(sampler.run(walk) * way.end, self.checkpoint, self.unet.dtype)
+        result = sound(sampler.run(walk) * way.end, self.checkpoint, self._dtype)
         return result if kept is None else kept.blend(result)
 
     def way(

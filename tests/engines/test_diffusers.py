@@ -544,3 +544,40 @@ def test_a_loras_kin_changes_convolutions(checkpoint: Path, tmp_path: Path, kind
     assert np.isfinite(worn).all()
     assert not np.array_equal(worn, plain)
     assert np.array_equal(engine.still(REQUEST), plain)
+
+
+def test_a_frame_searches_no_folder(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,), vaes=(tmp_path,), motion=(tmp_path,)))
+    engine.still(replace(REQUEST, steps=1))
+    searched: list[Path] = []
+    find = Path.rglob
+    monkeypatch.setattr(Path, "rglob", lambda path, *a: searched.append(path) or find(path, *a))
+    engine.still(replace(REQUEST, steps=1, seed=3))
+    assert searched == []
+    assert engine.capabilities.vaes == ()
+    assert searched
+
+
+def test_half_precision_paints_nearly_the_same(checkpoint: Path) -> None:
+    """On the CPU: the types are a card's, its arithmetic is not."""
+    engine = opened(checkpoint)
+    warnings: list[str] = []
+    half = Painter(
+        engine._checkpoint,
+        torch.device("cpu"),
+        torch.float16,
+        ModelFolders(),
+        [],
+        painting.Habits(),
+        warnings.append,
+    )
+    with torch.inference_mode():
+        for sampler in ("Euler a", "DPM++ 2M SDE", "UniPC"):
+            request = replace(
+                REQUEST, sampler=sampler, scheduler="Automatic", prompt="a (red:1.2) ball AND snow", steps=4
+            )
+            found = half.paint(request, None, small=False)
+            assert np.abs(found - engine.still(request)).mean() < 0.01, sampler
+    assert warnings == []
