@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from demo.scenes import COLOURS, OBJECTS, Scene
+from demo.scenes import COLOURS, MOTIONS, OBJECTS, Scene
 
 PLACE_WORDS = {
     "meadow": ("meadow", "grassy meadow", "field"),
@@ -39,6 +39,7 @@ WEATHER_WORDS = {
     ("snow", "night"): ("snow", "snowing", "snowfall", "falling snow"),
 }
 TIME_WORDS = {"day": ("day", "daytime", "daylight"), "night": ("night", "at night", "night time")}
+POSITION_WORDS = {"left": "on the left", "middle": "in the middle", "right": "on the right"}
 MEDIUMS = ("a painting of", "painting of", "a drawing of", "a picture of", "illustration of", "landscape,")
 PRAISE = ("beautiful", "masterpiece", "detailed", "best quality", "high quality", "scenery", "soft colours")
 
@@ -62,12 +63,13 @@ def _subject(scene: Scene, rng: np.random.Generator) -> str:
 
 
 def object_phrase(scene: Scene, rng: np.random.Generator) -> str:
-    """The object with its colour, and half of the time its place in the picture."""
+    """The object with its colour, mostly where it moves, and often its place in the picture."""
     phrase = f"{scene.colour} {scene.obj}"
     if rng.random() < 0.75:
         phrase = "a " + phrase
-    where = {"left": "on the left", "middle": "in the middle", "right": "on the right"}[scene.position]
-    return f"{phrase} {where}" if rng.random() < 0.5 else phrase
+    if scene.motion and rng.random() < 0.85:
+        phrase += f" moving {scene.motion}"
+    return f"{phrase} {POSITION_WORDS[scene.position]}" if scene.position and rng.random() < 0.4 else phrase
 
 
 def caption(scene: Scene, rng: np.random.Generator) -> str:
@@ -81,13 +83,17 @@ def caption(scene: Scene, rng: np.random.Generator) -> str:
         rest.append(str(rng.choice(WEATHER_WORDS[scene.weather, scene.time])))
     if rng.random() < (0.9 if scene.time == "night" else 0.3):
         rest.append(str(rng.choice(TIME_WORDS[scene.time])))
-    if scene.obj and rng.random() < 0.9:
-        rest.append(object_phrase(scene, rng))
+    named = object_phrase(scene, rng) if scene.obj and rng.random() < 0.95 else ""
+    leading = named != "" and rng.random() < 0.25
+    if named and not leading:
+        rest.append(named)
     if rng.random() < 0.15:
         rest.append(str(rng.choice(PRAISE)))
     rng.shuffle(rest)
     if rng.random() < 0.2:
         subject = f"{rng.choice(MEDIUMS)} {subject}"
+    if leading:
+        subject = f"{named}, {subject}"
     return ", ".join([subject, *rest])
 
 
@@ -96,6 +102,6 @@ def vocabulary() -> list[str]:
     groups = [*PLACE_WORDS.values(), *SEASON_WORDS.values(), *SEASON_DETAILS.values()]
     groups += [*WEATHER_WORDS.values(), *TIME_WORDS.values(), MEDIUMS, PRAISE]
     phrases = [phrase for group in groups for phrase in group]
-    phrases += [*COLOURS, *OBJECTS, "on the left", "in the middle", "on the right", "with", "in", "an"]
+    phrases += [*COLOURS, *OBJECTS, *POSITION_WORDS.values(), "moving", *MOTIONS, "with", "in", "an"]
     words = [word.strip(",") for phrase in phrases for word in phrase.replace("-", " ").split()]
     return list(dict.fromkeys(words))

@@ -14,8 +14,11 @@ from demo.convert import single_file
 from demo.networks import BETA_END, BETA_START, SCALE_FACTOR, TIMESTEPS, Widths
 
 NAME = "flipbook-demo"
+MOTION_NAME = "flipbook-demo-motion"
 LIMIT_BYTES = 16_000_000
 """The spatial part's share of the demo checkpoint's 20 MB."""
+MOTION_LIMIT_BYTES = 4_000_000
+"""The motion module's share."""
 
 
 def inference_yaml(widths: Widths) -> dict[str, Any]:
@@ -107,4 +110,21 @@ def write_checkpoint(
         raise ValueError(f"{path.name} has {path.stat().st_size} bytes; at most {LIMIT_BYTES} are allowed")
     yaml_path = folder / f"{NAME}.yaml"
     yaml_path.write_text(yaml.safe_dump(inference_yaml(widths), sort_keys=False), encoding="utf-8")
+    return path
+
+
+def write_motion(folder: Path, motion: dict[str, torch.Tensor], record: dict[str, Any]) -> Path:
+    """Write flipbook-demo-motion.safetensors, AnimateDiff's native layout, version 3, into `folder`.
+
+    `record` goes into the file's header as text. Raises ValueError when the file is larger than it may be.
+    """
+    path = folder / f"{MOTION_NAME}.safetensors"
+    header = {"format": "pt", "modelspec.title": "Flipbook demo motion module"}
+    header |= {"flipbook": json.dumps(record)}
+    save_file({key: value.half().contiguous() for key, value in motion.items()}, str(path), metadata=header)
+    path.chmod(0o644)
+    if path.stat().st_size > MOTION_LIMIT_BYTES:
+        raise ValueError(
+            f"{path.name} has {path.stat().st_size} bytes; at most {MOTION_LIMIT_BYTES} are allowed"
+        )
     return path

@@ -6,20 +6,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
 from demo import pictures
-from demo.networks import SCALE_FACTOR
-from demo.painting import paint
+from demo.networks import LATENT_FACTOR, SCALE_FACTOR
+from demo.painting import paint_and_mark
 from demo.scenes import Scene
+from demo.speed import precision
 
 CHUNK = 32
 
 
 @torch.no_grad()
 def encode(vae: AutoencoderKL, batch: np.ndarray, device: str) -> torch.Tensor:
-    """uint8 RGB (B, H, W, 3) → float32 latents (B, 4, H/8, W/8) of unit variance, means of the posterior."""
-    with torch.autocast(device, torch.bfloat16):
+    """uint8 RGB (B, H, W, 3) → float32 latents (B, 4, H/8, W/8), unit variance, means of the posterior."""
+    with precision(device):
         mean = vae.encode(pictures.to_tensor(batch).to(device)).latent_dist.mean
     return mean.float() * SCALE_FACTOR
 
@@ -45,16 +47,21 @@ def fold_scale(vae: AutoencoderKL, batch: np.ndarray, device: str) -> None:
 
 def cached_latents(
     vae: AutoencoderKL, scenes: list[Scene], side: int, path: Path, device: str
-) -> torch.Tensor:
-    """Latents of the scenes' drawings at `side` pixels, float32 (N, 4, side/8, side/8); kept in `path`."""
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Latents of the scenes' drawings at `side` pixels, and where their objects are; kept in `path`.
+
+    Gives float32 (N, 4, side/8, side/8) and the object's share of every latent cell (N, 1, side/8, side/8).
+    """
     if path.exists():
-        kept: torch.Tensor = torch.load(path, weights_only=True)
-        if len(kept) == len(scenes):
-            return kept.float()
-    parts = []
+        kept = torch.load(path, weights_only=True)
+        if len(kept["latents"]) == len(scenes):
+            return kept["latents"].float(), kept["marks"].float()
+    latents, marks = [], []
     for i in range(0, len(scenes), CHUNK):
-        batch = np.stack([paint(scene, side) for scene in scenes[i : i + CHUNK]])
-        parts.append(encode(vae, batch, device).cpu())
-    latents = torch.cat(parts).half()
-    torch.save(latents, path)
-    return latents.float()
+        drawn = [paint_and_mark(scene, side) for scene in scenes[i : i + CHUNK]]
+        latents.append(encode(vae, np.stack([picture for picture, _ in drawn]), device).cpu().half())
+        shares = torch.from_numpy(np.stack([mark for _, mark in drawn])[:, None]).float()
+        marks.append(F.avg_pool2d(shares, LATENT_FACTOR).half())
+    kept = {"latents": torch.cat(latents), "marks": torch.cat(marks)}
+    torch.save(kept, path)
+    return kept["latents"].float(), kept["marks"].float()

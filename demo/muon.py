@@ -16,15 +16,16 @@ MATCH_ADAM = 0.2
 """Times sqrt(longer side): the root mean square of an update is then AdamW's (Liu et al., 2025)."""
 
 
-def orthogonalise(matrix: torch.Tensor) -> torch.Tensor:
-    """About U·Vᵀ for matrix = U·S·Vᵀ, shape (A, B)."""
+def orthogonalise(matrices: torch.Tensor) -> torch.Tensor:
+    """About U·Vᵀ for each matrix = U·S·Vᵀ, shape (..., A, B)."""
     a, b, c = NEWTON_SCHULZ
-    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    wide = wide / (wide.norm() + 1e-7)
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    wide = matrices.mT if tall else matrices
+    wide = wide / (torch.linalg.matrix_norm(wide, keepdim=True) + 1e-7)
     for _ in range(5):
-        gram = wide @ wide.T
+        gram = wide @ wide.mT
         wide = a * wide + (b * gram + c * gram @ gram) @ wide
-    return wide if matrix.shape[0] <= matrix.shape[1] else wide.T
+    return wide.mT if tall else wide
 
 
 class Muon(torch.optim.Optimizer):
@@ -35,8 +36,9 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One update of every parameter that has a gradient."""
+        """One update of every parameter that has a gradient; equal shapes are worked on together."""
         for group in self.param_groups:
+            alike: dict[tuple[int, int], list[tuple[nn.Parameter, torch.Tensor]]] = {}
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
@@ -44,11 +46,14 @@ class Muon(torch.optim.Optimizer):
                 if "momentum" not in state:
                     state["momentum"] = torch.zeros_like(parameter)
                 speed = state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
-                ahead = parameter.grad.lerp(speed, group["momentum"])
-                update = orthogonalise(ahead.reshape(ahead.shape[0], -1))
-                scale = MATCH_ADAM * max(update.shape) ** 0.5
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(update.reshape(parameter.shape), alpha=-group["lr"] * scale)
+                ahead = parameter.grad.lerp(speed, group["momentum"]).reshape(parameter.shape[0], -1)
+                alike.setdefault((ahead.shape[0], ahead.shape[1]), []).append((parameter, ahead))
+            for shape, members in alike.items():
+                updates = orthogonalise(torch.stack([ahead for _, ahead in members]))
+                scale = MATCH_ADAM * max(shape) ** 0.5
+                for (parameter, _), update in zip(members, updates, strict=True):
+                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                    parameter.add_(update.reshape(parameter.shape), alpha=-group["lr"] * scale)
 
 
 def optimisers(modules: Iterable[nn.Module], lr: float) -> list[torch.optim.Optimizer]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from demo import palette
 from demo.brush import Brush, Picture, watercolour
@@ -31,6 +32,11 @@ FLOWERS = {
 
 def paint(scene: Scene, side: int = 128) -> Picture:
     """The picture of a scene as uint8 RGB (side, side, 3); equal scenes give equal pictures."""
+    return paint_and_mark(scene, side)[0]
+
+
+def paint_and_mark(scene: Scene, side: int = 128) -> tuple[Picture, NDArray[np.bool_]]:
+    """The picture, and where the object is in it, (side, side), before the watercolour bends it a little."""
     rng = np.random.default_rng(scene.seed)
     brush = Brush(side * 2, rng)
     season = SEASONS[scene.season]
@@ -38,13 +44,16 @@ def paint(scene: Scene, side: int = 128) -> Picture:
     _sky(brush, scene, season, horizon)
     sky = brush.canvas.copy()
     ground, water = _PLACES[scene.place](brush, scene, season, horizon)
+    before = brush.canvas.copy()
     if scene.obj:
-        place_object(brush, scene.obj, scene.colour, scene.x, ground, water)
+        place_object(brush, scene, ground, water)
+    mark = (brush.canvas != before).any(axis=2)
     if scene.time == "night":
         _nightfall(brush, sky)
     _weather(brush, scene)
     picture = cv2.resize(brush.canvas, (side, side), interpolation=cv2.INTER_AREA)
-    return watercolour(np.asarray(picture, np.uint8), rng)
+    shares = cv2.resize(mark.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+    return watercolour(np.asarray(picture, np.uint8), rng), np.asarray(shares > 0.5, np.bool_)
 
 
 def _sky(brush: Brush, scene: Scene, season: SeasonPalette, horizon: float) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from demo.brush import Brush
 from demo.palette import BARK, OBJECT_COLOURS, SEASONS, Colour, mix
+from demo.scenes import Scene
 
 CREAM: Colour = (244, 232, 206)
 ROOF: Colour = (150, 70, 54)
@@ -86,40 +87,51 @@ def balloon(brush: Brush, x: float, y: float, size: float, colour: Colour) -> No
     brush.box(x - size * 0.09, basket, x + size * 0.09, basket + size * 0.13, BARK)
 
 
-def boat(brush: Brush, x: float, y: float, size: float, colour: Colour) -> None:
-    """A sailing boat whose hull rests at (x, y); hull and small flag in the colour, white sail."""
+def boat(brush: Brush, x: float, y: float, size: float, colour: Colour, face: float = 1.0) -> None:
+    """A sailing boat whose hull rests at (x, y); hull and foresail in the colour, white mainsail.
+
+    `face` is 1 when the bow points right, -1 when it points left.
+    """
     w, h = size * 0.62, size * 0.26
     brush.line([(x - w, y + 0.012), (x + w * 0.9, y + 0.012)], mix(colour, DARK, 0.45), 0.016)
     brush.line([(x, y - h), (x, y - size * 1.15)], BARK, 0.014)
     brush.shape(
-        [(x + 0.014, y - size * 1.1), (x + 0.014, y - h * 1.3), (x + w * 0.8, y - h * 1.3)], (252, 250, 242)
+        [
+            (x - face * 0.014, y - size * 1.1),
+            (x - face * 0.014, y - h * 1.3),
+            (x - face * w * 0.8, y - h * 1.3),
+        ],
+        (252, 250, 242),
     )
-    brush.shape([(x - 0.014, y - size * 0.95), (x - 0.014, y - h * 1.3), (x - w * 0.6, y - h * 1.3)], colour)
-    brush.shape([(x - w, y - h), (x + w, y - h), (x + w * 0.66, y), (x - w * 0.66, y)], colour)
+    foresail = [(0.014, size * 0.95), (0.014, h * 1.3), (w * 0.6, h * 1.3)]
+    brush.shape([(x + face * dx, y - up) for dx, up in foresail], colour)
+    hull = [(-w * 0.9, h), (w * 1.1, h * 1.15), (w * 0.6, 0.0), (-w * 0.75, 0.0)]
+    brush.shape([(x + face * dx, y - up) for dx, up in hull], colour)
 
 
-def car(brush: Brush, x: float, foot: float, size: float, colour: Colour) -> None:
-    """A car from the side."""
+def car(brush: Brush, x: float, foot: float, size: float, colour: Colour, face: float = 1.0) -> None:
+    """A car from the side; `face` is 1 when it looks right, -1 when it looks left."""
     w, h = size * 0.72, size * 0.30
     cabin = [
-        (x - w * 0.55, foot - h),
-        (x - w * 0.34, foot - h * 2.1),
-        (x + w * 0.3, foot - h * 2.1),
-        (x + w * 0.6, foot - h),
+        (x - face * w * 0.85, foot - h),
+        (x - face * w * 0.7, foot - h * 2.1),
+        (x + face * w * 0.1, foot - h * 2.1),
+        (x + face * w * 0.42, foot - h),
     ]
     brush.ellipse(x, foot, w * 1.05, size * 0.06, (70, 76, 70))
     brush.shape(cabin, colour)
     glass = [
-        (x - w * 0.4, foot - h * 1.1),
-        (x - w * 0.27, foot - h * 1.85),
-        (x + w * 0.24, foot - h * 1.85),
-        (x + w * 0.42, foot - h * 1.1),
+        (x - face * w * 0.7, foot - h * 1.1),
+        (x - face * w * 0.58, foot - h * 1.85),
+        (x + face * w * 0.04, foot - h * 1.85),
+        (x + face * w * 0.26, foot - h * 1.1),
     ]
     brush.shape(glass, (206, 226, 238))
     brush.box(x - w, foot - h * 1.15, x + w, foot - h * 0.2, colour)
     for side in (-0.55, 0.55):
         brush.ellipse(x + side * w, foot - h * 0.22, h * 0.46, h * 0.46, DARK)
         brush.ellipse(x + side * w, foot - h * 0.22, h * 0.2, h * 0.2, (190, 190, 196))
+    brush.ellipse(x + face * w * 0.94, foot - h * 0.8, h * 0.16, h * 0.2, (255, 236, 150))
 
 
 def tent(brush: Brush, x: float, foot: float, size: float, colour: Colour) -> None:
@@ -130,26 +142,56 @@ def tent(brush: Brush, x: float, foot: float, size: float, colour: Colour) -> No
     brush.shape([(x - w * 0.34, foot), (x + w * 0.16, foot), (x + w * 0.1, foot - h * 0.66)], (52, 44, 44))
 
 
-def place_object(brush: Brush, kind: str, colour: str, x: float, ground: float, water: float) -> None:
-    """Put one object at `x`: on the ground line, on the water line or into the sky, as its kind asks.
+SIZES = {
+    "ball": (0.28, 0.34),
+    "balloon": (0.38, 0.44),
+    "boat": (0.33, 0.38),
+    "house": (0.42, 0.48),
+    "car": (0.32, 0.36),
+    "tent": (0.40, 0.46),
+}
+"""Object → range of its size, as a fraction of the picture's side: four latent cells and more."""
+REACH = {"ball": 0.5, "balloon": 0.42, "boat": 0.68, "car": 0.72}
+"""Object that moves → half its extent along the way it goes, in sizes."""
+WAYS = {"left": -1.0, "right": 1.0}
+
+
+def streaks(brush: Brush, x: float, y: float, reach: float, motion: str, colour: Colour) -> None:
+    """Three strokes behind something that moves; (x, y) is its centre, `reach` the way to its edge."""
+    way = WAYS[motion]
+    for side, length in ((-0.62, 0.10), (0.0, 0.15), (0.62, 0.10)):
+        near, far = reach * 1.12, reach * 1.12 + length
+        height = y + side * reach * 0.6
+        brush.line([(x - way * near, height), (x - way * far, height)], colour, 0.024)
+
+
+def place_object(brush: Brush, scene: Scene, ground: float, water: float) -> None:
+    """Put the scene's object where it belongs: on the ground line, on the water line or into the sky.
 
     `ground` and `water` are heights (fractions) of the foot of a standing and a floating object.
     """
-    paint = OBJECT_COLOURS[colour]
-    if kind == "ball":
-        ball(brush, x, ground, float(brush.rng.uniform(0.17, 0.22)), paint)
-    elif kind == "balloon":
-        balloon(brush, x, float(brush.rng.uniform(0.19, 0.25)), float(brush.rng.uniform(0.29, 0.34)), paint)
-    elif kind == "boat":
-        boat(brush, x, water, float(brush.rng.uniform(0.21, 0.26)), paint)
-    elif kind == "house":
-        house(brush, x, ground, float(brush.rng.uniform(0.30, 0.36)), paint, "summer")
-    elif kind == "car":
-        car(brush, x, ground, float(brush.rng.uniform(0.22, 0.27)), paint)
-    elif kind == "tent":
-        tent(brush, x, ground, float(brush.rng.uniform(0.27, 0.33)), paint)
-    else:
+    paint, kind, x = OBJECT_COLOURS[scene.colour], scene.obj, scene.x
+    if kind not in SIZES:
         raise ValueError(f"no such object: {kind}")
+    size = float(brush.rng.uniform(*SIZES[kind]))
+    sky = float(brush.rng.uniform(0.23, 0.28))
+    face = -1.0 if scene.motion == "left" else 1.0
+    if scene.motion:
+        middle = {"ball": ground - size * 0.5, "balloon": sky, "boat": water - size * 0.3}
+        y = middle.get(kind, ground - size * 0.3)
+        streaks(brush, x, y, REACH[kind] * size, scene.motion, mix(paint, DARK, 0.35))
+    if kind == "ball":
+        ball(brush, x, ground, size, paint)
+    elif kind == "balloon":
+        balloon(brush, x, sky, size, paint)
+    elif kind == "boat":
+        boat(brush, x, water, size, paint, face)
+    elif kind == "house":
+        house(brush, x, ground, size, paint, "summer")
+    elif kind == "car":
+        car(brush, x, ground, size, paint, face)
+    else:
+        tent(brush, x, ground, size, paint)
 
 
 def flowers(brush: Brush, y0: float, colours: tuple[Colour, ...], count: int) -> None:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+import hashlib
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKL
-from torch import nn
 from transformers import CLIPTokenizer
 
 from demo import pictures, scenes
-from demo.export import write_checkpoint
+from demo.export import MOTION_NAME, NAME, write_checkpoint, write_motion
 from demo.latents import fold_scale
+from demo.loading import Painter, load
 from demo.networks import Widths, build_vae
 from demo.speed import float_norms, sleep
 from demo.tokenizer import build_tokenizer
+from demo.train_moving import Moving, train_moving
 from demo.train_unet import Course, networks, train_unet
 from demo.train_vae import train_decoder, train_vae, vae_figures
 from demo.training import Plan, write_json
@@ -30,15 +33,23 @@ COURSES = (
     Course(side=128, scenes=2400, steps=1100, batch=16, seed=12),
 )
 UNET_PLAN = Plan(steps=sum(c.steps for c in COURSES), batch=32, peak=1.5e-3, seed=8, warmup=50, save_every=50)
+MOVING = Moving(side=128, scenes=1800, scene_seed=22, stills=8, clips=112, clip_seed=41, frames=8)
+MOVING_PLAN = Plan(steps=440, batch=8, peak=1.2e-3, seed=18, warmup=20, save_every=20, hold=320)
 FOLD_SEED, FOLD_COUNT = 21, 96
 
 
-def folded_vae(work: Path, widths: Widths, device: str) -> AutoencoderKL:
-    """The trained VAE, its latents' scale folded in once, with the finer decoder if there is one."""
+def folded_vae(work: Path, widths: Widths, device: str, start: Path | None = None) -> AutoencoderKL:
+    """The trained VAE, its latents' scale folded in once, with the finer decoder if there is one.
+
+    Where none was trained, it is that of the finished checkpoint in `start`.
+    """
     path = work / "vae-folded.pt"
     vae = build_vae(widths)
     if path.exists():
         vae.load_state_dict(torch.load(path, weights_only=True))
+    elif start is not None and not (work / "vae.pt").exists():
+        vae.load_state_dict(load(start, widths).vae.state_dict())
+        torch.save(vae.state_dict(), path)
     else:
         vae.load_state_dict(torch.load(work / "vae.pt", weights_only=True)["modules"]["vae"])
         fold_scale(vae, pictures.drawings(FOLD_COUNT, FOLD_SEED), "cpu")
@@ -54,14 +65,15 @@ def folded_vae(work: Path, widths: Widths, device: str) -> AutoencoderKL:
     return vae
 
 
-def load_averages(work: Path, widths: Widths, vocabulary: int) -> tuple[dict[str, nn.Module], int]:
-    """The networks of the UNet stage as last saved, and the step."""
-    modules = networks(widths, vocabulary, UNET_PLAN.seed, "cpu")
+def finished_unet(work: Path, widths: Widths, tokenizer: CLIPTokenizer) -> Painter:
+    """The networks of the UNet stage as last saved, with the trained VAE."""
+    modules = networks(widths, len(tokenizer), UNET_PLAN.seed, "cpu")
     state = torch.load(work / "unet.pt", map_location="cpu", weights_only=True)
     for name, module in modules.items():
         module.load_state_dict(state["modules"][name])
-        module.eval()
-    return modules, int(state["step"])
+    return Painter(
+        modules["unet_average"], folded_vae(work, widths, "cpu"), modules["text_average"], tokenizer
+    )
 
 
 def _step(path: Path) -> int:
@@ -69,54 +81,81 @@ def _step(path: Path) -> int:
     return int(torch.load(path, map_location="cpu", weights_only=True)["step"]) if path.exists() else 0
 
 
-def export(work: Path, folder: Path, widths: Widths) -> Path:
-    """Write the checkpoint, its yaml and TRAINING.json from what has been trained so far."""
-    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-    vae = folded_vae(work, widths, "cpu")
-    modules, step = load_averages(work, widths, len(tokenizer))
+def plan_of(name: str, plan: Plan, work: Path, start: Path | None) -> dict[str, Any]:
+    """What is recorded of the VAE's stages: the plan and how far it came, or what the start's record says."""
+    if start is not None and not (work / f"{name}.pt").exists():
+        told: dict[str, Any] = json.loads((start / "TRAINING.json").read_text("utf-8"))[name]
+        return told
+    return asdict(plan) | {"trained_steps": _step(work / f"{name}.pt")}
+
+
+def export(work: Path, folder: Path, widths: Widths, start: Path | None = None) -> tuple[Path, Path]:
+    """Write checkpoint, yaml, motion module and TRAINING.json from what has been trained so far."""
+    vae = folded_vae(work, widths, "cpu", start)
+    state = torch.load(work / "moving.pt", map_location="cpu", weights_only=True)
+    unet, text, motion = (state["modules"][f"{name}_average"] for name in ("unet", "text", "motion"))
+    courses = {"courses": [asdict(course) for course in COURSES]}
     record: dict[str, Any] = {
         "widths": asdict(widths),
-        "vae": asdict(VAE_PLAN) | {"trained_steps": _step(work / "vae.pt")},
-        "decoder": asdict(DECODER_PLAN) | {"trained_steps": _step(work / "decoder.pt")},
-        "unet": asdict(UNET_PLAN) | {"trained_steps": step, "courses": [asdict(c) for c in COURSES]},
+        "vae": plan_of("vae", VAE_PLAN, work, start),
+        "decoder": plan_of("decoder", DECODER_PLAN, work, start),
+        "unet": plan_of("unet", UNET_PLAN, work, start) | courses,
+        "moving": asdict(MOVING_PLAN) | {"trained_steps": int(state["step"])} | asdict(MOVING),
         "figures": {name: round(value, 2) for name, value in vae_figures(vae, "cpu", count=24).items()},
     }
-    path = write_checkpoint(
-        folder,
-        widths,
-        modules["unet_average"].state_dict(),
-        vae.state_dict(),
-        modules["text_average"].state_dict(),
-        record,
-    )
+    if start is not None:
+        digest = hashlib.sha256((start / f"{NAME}.safetensors").read_bytes()).hexdigest()
+        record["moving"]["started_from_sha256"] = digest
     write_json(folder / "TRAINING.json", record | {"held_out": scenes.held_out_combinations()})
-    return path
+    return (
+        write_checkpoint(folder, widths, unet, vae.state_dict(), text, record),
+        write_motion(folder, motion, {"moving": record["moving"]}),
+    )
 
 
 def main() -> None:
     """Run the stages that were asked for, in order."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("stage", choices=("tokenizer", "vae", "decoder", "unet", "export", "all"))
+    stages = ("tokenizer", "vae", "decoder", "unet", "moving", "export", "all")
+    parser.add_argument("stage", choices=stages)
     parser.add_argument("--work", type=Path, required=True, help="folder for states, latents and logs")
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the finished checkpoint")
+    parser.add_argument(
+        "--start", type=Path, help="folder of a finished checkpoint that `moving` begins with"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
+    for stage in stages[:-1] if asked.stage == "all" else (asked.stage,):
+        run(stage, asked.work, asked.out, asked.start, asked.device)
+
+
+def run(stage: str, work: Path, out: Path, start: Path | None, device: str) -> None:
+    """One stage, from where it stopped."""
+    work.mkdir(parents=True, exist_ok=True)
     widths = Widths()
-    asked.work.mkdir(parents=True, exist_ok=True)
-    if asked.stage in ("tokenizer", "all"):
-        print("tokens:", build_tokenizer(asked.out / "tokenizer", widths))
-    if asked.stage in ("vae", "all"):
-        train_vae(asked.work, VAE_PLAN, widths, asked.device)
-    if asked.stage in ("decoder", "all"):
-        train_decoder(asked.work, DECODER_PLAN, folded_vae(asked.work, widths, asked.device), asked.device)
-    if asked.stage in ("unet", "all"):
-        tokenizer = CLIPTokenizer.from_pretrained(asked.out / "tokenizer")
-        vae = folded_vae(asked.work, widths, asked.device)
-        train_unet(asked.work, UNET_PLAN, COURSES, widths, vae, tokenizer, asked.device)
-    if asked.stage in ("export", "all"):
-        print(export(asked.work, asked.out, widths))
+    if stage == "tokenizer":
+        print("tokens:", build_tokenizer(out / "tokenizer", widths))
+    elif stage == "vae":
+        train_vae(work, VAE_PLAN, widths, device)
+    elif stage == "decoder":
+        train_decoder(work, DECODER_PLAN, folded_vae(work, widths, device), device)
+    elif stage == "unet":
+        tokenizer = CLIPTokenizer.from_pretrained(out / "tokenizer")
+        train_unet(work, UNET_PLAN, COURSES, widths, folded_vae(work, widths, device), tokenizer, device)
+    elif stage == "moving":
+        tokenizer = CLIPTokenizer.from_pretrained(out / "tokenizer")
+        if start is None:
+            painter = finished_unet(work, widths, tokenizer)
+        else:
+            painter = replace(load(start, widths), vae=folded_vae(work, widths, device, start))
+        older = None if start is None else start / f"{MOTION_NAME}.safetensors"
+        module = older if older is not None and older.exists() else None
+        train_moving(work, MOVING_PLAN, MOVING, widths, painter, tokenizer, device, module=module)
+    else:
+        for path in export(work, out, widths, start):
+            print(path)
 
 
 if __name__ == "__main__":

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTokenizer
 
 from demo import pictures
 from demo.captions import caption
 from demo.latents import cached_latents
 from demo.networks import BETA_END, BETA_START, TIMESTEPS, TOKENS, Widths, build_text_model, build_unet
 from demo.scenes import Scene
-from demo.speed import MatrixAttention, float_norms
+from demo.speed import MatrixAttention, fast_bfloat16, float_norms, precision
 from demo.training import Average, Plan, Stage, generator
+from lib_anim.models.motion_facts import SCHEDULES, Betas
+from lib_anim.motion.betas import alphas_cumprod
 
 EMPTY_SHARE = 0.1
 """Captions left empty, for classifier-free guidance."""
@@ -26,6 +29,10 @@ JUNK_SHARE = 0.06
 """Captions with one meaningless word, so that words the model never learnt do little harm."""
 MIN_SNR = 5.0
 EMA_DECAY = 0.995
+OBJECT_WEIGHT = 4.0
+"""An object covers about a fifteenth of the picture; unweighted, the landscape drowns it."""
+MOTION_SHARE = 0.25
+"""Stills noised by the schedule of motion modules, under which the same step number means more noise."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +46,16 @@ class Course:
     seed: int
 
 
-def alphas_cumprod() -> torch.Tensor:
-    """SD 1.x' scaled-linear schedule, float32 (1000,)."""
-    betas = torch.linspace(BETA_START**0.5, BETA_END**0.5, TIMESTEPS, dtype=torch.float64) ** 2
-    return torch.cumprod(1 - betas, dim=0).float()
+@cache
+def schedules() -> torch.Tensor:
+    """What is left of a picture's variance at each step, float32 (2, 1000): SD 1.x' own, motion modules'.
+
+    AnimateDiff's modules run on β that are evenly spaced, so a UNet that is to serve them should know both.
+    """
+    linear = SCHEDULES["v3"]
+    own = Betas("scaled linear", BETA_START, BETA_END)
+    assert linear is not None
+    return torch.stack([alphas_cumprod(own), alphas_cumprod(linear)]).float()
 
 
 def draw_captions(scenes: list[Scene], rng: np.random.Generator) -> list[str]:
@@ -65,25 +78,41 @@ def tokens(tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
 
 
 def unet_loss(
-    unet: UNet2DConditionModel,
-    text: CLIPTextModel,
+    unet: nn.Module,
+    context: torch.Tensor,
     latents: torch.Tensor,
-    ids: torch.Tensor,
+    marks: torch.Tensor,
     noise: torch.Generator,
-    schedule: torch.Tensor,
+    frames: int = 1,
+    moving: float = MOTION_SHARE,
 ) -> torch.Tensor:
-    """Squared error of the predicted noise, weighted by min-SNR (Hang et al., 2023) with γ = 5."""
+    """Squared error of the predicted noise of latents (B, 4, h, w), weighted by level and by place.
+
+    Levels: min-SNR (Hang et al., 2023) with γ = 5, times σ above 1. There the layout is decided, and the
+    error of the noise alone would fade with 1/σ². Places: `marks`, (B, 1, h, w), is the object's share of
+    every cell; an error there counts OBJECT_WEIGHT times more. Every `frames` neighbours are noised to the
+    same level; a share `moving` of the levels is of the motion modules' schedule.
+    """
     device = latents.device
     grain = torch.randn(latents.shape, generator=noise).to(device)
-    stratum = torch.arange(len(latents)) + torch.rand(len(latents), generator=noise)
-    t = (stratum / len(latents) * TIMESTEPS).long().clamp(max=TIMESTEPS - 1).to(device)
-    a = schedule[t][:, None, None, None]
+    levels = len(latents) // frames
+    stratum = torch.arange(levels) + torch.rand(levels, generator=noise)
+    t = (stratum / levels * TIMESTEPS).long().clamp(max=TIMESTEPS - 1)
+    table = (torch.rand(levels, generator=noise) < moving).long()
+    kept = schedules()[table, t].repeat_interleave(frames).to(device)
+    t = t.repeat_interleave(frames).to(device)
+    a = kept[:, None, None, None]
     noisy = (a.sqrt() * latents + (1 - a).sqrt() * grain).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(device.type, torch.bfloat16):
-        guess = unet(noisy, t, text(ids).last_hidden_state).sample.float()
-    snr = schedule[t] / (1 - schedule[t])
-    weight = snr.clamp(max=MIN_SNR) / snr
-    return (weight * (guess - grain).square().mean(dim=(1, 2, 3))).mean()
+    with precision(device.type):
+        guess = unet(noisy, t, context).sample.float()
+    error = (guess - grain).square() * (1 + OBJECT_WEIGHT * marks)
+    return (level_weight(kept) * error.mean(dim=(1, 2, 3))).mean()
+
+
+def level_weight(kept: torch.Tensor) -> torch.Tensor:
+    """How much the error of the noise counts where the share `kept` of the variance is the picture's."""
+    snr = kept / (1 - kept)
+    return snr.clamp(max=MIN_SNR) / snr * snr.rsqrt().clamp(min=1.0)
 
 
 @torch.no_grad()
@@ -110,7 +139,8 @@ def networks(widths: Widths, vocabulary: int, seed: int, device: str) -> dict[st
     unet = unet.to(device, memory_format=torch.channels_last)
     text = build_text_model(widths, vocabulary).to(device)
     float_norms(unet)
-    unet.set_attn_processor(MatrixAttention())
+    if fast_bfloat16(device):
+        unet.set_attn_processor(MatrixAttention())
     slow_unet, slow_text = copy.deepcopy(unet), copy.deepcopy(text)
     slow_unet.requires_grad_(False)
     slow_text.requires_grad_(False)
@@ -131,7 +161,6 @@ def train_unet(
     modules = networks(widths, len(tokenizer), plan.seed, device)
     stage = Stage("unet", work, plan, modules)
     stage.resume()
-    schedule = alphas_cumprod().to(device)
     last = plan.steps if stop is None else min(stop, plan.steps)
     average = Average()
     begin = 0
@@ -141,16 +170,17 @@ def train_unet(
         if stage.step >= end:
             continue
         scenes = pictures.scenes(course.scenes, course.seed)
-        latents = cached_latents(vae, scenes, course.side, work / f"latents-{course.side}.pt", device)
+        path = work / f"latents-{course.side}-{course.seed}.pt"
+        latents, marks = cached_latents(vae, scenes, course.side, path, device)
         average.take()
         while stage.step < end:
             rng = np.random.default_rng([plan.seed, stage.step])
             chosen = rng.integers(0, len(scenes), course.batch)
             ids = tokens(tokenizer, draw_captions([scenes[i] for i in chosen], rng)).to(device)
-            noise = generator(plan.seed, stage.step)
-            loss = unet_loss(
-                modules["unet"], modules["text"], latents[chosen].to(device), ids, noise, schedule
-            )
+            with precision(device):
+                context = modules["text"](ids).last_hidden_state
+            shown, where = latents[chosen].to(device), marks[chosen].to(device)
+            loss = unet_loss(modules["unet"], context, shown, where, generator(plan.seed, stage.step))
             stage.descend(loss)
             follow(modules["unet_average"], modules["unet"], stage.step)
             follow(modules["text_average"], modules["text"], stage.step)

@@ -27,14 +27,17 @@ class Plan:
     seed: int
     warmup: int = 100
     save_every: int = 200
+    hold: int | None = None
+    """Step until which the rate stays at its peak; the cosine begins there. None: right after the warm-up."""
 
 
 def learning_rate(plan: Plan, step: int) -> float:
-    """Linear warm-up, then a cosine to peak / 50 at the last step."""
+    """Linear warm-up, the peak for as long as it is held, then a cosine to peak / 50 at the last step."""
     if step < plan.warmup:
         return plan.peak * (step + 1) / plan.warmup
-    t = (step - plan.warmup) / max(1, plan.steps - plan.warmup)
-    return plan.peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, t))))
+    falls = plan.warmup if plan.hold is None else plan.hold
+    t = (step - falls) / max(1, plan.steps - falls)
+    return plan.peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, t)))))
 
 
 class Stage:
@@ -101,17 +104,17 @@ class Stage:
 
 @dataclass
 class Average:
-    """Running mean of a figure between two log lines, and the seconds they took."""
+    """Running mean of a figure, or an array of them, between two log lines, and the seconds they took."""
 
-    total: float = 0.0
+    total: Any = 0.0
     count: int = 0
     since: float = field(default_factory=time.monotonic)
 
-    def add(self, value: float) -> None:
-        self.total += value
+    def add(self, value: Any) -> None:
+        self.total = self.total + value
         self.count += 1
 
-    def take(self) -> tuple[float, float]:
+    def take(self) -> tuple[Any, float]:
         """The mean and the seconds since the last call; starts anew."""
         now = time.monotonic()
         mean, spent = self.total / max(1, self.count), now - self.since

@@ -35,3 +35,20 @@ def test_every_parameter_that_trains_has_one_optimiser() -> None:
     module[2].bias.requires_grad_(False)
     held = [p for o in optimisers([module], 1e-3) for g in o.param_groups for p in g["params"]]
     assert len(held) == len({id(p) for p in held}) == 5
+
+
+def test_parameters_of_one_shape_are_updated_as_each_would_be_alone() -> None:
+    g = torch.Generator().manual_seed(3)
+    starts, gradients = torch.randn(2, 3, 6, 4, generator=g)
+
+    def stepped(chosen: list[int]) -> list[torch.Tensor]:
+        parameters = [nn.Parameter(starts[n].clone()) for n in chosen]
+        for n, parameter in zip(chosen, parameters, strict=True):
+            parameter.grad = gradients[n].clone()
+        Muon(parameters, lr=0.1).step()
+        return [parameter.detach() for parameter in parameters]
+
+    for n, together in enumerate(stepped([0, 1, 2])):
+        alone = stepped([n])[0]
+        assert torch.allclose(together, alone, atol=1e-5)
+        assert not torch.equal(alone, starts[n])

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from skimage.color import rgb2hsv
 
-from demo.painting import paint
+from demo.painting import paint, paint_and_mark
 from demo.palette import OBJECT_COLOURS
-from demo.scenes import PLACES, POSITIONS, SEASONS, Scene
+from demo.scenes import MOVES, PLACES, POSITIONS, SEASONS, Scene
 
 
 def scene(place: str = "meadow", season: str = "summer", **facts: object) -> Scene:
@@ -66,3 +66,24 @@ def test_the_object_has_its_colour_and_stands_where_it_is_said_to(obj: str, posi
     assert mask.mean() > 0.003
     assert abs(np.nonzero(mask)[1].mean() / 128 - x) < 0.06
     assert (np.abs(bare.astype(int) - np.asarray(OBJECT_COLOURS["purple"])).sum(-1) < 60).mean() < 0.001
+
+
+@pytest.mark.parametrize("obj", ["ball", "balloon", "boat", "car", "tent", "house"])
+def test_the_mark_is_where_the_object_is(obj: str) -> None:
+    place = "lake" if obj == "boat" else "meadow"
+    bare, (picture, mark) = paint(scene(place)), paint_and_mark(scene(place, obj=obj, colour="purple", x=0.5))
+    assert mark.shape == picture.shape[:2]
+    assert 0.03 < mark.mean() < 0.25
+    changed = np.abs(picture.astype(int) - bare).max(-1) > 60
+    assert changed[~mark].mean() < 0.1 * changed[mark].mean()
+    assert not paint_and_mark(scene(place))[1].any()
+
+
+@pytest.mark.parametrize("obj", MOVES)
+def test_streaks_lie_behind_what_moves(obj: str) -> None:
+    place = "lake" if obj == "boat" else "meadow"
+    at_rest = paint_and_mark(scene(place, obj=obj, colour="red", x=0.5))[1]
+    for motion, behind in (("left", 1), ("right", -1)):
+        moving = paint_and_mark(scene(place, obj=obj, colour="red", x=0.5, motion=motion))[1]
+        more = np.nonzero(moving & ~at_rest)[1].mean() - 63.5
+        assert np.sign(more) == behind, motion

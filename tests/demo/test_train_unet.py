@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,15 @@ from demo import pictures
 from demo.networks import TOKENS, Widths, build_unet, build_vae
 from demo.speed import MatrixAttention
 from demo.tokenizer import build_tokenizer
-from demo.train_unet import Course, alphas_cumprod, draw_captions, tokens, train_unet
+from demo.train_unet import (
+    Course,
+    draw_captions,
+    level_weight,
+    schedules,
+    tokens,
+    train_unet,
+    unet_loss,
+)
 from demo.training import Plan
 
 TINY = Widths(unet=(32, 32, 32, 32), vae=(32, 32, 32, 32), heads=4, context=32, text_layers=1, text_heads=2)
@@ -29,10 +38,53 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> CLIPTokenizer:
     return CLIPTokenizer.from_pretrained(folder)
 
 
-def test_the_noise_schedule_is_sd1s() -> None:
-    values = alphas_cumprod()
-    assert values[0] == pytest.approx(1 - 0.00085, abs=1e-7)
-    assert values[-1] == pytest.approx(0.0046600, abs=1e-6)
+def test_the_noise_schedules_are_sd1s_and_animatediffs() -> None:
+    own, moving = schedules()
+    assert own[0] == pytest.approx(1 - 0.00085, abs=1e-7)
+    assert own[-1] == pytest.approx(0.0046600, abs=1e-6)
+    assert moving[0] == pytest.approx(1 - 0.00085, abs=1e-7)
+    assert moving[-1] == pytest.approx(0.0015785, abs=1e-5)
+
+
+def test_levels_count_less_where_little_noise_is_left_and_more_above_one_sigma() -> None:
+    sigma = torch.tensor([0.1, 0.5, 1.0, 4.0])
+    weights = level_weight(1 / (1 + sigma**2))
+    assert torch.allclose(weights, torch.tensor([5 * 0.01, 1.0, 1.0, 4.0]), rtol=1e-4)
+
+
+class Silent(torch.nn.Module):
+    """A network that finds no noise anywhere; its gradient shows what each place counts."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.guess = torch.nn.Parameter(torch.zeros(shape))
+        self.times: list[torch.Tensor] = []
+
+    def forward(self, noisy: torch.Tensor, t: torch.Tensor, context: torch.Tensor) -> SimpleNamespace:
+        self.times.append(t)
+        return SimpleNamespace(sample=self.guess + 0 * noisy)
+
+
+def test_an_error_on_the_object_counts_five_times() -> None:
+    latents, marks = torch.zeros(1, 4, 8, 8), torch.zeros(1, 1, 8, 8)
+    marks[..., :4] = 1.0
+    gradients = []
+    for shown in (marks, torch.zeros_like(marks)):
+        network = Silent((1, 4, 8, 8))
+        unet_loss(network, torch.zeros(1), latents, shown, torch.Generator().manual_seed(1)).backward()
+        gradients.append(network.guess.grad)
+    ratio = gradients[0] / gradients[1]
+    assert torch.allclose(ratio[..., :4], torch.tensor(5.0))
+    assert torch.allclose(ratio[..., 4:], torch.tensor(1.0))
+
+
+def test_frames_of_a_clip_share_their_level() -> None:
+    network = Silent((6, 4, 8, 8))
+    latents, marks = torch.zeros(6, 4, 8, 8), torch.zeros(6, 1, 8, 8)
+    unet_loss(network, torch.zeros(1), latents, marks, torch.Generator().manual_seed(1), frames=3)
+    first, second = network.times[0].view(2, 3)
+    assert len(set(first.tolist())) == len(set(second.tolist())) == 1
+    assert first[0] < second[0]
 
 
 def test_tokens_are_padded_with_the_end(tokenizer: CLIPTokenizer) -> None:
