@@ -1,121 +1,115 @@
-"""Reads season and place from pictures of held-out combinations with a classifier trained on drawings.
+"""Measures the checkpoint on combinations that training never drew: what pictures show, how objects move.
 
-The classifier never sees a painted picture, and neither it nor the checkpoint a held-out combination. Beside
-it stand chance and a baseline that knows nothing but a colour histogram.
+Season, place and object of painted pictures are read by classifiers that were trained on drawings alone;
+neither they nor the checkpoint saw a held-out combination. Beside them stand chance and a baseline that knows
+nothing but a colour histogram. The way that a clip's object moves is measured by optical flow.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 
 from demo import pictures
+from demo.direction import way
+from demo.export import MOTION_NAME
 from demo.loading import Painter, load
+from demo.moving_clips import clip_sheet, held_out_clips, painted_clips
 from demo.networks import Widths
 from demo.painting import paint
+from demo.readers import BINS, SEED, Features, accuracy, fit, histogram, pixels, reader
 from demo.sampling import sample
-from demo.scenes import PLACES, SEASONS, Scene, held_out_combinations
+from demo.scenes import COLOURS, OBJECTS, PLACES, SEASONS, Scene, held_out_combinations
 from demo.train import HERE
 from demo.training import write_json
 
-SIDE = 64
-DRAWINGS, EPOCHS, BATCH = 2400, 8, 48
-SEED = 31
-BINS = 4
-Features = Callable[[np.ndarray], torch.Tensor]
+DRAWINGS, HELD_OUT_DRAWINGS = 3000, 300
+ON_SHEET = 8
 
 
-def pixels(batch: np.ndarray) -> torch.Tensor:
-    """uint8 RGB (B, H, W, 3) → float32 (B, 3, 64, 64), a little blurred as a decoder blurs."""
-    small = [
-        cv2.resize(cv2.GaussianBlur(p, (0, 0), 1.2), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-        for p in batch
-    ]
-    return pictures.to_tensor(np.stack(small))
+@dataclass(frozen=True)
+class Fact:
+    """Something to be read from a picture: its names, and the classifier that reads it."""
+
+    name: str
+    names: tuple[str, ...]
+    widths: tuple[int, ...]
+    epochs: int
+
+    def of(self, scenes: list[Scene]) -> torch.Tensor:
+        """Class numbers, -1 where the scene has no such thing."""
+        said = [{"season": s.season, "place": s.place, "object": s.obj}[self.name] for s in scenes]
+        return torch.tensor([self.names.index(name) if name else -1 for name in said])
 
 
-def histogram(batch: np.ndarray) -> torch.Tensor:
-    """uint8 RGB (B, H, W, 3) → share of pixels in each of 4³ boxes of colour (B, 64)."""
-    boxes = (batch.astype(np.int64) * BINS // 256) @ np.array([BINS * BINS, BINS, 1])
-    counts = [np.bincount(b.ravel(), minlength=BINS**3) for b in boxes]
-    return torch.tensor(np.stack(counts) / boxes[0].size, dtype=torch.float32)
+FACTS = (
+    Fact("season", SEASONS, (24, 48, 64), 8),
+    Fact("place", PLACES, (24, 48, 64), 8),
+    Fact("object", OBJECTS, (32, 64, 96), 16),
+)
 
 
-def reader(classes: int) -> nn.Module:
-    """A small convolutional classifier of 64-pixel pictures."""
-    layers: list[nn.Module] = []
-    width = 3
-    for wider in (24, 48, 64):
-        layers += [nn.Conv2d(width, wider, 3, stride=2, padding=1), nn.BatchNorm2d(wider), nn.ReLU()]
-        width = wider
-    return nn.Sequential(
-        *layers, nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Dropout(0.3), nn.LazyLinear(classes)
-    )
-
-
-def fit(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, epochs: int, rate: float) -> nn.Module:
-    """Train a classifier with AdamW and cross-entropy."""
-    model(inputs[:2])
-    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
-    order = torch.Generator().manual_seed(SEED)
-    model.train()
-    for _ in range(epochs):
-        for chosen in torch.randperm(len(inputs), generator=order).split(BATCH):
-            optimiser.zero_grad()
-            F.cross_entropy(model(inputs[chosen]), labels[chosen]).backward()
-            optimiser.step()
-    return model.eval()
-
-
-@torch.no_grad()
-def accuracy(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> float:
-    """Share of right answers."""
-    return float((model(inputs).argmax(1) == labels).float().mean())
-
-
-def prompts(count: int) -> tuple[list[str], list[tuple[str, str]]]:
-    """`count` prompts over the held-out combinations in turn, each with its (place, season)."""
+def prompts(count: int) -> tuple[list[str], list[Scene]]:
+    """`count` prompts over the held-out combinations in turn, colours too, each with the facts it names."""
     combinations = held_out_combinations()
-    texts, facts = [], []
+    texts, named = [], []
     for n in range(count):
         place, season, obj = combinations[n % len(combinations)]
-        texts.append(f"{season} {place}, a red {obj}" if obj else f"{season} {place}")
-        facts.append((place, season))
-    return texts, facts
+        shown = [colour for colour in COLOURS if season != "winter" or colour != "white"]
+        colour = shown[n % len(shown)] if obj else ""
+        texts.append(f"{season} {place}, a {colour} {obj}" if obj else f"{season} {place}")
+        named.append(Scene(place, season, "clear", "day", n, obj, colour))
+    return texts, named
 
 
 def painted(painter: Painter, texts: list[str], guidance: float) -> np.ndarray:
     """One picture per prompt, Euler a, 20 steps."""
+    networks = (painter.unet, painter.text, painter.vae, painter.tokenizer)
     parts = [
-        sample(
-            painter.unet,
-            painter.text,
-            painter.vae,
-            painter.tokenizer,
-            texts[i : i + 8],
-            1000 + i,
-            guidance=guidance,
-        )
-        for i in range(0, len(texts), 8)
+        sample(*networks, texts[first : first + 8], 1000 + first, guidance=guidance)
+        for first in range(0, len(texts), 8)
     ]
     return np.concatenate(parts)
 
 
-def labels(facts: list[tuple[str, str]], which: int) -> torch.Tensor:
-    """Class numbers of the places (0) or seasons (1)."""
-    names = (PLACES, SEASONS)[which]
-    return torch.tensor([names.index(fact[which]) for fact in facts])
+@dataclass(frozen=True)
+class Group:
+    """Pictures (N, H, W, 3) and what is to be seen in each."""
+
+    shown: np.ndarray
+    scenes: list[Scene]
 
 
-def facts_of(scenes: list[Scene]) -> list[tuple[str, str]]:
-    return [(scene.place, scene.season) for scene in scenes]
+def drawn(count: int, seed: int, held_out: bool = False) -> Group:
+    """`count` drawings."""
+    scenes = pictures.scenes(count, seed, held_out)
+    return Group(np.stack([paint(scene) for scene in scenes]), scenes)
+
+
+def read(fact: Fact, learnt: Group, groups: dict[str, Group]) -> dict[str, float]:
+    """How much of a fact classifier and histogram read from each group after learning it from `learnt`."""
+    torch.manual_seed(SEED)
+    readers: tuple[tuple[str, Features, nn.Module, int, float], ...] = (
+        ("classifier", pixels, reader(len(fact.names), fact.widths), fact.epochs, 3e-3),
+        ("histogram", histogram, nn.Linear(BINS**3, len(fact.names)), 60, 3e-2),
+    )
+    figures = {f"{fact.name}_chance": 1 / len(fact.names)}
+    wanted = fact.of(learnt.scenes)
+    for label, features, model, epochs, rate in readers:
+        fit(model, features(learnt.shown)[wanted >= 0], wanted[wanted >= 0], epochs, rate)
+        for subject, group in groups.items():
+            truth = fact.of(group.scenes)
+            there = truth >= 0
+            figures[f"{fact.name}_{label}_{subject}"] = accuracy(
+                model, features(group.shown)[there], truth[there]
+            )
+    return figures
 
 
 def main() -> None:
@@ -125,27 +119,41 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
     parser.add_argument("--count", type=int, default=96, help="painted pictures")
     parser.add_argument("--guidance", type=float, default=5.0)
+    parser.add_argument("--clips", type=int, default=len(held_out_clips()), help="painted clips")
+    parser.add_argument("--steps", type=int, default=20, help="of a clip")
+    parser.add_argument("--sheet", type=Path, help="PNG file of the first clips")
     asked = parser.parse_args()
-    torch.manual_seed(SEED)
-    learnt, held = pictures.scenes(DRAWINGS, SEED), pictures.scenes(200, SEED + 1, held_out=True)
-    drawn, drawn_held = (np.stack([paint(scene) for scene in group]) for group in (learnt, held))
-    texts, facts = prompts(asked.count)
-    made = painted(load(asked.checkpoint, Widths()), texts, asked.guidance)
     figures: dict[str, float] = {"painted": asked.count, "guidance": asked.guidance}
-    for which, name, names in ((1, "season", SEASONS), (0, "place", PLACES)):
-        wanted = labels(facts_of(learnt), which)
-        figures[f"{name}_chance"] = round(1 / len(names), 3)
-        readers: tuple[tuple[str, Features, nn.Module, int, float], ...] = (
-            ("classifier", pixels, reader(len(names)), EPOCHS, 2e-3),
-            ("histogram", histogram, nn.Linear(BINS**3, len(names)), 60, 3e-2),
-        )
-        for label, features, model, epochs, rate in readers:
-            fit(model, features(drawn), wanted, epochs, rate)
-            for subject, batch, truth in (("drawings", drawn_held, facts_of(held)), ("painted", made, facts)):
-                score = accuracy(model, features(batch), labels(truth, which))
-                figures[f"{name}_{label}_{subject}"] = round(score, 3)
+    if asked.count:
+        texts, named = prompts(asked.count)
+        made = Group(painted(load(asked.checkpoint, Widths()), texts, asked.guidance), named)
+        learnt = drawn(DRAWINGS, SEED)
+        groups = {"drawings": drawn(HELD_OUT_DRAWINGS, SEED + 1, held_out=True), "painted": made}
+        for fact in FACTS:
+            figures |= read(fact, learnt, groups)
+    if (asked.checkpoint / f"{MOTION_NAME}.safetensors").exists() and asked.clips:
+        figures |= clip_figures(asked.checkpoint, asked.clips, asked.steps, asked.guidance, asked.sheet)
+    figures = {name: round(value, 3) for name, value in figures.items()}
     write_json(asked.out, figures)
     print(figures)
+
+
+def clip_figures(
+    folder: Path, count: int, steps: int, guidance: float, sheet: Path | None
+) -> dict[str, float]:
+    """Share of clips whose object moves as the prompt says; the first clips go onto a sheet."""
+    wanted = held_out_clips()[:count]
+    right, shown = 0, []
+    for asked, clip in zip(wanted, painted_clips(folder, wanted, SEED, steps, guidance), strict=True):
+        found = way(clip)
+        right += found == asked.way
+        print(f"{asked.prompt}: {found or 'nothing moves'}", flush=True)
+        shown.append(clip)
+        if sheet is not None and len(shown) in (ON_SHEET, len(wanted)):
+            whole = Image.fromarray(clip_sheet(shown[:ON_SHEET]))
+            whole.quantize(256, dither=Image.Dither.NONE).save(sheet, optimize=True)
+    share = right / len(wanted)
+    return {"clips": len(wanted), "clip_steps": steps, "direction_chance": 0.5, "direction": share}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Paints the sample sheet: every place in every season, weather, night, objects, a restyled photograph."""
+"""Paints the sample sheet, 64 pictures: places in seasons, weather, night, objects, a restyled photograph."""
 
 from __future__ import annotations
 
@@ -26,31 +26,49 @@ OTHER_PROMPTS = (
     "a lake in summer, rain",
     "winter village, night",
     "mountains, starry night",
-    "a red ball in a spring meadow",
-    "beach, blue boat on the left",
-    "summer field, yellow balloon",
+    "winter forest, falling snow",
     "autumn",
+    "winter",
+)
+OBJECT_PROMPTS = (
+    "a red ball in a spring meadow",
+    "blue ball, winter village",
+    "yellow ball on the left, mountains in summer",
+    "purple balloon, autumn forest",
+    "summer field, yellow balloon",
+    "red balloon, winter mountains",
+    "beach in summer, blue boat on the left",
+    "red boat, summer lake",
+    "white boat, river in spring",
+    "spring meadow, a red house",
+    "yellow house, winter lake",
+    "blue house on the right, autumn village",
+    "red car, autumn mountains",
+    "blue car, spring beach",
+    "a white car moving left, summer meadow",
+    "yellow tent, summer meadow",
+    "red tent, winter forest",
+    "green tent, spring lake, night",
 )
 STRENGTHS = (0.5, 0.6, 0.7)
+COLUMNS = 8
 
 
-def rows(painter: Painter, seed: int, guidance: float, steps: int) -> list[np.ndarray]:
-    """Rows of seven pictures: four seasons over all places, a row of other prompts."""
+def prompts() -> list[str]:
+    """What the sheet shows before the photographs, in its order."""
+    grid = [prompt.format(place=place) for prompt in SEASON_PROMPTS.values() for place in PLACES]
+    return [*grid, *OTHER_PROMPTS, *OBJECT_PROMPTS]
 
-    def paint(prompts: list[str]) -> np.ndarray:
-        return sample(
-            painter.unet,
-            painter.text,
-            painter.vae,
-            painter.tokenizer,
-            prompts,
-            seed,
-            steps=steps,
-            guidance=guidance,
-        )
 
-    grid = [paint([SEASON_PROMPTS[s].format(place=p) for p in PLACES]) for s in SEASONS]
-    return [*grid, paint(list(OTHER_PROMPTS))]
+def painted(painter: Painter, seed: int, guidance: float, steps: int) -> np.ndarray:
+    """One picture (128, 128, 3) a prompt."""
+    networks = (painter.unet, painter.text, painter.vae, painter.tokenizer)
+    texts = prompts()
+    parts = [
+        sample(*networks, texts[first : first + COLUMNS], seed + first, steps=steps, guidance=guidance)
+        for first in range(0, len(texts), COLUMNS)
+    ]
+    return np.concatenate(parts)
 
 
 def restyled(painter: Painter, seed: int, guidance: float, steps: int, strength: float) -> np.ndarray:
@@ -83,14 +101,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     asked = parser.parse_args()
     painter = load(asked.checkpoint, Widths())
-    pages = rows(painter, asked.seed, asked.guidance, asked.steps)
     photos = [restyled(painter, asked.seed, asked.guidance, asked.steps, s) for s in STRENGTHS]
-    flat = np.concatenate(photos)
-    blank = np.full((-len(flat) % len(PLACES), *flat.shape[1:]), 255, np.uint8)
-    flat = np.concatenate([flat, blank])
-    pages += [flat[i : i + len(PLACES)] for i in range(0, len(flat), len(PLACES))]
+    shown = np.concatenate([painted(painter, asked.seed, asked.guidance, asked.steps), *photos])
+    pages = [shown[first : first + COLUMNS] for first in range(0, len(shown), COLUMNS)]
     whole = Image.fromarray(sheet(pages))
-    few = whole.quantize(palette=whole.quantize(256), dither=Image.Dither.FLOYDSTEINBERG)
+    few = whole.quantize(palette=whole.quantize(256), dither=Image.Dither.NONE)
     few.save(asked.out, optimize=True)
 
 
