@@ -215,6 +215,7 @@ class ClipRequest:
     tiling: bool = False
     checkpoint: str | None = None
     vae: str | None = None
+    scripts: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def still(self, index: int, *, pictures: bool = True) -> StillRequest:
         """What frame `index` would be asked for by itself; `pictures` adds its init and mask."""
@@ -246,6 +247,7 @@ class ClipRequest:
             tiling=self.tiling,
             checkpoint=self.checkpoint,
             vae=self.vae,
+            scripts=self.scripts,
         )
 
 
@@ -300,7 +302,7 @@ class Capabilities:
     motion_modules: tuple[MotionChoice, ...] = ()
     """In the order in which they are offered; "the first that fits" is the first without `why_not`."""
     scripts: tuple[str, ...] = ()
-    """Titles that `StillRequest.scripts` may name."""
+    """Titles that requests' `scripts` may name."""
     styles: Mapping[str, Style] = field(default_factory=dict)
     """Saved styles by name."""
     native_size: int = 512

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lib_anim.engines.contract import Capabilities, ClipRequest, StillRequest
+from lib_anim.engines.scripts import Scripts, missing_models, unknown_titles
 from lib_anim.errors import FlipbookError, Problem
 
 
@@ -14,7 +15,7 @@ def check(request: StillRequest, can: Capabilities) -> None:
     """Raises FlipbookError with every part of `request` that lies outside `can`."""
     problems = [*_numbers(request, can), *_travel(request), *_pictures(request), *_abilities(request, can)]
     problems += _control(request, can)
-    problems += _scripts(request, can)
+    problems += _scripts(request.scripts, can)
     if problems:
         raise FlipbookError(*problems)
 
@@ -27,6 +28,7 @@ def check_clip(request: ClipRequest, can: Capabilities) -> None:
     for index in range(len(request.frames)):
         still = request.still(index, pictures=False)
         problems += [*_numbers(still, can), *_travel(still), *_abilities(still, can)]
+    problems += _scripts(request.scripts, can)
     if request.mask is not None and not can.inpaint:
         problems.append(Problem("this engine cannot do that.", field="mask"))
     if request.init is None:
@@ -144,8 +146,8 @@ def _control(request: StillRequest, can: Capabilities) -> Iterator[Problem]:
             yield Problem(f"its weight {unit.weight} is outside 0 … 2.", field=field)
 
 
-def _scripts(request: StillRequest, can: Capabilities) -> Iterator[Problem]:
-    for title in request.scripts:
-        if title.lower() not in {known.lower() for known in can.scripts}:
-            have = f"it has {', '.join(can.scripts)}" if can.scripts else "it has none"
-            yield Problem(f'there is no script "{title}" here; {have}.', field="scripts")
+def _scripts(scripts: Scripts, can: Capabilities) -> Iterator[Problem]:
+    for title in unknown_titles(scripts, can):
+        have = f"it has {', '.join(can.scripts)}" if can.scripts else "it has none"
+        yield Problem(f'there is no script "{title}" here; {have}.', field="scripts")
+    yield from missing_models(scripts, can)

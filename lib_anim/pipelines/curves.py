@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib_anim.engines.contract import Capabilities
+from lib_anim.engines.scripts import Scripts, missing_models, unknown_titles
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.settings.base import Settings, specs
 from lib_anim.settings.fields import NATIVE, Schedule, Words
@@ -115,9 +116,9 @@ def lacking(curves: Curves, size: tuple[int, int], capabilities: Capabilities) -
         yield Problem("this engine has no subseeds; 0 leaves them off", field="subseed_strength")
 
 
-def unknown_scripts(titles: Iterable[str], capabilities: Capabilities) -> Iterable[Problem]:
-    """Scripts that this engine does not have."""
-    there = {title.lower() for title in capabilities.scripts}
-    for title in sorted(t for t in titles if t.lower() not in there):
+def unknown_scripts(scripts: Scripts, capabilities: Capabilities) -> Iterable[Problem]:
+    """Scripts that this engine does not have, and models of ControlNet that are not there."""
+    for title in unknown_titles(scripts, capabilities):
         have = f"it has {', '.join(capabilities.scripts)}" if capabilities.scripts else "it has none"
         yield Problem(f'"{title}" is no script of this engine; {have}', field="scripts")
+    yield from missing_models(scripts, capabilities)

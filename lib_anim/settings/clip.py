@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import Any, ClassVar, get_args
 
 from lib_anim.errors import Problem
 from lib_anim.settings.fields import (
@@ -21,9 +21,18 @@ from lib_anim.settings.fields import (
 from lib_anim.settings.keyframed import Fill, InitFit
 from lib_anim.settings.motion import Motion
 from lib_anim.settings.names import Names
+from lib_anim.settings.scripts import ScriptArguments
 from lib_anim.timeline.prompts import PromptTrack, parse_prompts
 
-FILM, PROMPTS, INIT, MASK, PAINT, SOUND = "Film", "Prompts", "Init", "Mask", "Painting", "Sound"
+FILM, PROMPTS, INIT, MASK, PAINT, SOUND, CONTROL = (
+    "Film",
+    "Prompts",
+    "Init",
+    "Mask",
+    "Painting",
+    "Sound",
+    "Control",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +73,8 @@ class Clip(Motion):
     noise_multiplier: float = setting(1.0, Number(label="Noise multiplier", help="Factor on the initial noise of img2img.", group=PAINT, low=0, high=2))
     subseed: int = setting(0, Number(label="Subseed", help="Seed of the variation, of frame 0.", group=PAINT, whole=True, low=0, high=2**32 - 1))
     subseed_strength: float = setting(0.0, Number(label="Subseed strength", help="How far the noise goes from the seed's to the subseed's.", group=PAINT, low=0, high=1))
+
+    scripts: dict[str, list[Any]] = setting({}, ScriptArguments(label="Scripts", help="Arguments of the WebUI's always-on scripts, ControlNet among them, by their titles; without a picture of its own a ControlNet unit follows the video, frame by frame.", group=CONTROL))
 
     soundtrack: str = setting("", PathText(label="Soundtrack", help="A file whose sound the film gets.", group=SOUND))
     # fmt: on

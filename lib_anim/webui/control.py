@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from lib_anim.engines.contract import ControlUnit
+from lib_anim.engines.scripts import CONTROLNET, Scripts, enabled_units
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.webui.pictures import to_pil
 
-TITLE = "ControlNet"
+TITLE = CONTROLNET
 """The extension's title, and its key among always-on scripts."""
 
 API = "internal_controlnet.external_code"
@@ -40,6 +41,14 @@ def modules() -> tuple[str, ...]:
 def arguments(units: Sequence[ControlUnit]) -> list[dict[str, Any]]:
     """The units as the extension reads them from requests."""
     return [dict(_fields(unit)) for unit in units]
+
+
+def with_units(scripts: Scripts, units: Sequence[ControlUnit]) -> dict[str, Sequence[Any]]:
+    """Arguments of scripts by title: a film's units, then those that are enabled among ControlNet's own."""
+    if not units:
+        return dict(scripts)
+    others = {title: given for title, given in scripts.items() if title.lower() != TITLE.lower()}
+    return {TITLE: [*arguments(units), *enabled_units(scripts)], **others}
 
 
 def complaint(p: Any, units: int) -> FlipbookError | None:

@@ -34,6 +34,7 @@ from lib_anim.engines.contract import (
     Style,
 )
 from lib_anim.engines.request import check, check_clip
+from lib_anim.engines.scripts import enabled_units
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.motion.sites import Sites, sites_of_ldm
 from lib_anim.webui import control
@@ -121,7 +122,7 @@ class WebuiEngine:
         """One picture; see `Engine.still`. Painted again when the host is interrupted for another job."""
         self._check(request)
         while True:
-            watch = Watch(on_step, units=len(request.control))
+            watch = Watch(on_step, units=len(request.control) + len(enabled_units(request.scripts)))
             images = self._processed(request, watch, partial(_dressed, request))
             if images:
                 return finest(np.asarray(images[0].convert("RGB")), watch.decoded, request.init)
@@ -138,7 +139,8 @@ class WebuiEngine:
         freeinit = request.motion.freeinit
         still = replace(request.still(0), travel=None)
         while True:
-            watch = Watch(on_step, rounds=1 if freeinit is None else freeinit.iterations)
+            rounds = 1 if freeinit is None else freeinit.iterations
+            watch = Watch(on_step, len(enabled_units(request.scripts)), rounds)
             frames = ClipFrames()
 
             @contextmanager
@@ -259,8 +261,7 @@ def _styles() -> dict[str, Style]:
 
 def _given(request: StillRequest) -> dict[str, Any]:
     """Arguments of the host's always-on scripts, by title."""
-    units = {control.TITLE: control.arguments(request.control)} if request.control else {}
-    return {**units, **request.scripts}
+    return control.with_units(request.scripts, request.control)
 
 
 def _checkpoint(name: str | None) -> Any:

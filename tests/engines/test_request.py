@@ -45,3 +45,13 @@ def test_a_unit_outside_is_named_by_its_number(changed: dict[str, object], words
         check(replace(REQUEST, control=(UNIT, wrong)), CAN)
     assert [problem.field for problem in caught.value.problems] == ["control unit 1"]
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("title", ["ControlNet", "controlnet"])
+def test_controlnets_own_arguments_name_models_that_are_there(title: str) -> None:
+    can = replace(CAN, scripts=("ControlNet",))
+    off, reference = {"enabled": False, "model": "gone"}, {"enabled": True, "module": "reference_only"}
+    check(replace(REQUEST, scripts={title: [off, reference, {"enabled": True, "model": "canny"}]}), can)
+    with pytest.raises(FlipbookError, match='no ControlNet model "gone" here; it has canny') as caught:
+        check(replace(REQUEST, scripts={title: [off, {"enabled": True, "model": "gone"}]}), can)
+    assert [problem.field for problem in caught.value.problems] == ["scripts"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import urllib.request
 from dataclasses import replace
@@ -11,8 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lib_anim.engines.contract import ClipFrame, ClipRequest, PromptTravel, Steering
+from lib_anim.errors import FlipbookError
 from lib_anim.media.probe import probe
 
 pytestmark = [pytest.mark.webui, pytest.mark.timeout(900)]
@@ -112,3 +116,39 @@ def test_a_clip_waits_in_the_queue_and_becomes_a_film(
         film.write_bytes(answer.read())
     assert (probe(film).frames, probe(film).width) == (4, 64)
     assert clips.still(clip_host) == before
+
+
+@pytest.fixture(scope="module")
+def unit(clip_host: Any) -> dict[str, Any]:
+    """A ControlNet unit with a picture of its own and the first network for the small checkpoint."""
+    status, answer = clip_host.request("/controlnet/model_list")
+    if status != 200:
+        pytest.skip("needs sd-webui-controlnet: WEBUI_CONTROLNET=its folder, WEBUI_CONTROLNET_MODELS")
+    models = answer["model_list"]
+    model = next((name for name in models if "tiny" in name), models[0])
+    picture = np.kron(np.random.default_rng(3).integers(0, 256, (8, 8, 3)), np.ones((8, 8, 1)))
+    return {"enabled": True, "module": "none", "model": model, "image": png(picture)}
+
+
+def png(picture: np.ndarray) -> str:
+    file = io.BytesIO()
+    Image.fromarray(picture.astype(np.uint8)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def test_scripts_of_the_host_work_in_clips_as_beside_the_accordion(
+    clips: Any, clip_host: Any, engine: Any, unit: dict[str, Any]
+) -> None:
+    also = {"ControlNet": {"args": [{**unit, "save_detected_map": False}]}}
+    shown = clips.made(clip_host, {**clips.CLIP, "model": "v3.safetensors"}, also=also)
+    found = painted(engine, scripts={"controlnet": [{**unit, "save_detected_map": False}]})
+    assert np.array_equal(found, shown)
+    assert np.abs(found - painted(engine)).mean() > 1
+
+
+def test_a_unit_without_its_model_ends_a_clip(engine: Any, unit: dict[str, Any]) -> None:
+    with pytest.raises(FlipbookError, match=r'no ControlNet model "gone" here; it has .*tiny'):
+        painted(engine, scripts={"ControlNet": [{**unit, "model": "gone"}]})
+    # One that is off is none.
+    off = painted(engine, scripts={"ControlNet": [{**unit, "model": "gone", "enabled": False}]})
+    assert np.array_equal(off, painted(engine))

@@ -33,17 +33,28 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def model_of(engine: Any) -> str:
+    models = engine.capabilities.control_models
+    return str(next((name for name in models if "tiny" in name), models[0]))
+
+
 def film(engine: Any, video: Path, folder: Path, **unit: Any) -> list[np.ndarray]:
     """Frames of a film with one unit that follows the video."""
-    models = engine.capabilities.control_models
-    model = next((name for name in models if "tiny" in name), models[0])
+    units = [{"module": "none", "model": model_of(engine), **unit}]
+    return painted(engine, video, folder, units=units)
+
+
+def painted(engine: Any, video: Path, folder: Path, **changes: Any) -> list[np.ndarray]:
+    """Frames of a small film."""
     settings = Restyle(
-        video=str(video),
-        seed=7,
-        steps=4,
-        prompts="a house",
-        denoising="0:(0.9)",
-        units=[{"module": "none", "model": model, **unit}],  # type: ignore[arg-type]
+        **{
+            "video": str(video),
+            "seed": 7,
+            "steps": 4,
+            "prompts": "a house",
+            "denoising": "0:(0.9)",
+            **changes,
+        }
     )
     run, plan = start(RESTYLE, settings, engine, "webui", folder, 0)
     assert render(RESTYLE, plan, engine, run).finished
@@ -77,3 +88,21 @@ def test_a_schedule_changes_the_picture_at_its_frame(
     for number, (picture, one, other) in enumerate(zip(turned, before, after, strict=True)):
         assert np.abs(one.astype(int) - other).mean() > least, f"{name} does nothing at frame {number}"
         assert np.array_equal(picture, one if number < 2 else other), number
+
+
+def test_controlnets_own_arguments_are_units_like_any(engine: Any, video: Path, tmp_path: Path) -> None:
+    own = {"enabled": True, "module": "none", "model": model_of(engine), "guidance_end": 0.6}
+    off = {"enabled": False, "model": "gone"}
+    unit = film(engine, video, tmp_path / "unit", guidance_end="0:(0.6)")
+    found = painted(engine, video, tmp_path / "own", scripts={"ControlNet": [off, own]})
+    assert all(np.array_equal(*pair) for pair in zip(found, unit, strict=True))
+    units = [{"module": "none", "model": model_of(engine), "weight": "0:(0.5)"}]
+    both = painted(engine, video, tmp_path / "both", units=units, scripts={"ControlNet": [off, own]})
+    assert np.abs(both[0].astype(int) - unit[0]).mean() > 0.5
+
+
+def test_a_missing_model_among_controlnets_own_arguments_ends_the_film(
+    engine: Any, video: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(FlipbookError, match=r'no ControlNet model "gone" here; it has .*tiny'):
+        painted(engine, video, tmp_path, scripts={"ControlNet": [{"enabled": True, "model": "gone"}]})

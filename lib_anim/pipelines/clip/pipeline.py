@@ -86,6 +86,7 @@ def request_of(plan: ClipFilmPlan, inputs: ClipInputs) -> ClipRequest:
         only_masked_padding=s.mask_padding,
         checkpoint=s.checkpoint or None,
         vae=s.vae or None,
+        scripts=s.scripts,
     )
 
 

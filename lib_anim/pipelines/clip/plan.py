@@ -16,7 +16,7 @@ from lib_anim.errors import FlipbookError, Problem
 from lib_anim.pipelines.clip.inputs import needs_of
 from lib_anim.pipelines.clip.module import chosen_module
 from lib_anim.pipelines.clip.steering import prompts_close
-from lib_anim.pipelines.curves import Curves, Numbers, evaluate
+from lib_anim.pipelines.curves import Curves, Numbers, evaluate, unknown_scripts
 from lib_anim.pipelines.needs import Look, VideoNeed
 from lib_anim.pipelines.styles import chosen_styles, styled
 from lib_anim.pipelines.trial import Trial
@@ -204,6 +204,7 @@ def _lacking(settings: Clip, can: Capabilities) -> Iterable[Problem]:
             yield Problem(f'"{word}" is not a {name} of this engine; {choice}', field=name)
     if settings.mask_path and not can.inpaint:
         yield Problem("this engine cannot paint a masked part; leave the mask away", field="mask_path")
+    yield from unknown_scripts(settings.scripts, can)
     if settings.subseed_strength and not can.subseed:
         yield Problem("this engine has no subseeds; 0 leaves them off", field="subseed_strength")
 

@@ -37,6 +37,7 @@ CAN = Capabilities(
     travel=True,
     checkpoints=("other",),
     vaes=("soft",),
+    scripts=("ADetailer",),
     styles={"ink": Style("{prompt}, ink", "colour")},
     clip=True,
     motion_modules=(MotionChoice("one", "one", 32), MotionChoice("two", "two", 32)),
@@ -150,6 +151,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Any, set[str]]] = {
     "noise_multiplier": ({}, 0.9, {"noise_multiplier"}),
     "subseed": ({}, 4, {"frames"}),
     "subseed_strength": ({}, 0.5, {"subseed_strength"}),
+    "scripts": ({}, {"adetailer": [True]}, {"scripts"}),
 }
 """Setting → (other settings, its new value, the parts of the request that change)."""
 

@@ -80,6 +80,7 @@ def test_what_an_engine_lacks_is_said_at_once() -> None:
     assert refused(replace(CAN, clip=False)) == {"kind": "this engine makes no clips; choose another"}
     assert "no motion module fits" in refused(replace(CAN, motion_modules=CAN.motion_modules[:1]))["module"]
     assert "animatediff beside the checkpoint" in refused(replace(CAN, motion_modules=()))["module"]
+    assert '"ADetailer" is no script of this engine' in refused(scripts={"ADetailer": [True]})["scripts"]
     blind = replace(CAN, inpaint=False, subseed=False)
     assert set(refused(blind, mask_path="m.png", init_image="i.png", subseed_strength=0.5)) == {
         "mask_path",

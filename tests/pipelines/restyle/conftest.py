@@ -33,7 +33,7 @@ EVERYTHING = Capabilities(
     control=True,
     control_models=("canny", "depth"),
     control_modules=("none", "hed"),
-    scripts=("ADetailer",),
+    scripts=("ADetailer", "ControlNet"),
     styles={"ink": Style("{prompt}, ink on paper", "colour"), "night": Style("at night", "")},
 )
 

@@ -134,6 +134,11 @@ def test_what_an_engine_lacks_is_named_with_the_way_out(looks):
     assert found["checkpoint"] == '"gone" is not a checkpoint of this engine; it has none to change to'
 
 
+def test_a_missing_model_among_controlnets_own_arguments_is_named(looks):
+    ((field, sentence),) = refused(looks, scripts={"ControlNet": [{"enabled": True, "model": "pose"}]})
+    assert (field, sentence) == ("scripts", 'there is no ControlNet model "pose" here; it has canny, depth')
+
+
 def test_a_missing_controlnet_model_is_named_with_those_that_are_there(looks):
     units = [{"model": "canny"}, {"model": '0:("canny"), 4:("pose")', "module": "hed"}]
     ((field, sentence),) = refused(looks, units=units)
