@@ -60,7 +60,7 @@ ui: .venv/ui-ready
 	touch $@
 
 test-ui: ui
-	$(call in-browser,$(BIN)/python,tests/ui tests/browser/test_first_film.py)
+	$(call in-browser,$(BIN)/python,tests/ui tests/browser/test_first_film.py tests/browser/test_first_screen.py tests/browser/test_presets.py)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -30,6 +30,9 @@ Object.assign(window.flipbook, {
         }
         flipbook.followTabs();
         flipbook.decorateHost();
+        // Current Gradio draws what is in an accordion when that is opened.
+        const presets = flipbook.element("presets_panel");
+        if (presets && !presets.firstChild) flipbook.drawPresets();
     },
 
     under(kind, name, selector) {

@@ -12,7 +12,7 @@ CONTROLS = f"""(kind) => {{
     const together = new Set();
     return [...inside].filter((element) => {{
         if (element.offsetParent === null || element.disabled) return false;
-        if (element.closest('.tab-nav, [role=tablist], .label-wrap')) return false;
+        if (element.closest('.tab-nav, .tab-container, [role=tablist], .label-wrap')) return false;
         const many = ['range', 'number', 'radio', 'checkbox'].includes(element.type);
         const group = many && element.closest('[id^=flipbook_]');
         if (group && together.has(group)) return false;
