@@ -8,7 +8,7 @@ Object.assign(window.flipbook, {
     forms: {}, // kind → {shown: {name: value}, problems, curveProblems, keeping, dirty}
     requests: {}, // what the next hidden click of a kind asks for
     starts: window.flipbook.starts || [], // called once the tab is drawn
-    scripts: ["decorate", "curvesOf", "poll", "drawPresets", "sendHere"], // one function of each other script: they come in any order
+    scripts: ["decorate", "curvesOf", "poll", "drawPresets", "sendHere", "panelFirst"], // one function of each other script: they come in any order
 
     id(name) {
         return `${flipbook.data.place}_${name}`;
@@ -18,8 +18,13 @@ Object.assign(window.flipbook, {
         return document.getElementById(flipbook.id(name));
     },
 
+    // A text in the page's language. The WebUI translates what it sees being drawn, which tooltips are not.
+    translated(text) {
+        return (window.localization && window.localization[text]) || text;
+    },
+
     word(name) {
-        return flipbook.data.words[name] || name;
+        return flipbook.translated(flipbook.data.words[name] || name);
     },
 
     make(tag, attributes = {}, ...children) {

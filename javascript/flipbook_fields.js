@@ -13,7 +13,7 @@ Object.assign(window.flipbook, {
             for (const [name, field] of Object.entries(facts.fields)) {
                 const control = flipbook.field(kind, name);
                 if (!control || control.querySelector(":scope > .flipbook-under")) continue;
-                control.title = field.title;
+                control.title = flipbook.translated(field.title);
                 control.classList.add("flipbook-field");
                 const under = flipbook.make("div", {class: "flipbook-under"});
                 if (field.curve) under.append(flipbook.make("canvas", {class: "flipbook-curve", role: "img"}), flipbook.make("div", {class: "flipbook-reading"}));
@@ -48,7 +48,7 @@ Object.assign(window.flipbook, {
         const wrong = Object.entries({...form.problems, ...form.curveProblems}).filter(([, sentence]) => sentence);
         const lines = form.general.map((sentence) => flipbook.make("div", {class: "flipbook-problem"}, sentence));
         for (const [name] of wrong) {
-            lines.push(flipbook.make("button", {type: "button", class: "flipbook-link", on: {click: () => flipbook.reveal(kind, name)}}, flipbook.data.kinds[kind].fields[name].label));
+            lines.push(flipbook.make("button", {type: "button", class: "flipbook-link", on: {click: () => flipbook.reveal(kind, name)}}, flipbook.translated(flipbook.data.kinds[kind].fields[name].label)));
         }
         for (const sentence of form.said || []) lines.push(flipbook.make("div", {class: "flipbook-warning"}, sentence));
         if (!wrong.length && !form.general.length && form.estimate) lines.push(flipbook.estimateLine(form.estimate));

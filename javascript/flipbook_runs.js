@@ -254,7 +254,7 @@ Object.assign(window.flipbook, {
         const stage = flipbook.onStage();
         const ended = !["running", "queued"].includes(job.status);
         const row = flipbook.make("div", {class: `flipbook-run flipbook-is-${job.status}${stage && stage.id === job.id ? " flipbook-shown" : ""}`, "data-job": job.id});
-        const title = (flipbook.data.kinds[job.kind] || {title: job.kind}).title;
+        const title = flipbook.translated((flipbook.data.kinds[job.kind] || {title: job.kind}).title);
         const trial = (job.task || {}).trial ? ` · ${flipbook.trialWords(job.task.trial)}` : "";
         const show = flipbook.make("button", {type: "button", class: "flipbook-link", on: {click: () => {
             flipbook.shownJob = job.id;

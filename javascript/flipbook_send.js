@@ -47,6 +47,8 @@ Object.assign(window.flipbook, {
             const file = await (await fetch(picture.src)).blob();
             flipbook.fill(kind, {shown: {init_image: await flipbook.upload(file)}});
             flipbook.openKind(kind);
+            // Of some kinds it stands in a group that starts closed.
+            setTimeout(() => flipbook.reveal(kind, "init_image"), 100);
         } catch (failure) {
             flipbook.forms[kind].problems.init_image = failure.message;
             flipbook.showProblems(kind);

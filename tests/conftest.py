@@ -38,8 +38,9 @@ def chromium() -> Iterator[Any]:
 def page(chromium: Any) -> Iterator[Any]:
     """A fresh page of 1280 × 900. A script error on it fails the test.
 
-    Errors thrown in Gradio's own bundle do not count: the WebUI's page has two while it loads, with and
-    without extensions.
+    Errors thrown in Gradio's own bundle do not count. The WebUI's page has two while it loads, with and
+    without extensions, and one ("reading 'props'") whenever txt2img's size or hires fix changes: its
+    `onCalcResolutionHires` returns six values for an event without outputs.
     """
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     failures: list[str] = []

@@ -83,6 +83,9 @@ class Desk:
         """Run folders and the trash."""
         self.drafts = Drafts(self.home / ".drafts.json")
         """What stands in the tab's controls."""
+        self.panels = Drafts(self.home / ".panels.json")
+        """What stands in the controls of a host's scripts, as the page holds it: a file of its own, since it
+        may hold pictures."""
         self._engines, self._fetching = engines, fetching
         self._previews = Temporary(self.home / ".previews", KEPT_PREVIEWS)
         # Names with a dot in front: the WebUI's page serves the data folder's files, but not those.

@@ -16,8 +16,8 @@ from lib_anim.ui.fields import fields_of
 from lib_anim.ui.toolkit import Toolkit
 from lib_anim.ui.words import GROUPS
 
-FILES = ("checkpoint", "vae", "module")
-"""Settings that name a file among those that the desk knows."""
+FILES = {"checkpoint": "checkpoints", "vae": "vaes", "module": "motion_modules"}
+"""Settings that name a file → what the desk calls such files, where it looks for them."""
 
 
 def defaults_of(cls: type[Settings]) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Form:
 
     def _is_file(self, name: str) -> bool:
         """Whether the names to choose from are files, which may come and go."""
-        return name in FILES and bool(self._choices.get(name))
+        return name in FILES and name in self._choices
 
     def _draw_refresh(self, name: str) -> None:
         """A button that looks for files again: the host's, where it has one."""

@@ -18,7 +18,8 @@ from lib_anim.settings.kinds import SETTINGS
 from lib_anim.ui import majors, words
 from lib_anim.ui.asking import Asking
 from lib_anim.ui.fields import words_of
-from lib_anim.ui.form import Form, is_curve
+from lib_anim.ui.form import FILES, Form, is_curve
+from lib_anim.ui.scripts import draw_scripts, panel_of
 from lib_anim.ui.toolkit import Toolkit
 
 TITLE = words.TITLE
@@ -54,7 +55,7 @@ def draw_views(toolkit: Toolkit, desk: Desk) -> None:
                     with gr.Tab(kind["title"], elem_id=toolkit.elem_id(name), id=f"flipbook_{name}"):
                         forms[name].draw_first()
                         forms[name].draw_groups()
-            scripts = _draw_scripts(toolkit)
+            scripts = draw_scripts(toolkit, desk)
         with gr.Column(scale=5, elem_classes=["flipbook-result"]):
             generate = {kind["kind"]: _draw_actions(toolkit, forms[kind["kind"]]) for kind in kinds}
             gr.HTML(_STAGE.format(id=toolkit.elem_id("stage")))
@@ -81,14 +82,6 @@ def _draw_actions(toolkit: Toolkit, form: Form) -> Any:
             f'<div id="{toolkit.elem_id(f"{kind}_notice")}" class="flipbook-notice" aria-live="polite"></div>'
         )
     return generate
-
-
-def _draw_scripts(toolkit: Toolkit) -> list[Any]:
-    """The host's scripts, for all kinds that take them; the controls whose values go along with Generate."""
-    if toolkit.scripts is None:
-        return []
-    with gr.Accordion("Scripts", open=False, elem_id=toolkit.elem_id("scripts")):
-        return toolkit.scripts.draw(toolkit)
 
 
 def _draw_looks(
@@ -160,15 +153,9 @@ def _choices(desk: Desk) -> dict[str, Sequence[str]]:
         schedulers |= dict.fromkeys(can.get("schedulers", ()))
         styles |= dict.fromkeys(can.get("styles", ()))
     models = desk.models()
-    found = {
-        "sampler": tuple(samplers),
-        "scheduler": tuple(schedulers),
-        "styles": tuple(styles),
-        "checkpoint": ("", *models.get("checkpoints", ())),
-        "vae": ("", *models.get("vaes", ())),
-        "module": ("", *models.get("motion_modules", ())),
-    }
-    return {name: names for name, names in found.items() if any(names)}
+    files = {name: ("", *models[what]) for name, what in FILES.items() if what in models}
+    named = {"sampler": samplers, "scheduler": schedulers, "styles": styles}
+    return {**{name: tuple(names) for name, names in named.items() if names}, **files}
 
 
 def _data(toolkit: Toolkit, desk: Desk, forms: Mapping[str, Form], kinds: Sequence[Mapping[str, Any]]) -> str:
@@ -178,6 +165,7 @@ def _data(toolkit: Toolkit, desk: Desk, forms: Mapping[str, Form], kinds: Sequen
         "place": toolkit.elem_id("")[:-1],
         "runs": f"{desk.runs}{os.sep}",
         "words": words.PAGE,
+        "panel": panel_of(toolkit),
         "kinds": {
             kind["kind"]: {
                 "title": kind["title"],

@@ -19,6 +19,9 @@ class Scripts(Protocol):
     def draw(self, toolkit: Toolkit) -> list[Any]:
         """Draws them; those are returned whose values `read` takes."""
 
+    def shown(self) -> Mapping[str, Any]:
+        """Name → control of everything drawn that people set; names hold over restarts of the host."""
+
     def read(self, values: Sequence[Any]) -> Mapping[str, Sequence[Any]]:
         """Title → arguments. Raises FlipbookError where one cannot be kept."""
 

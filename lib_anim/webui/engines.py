@@ -11,6 +11,7 @@ from lib_anim.engines.contract import Capabilities, Engine
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.webui import control
 from lib_anim.webui.engine import NAME, WebuiEngine
+from lib_anim.webui.motion_files import module_names
 
 
 class HostEngines:
@@ -62,6 +63,7 @@ class HostEngines:
             "checkpoints": [info.name for info in sd_models.checkpoints_list.values()],
             "vaes": list(sd_vae.vae_dict),
             "control_models": control.models(),
+            "motion_modules": list(module_names()),
         }
 
     def close(self) -> None:

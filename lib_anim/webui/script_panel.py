@@ -25,6 +25,11 @@ OURS = Path(__file__).resolve().parents[2]
 MOST = 8 * 2**20
 """Bytes of JSON that a film's settings may hold of scripts; pictures are most of it."""
 
+SET_BY_PEOPLE = (
+    gr.Textbox, gr.Number, gr.Slider, gr.Checkbox, gr.CheckboxGroup, gr.Radio, gr.Dropdown, gr.Image,
+    gr.ColorPicker,
+)  # fmt: skip
+
 PLAIN = (bool, int, float, str, type(None))
 
 
@@ -37,6 +42,7 @@ class ScriptPanel:
 
     def __init__(self) -> None:
         self._scripts: list[Any] = []
+        self._shown: dict[str, Any] = {}
         self._untouched: dict[str, list[Any]] = {}
 
     def draw(self, toolkit: Toolkit) -> list[Any]:
@@ -47,18 +53,20 @@ class ScriptPanel:
         runner.scripts = list(runner.alwayson_scripts)
         runner.prepare_ui()
         root = gr.context.Context.root_block
-        before = set(root.blocks)
+        before, events = set(root.blocks), len(root.dependencies)
         with _current(runner):
             runner.setup_ui_for_section(None)
-        for number in set(root.blocks) - before:
-            # Other people's JavaScript looks for these ids in txt2img and img2img.
-            block = root.blocks[number]
-            if block.elem_id:
-                block.elem_id = toolkit.elem_id(f"scripts_{block.elem_id}")
+        drawn = [root.blocks[number] for number in sorted(set(root.blocks) - before)]
+        _rename(drawn, root.dependencies[events:], toolkit)
+        self._shown = _named(drawn, runner.alwayson_scripts)
         self._scripts = [s for s in runner.alwayson_scripts if s.args_to > s.args_from]
         inputs = list(runner.inputs[1:])
         self._untouched = self._stored([control.value for control in inputs])
         return inputs
+
+    def shown(self) -> Mapping[str, Any]:
+        """Name → control of everything that people set: script's title, label, a number for doubles."""
+        return self._shown
 
     def read(self, values: Sequence[Any]) -> dict[str, list[Any]]:
         """Title → arguments of every script that was touched, as a film's settings hold them.
@@ -116,6 +124,42 @@ def _png(picture: Image.Image) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _rename(blocks: Sequence[Any], events: Sequence[dict[str, Any]], toolkit: Toolkit) -> None:
+    """Ids of the tab's own: other people's JavaScript looks for theirs in txt2img and img2img.
+
+    The host's accordions with a switch name their id in an event's script.
+    """
+    renamed = {
+        block.elem_id: toolkit.elem_id(f"scripts_{block.elem_id}") for block in blocks if block.elem_id
+    }
+    for block in blocks:
+        block.elem_id = renamed.get(block.elem_id, block.elem_id)
+    for event in events:
+        for old, new in renamed.items() if event.get("js") else ():
+            for quote in ('"', "'"):
+                event["js"] = event["js"].replace(f"{quote}{old}{quote}", f"{quote}{new}{quote}")
+
+
+def _named(blocks: Sequence[Any], runner_scripts: Sequence[Any]) -> dict[str, Any]:
+    titles = {id(s.group): str(s.title()) for s in runner_scripts if getattr(s, "group", None) is not None}
+    found: dict[str, Any] = {}
+    for block in blocks:
+        # Texts that nobody sees carry messages between a script and its JavaScript.
+        spoken = isinstance(block, gr.Textbox) and not block.visible
+        # One to draw on tells of every stroke with the whole picture.
+        drawn_on = getattr(block, "tool", None) in ("sketch", "color-sketch")
+        fixed = getattr(block, "interactive", None) is False
+        if not isinstance(block, SET_BY_PEOPLE) or spoken or drawn_on or fixed:
+            continue
+        parent = block.parent
+        while parent is not None and id(parent) not in titles:
+            parent = parent.parent
+        name = f"{titles.get(id(parent), '')}/{block.label or ''}"
+        number = sum(known.rpartition("#")[0] == name for known in found) + 1
+        found[f"{name}#{number}"] = block
+    return found
 
 
 def _ours(script: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import urllib.request
@@ -15,8 +16,8 @@ import pytest
 from PIL import Image
 
 from tests.browser.conftest import TAB, Tab
-from tests.webui.conftest import WebUI
-from tests.webui.test_host import open_page, open_tab
+from tests.webui.conftest import REPOSITORY, WebUI
+from tests.webui.test_host import open_page, open_tab, reload_ui
 
 pytestmark = [pytest.mark.webui, pytest.mark.timeout(900)]
 
@@ -32,7 +33,13 @@ def webui(request: pytest.FixtureRequest) -> Iterator[WebUI]:
         return
     own = request.getfixturevalue("start_webui")("with a script")
     own.add_extension("flipbook")
-    shutil.copytree(Path(__file__).with_name("tab_door"), own.data / "extensions" / "tab_door")
+    door = own.data / "extensions" / "tab_door"
+    shutil.copytree(Path(__file__).with_name("tab_door"), door)
+    (door / "localizations").mkdir()
+    words = json.loads((REPOSITORY / "docs/reference/localization.json").read_text("utf-8"))
+    (door / "localizations" / "fake.json").write_text(
+        json.dumps({text: f"¡{text}!" for text in words}), encoding="utf-8"
+    )
     own.start()
     yield own
     own.stop()
@@ -159,6 +166,11 @@ def pixels(webui: WebUI, job: str, frame: int) -> np.ndarray:
         return np.asarray(Image.open(io.BytesIO(answer.read())).convert("RGB"))
 
 
+def assert_tinted(picture: np.ndarray, colour: tuple[int, int, int]) -> None:
+    """One colour everywhere, but for the last bit where what was painted comes so near that it is kept."""
+    assert np.abs(picture.astype(int) - colour).max() <= 1
+
+
 def test_a_scripts_own_controls_reach_every_frame_and_no_other_tab(
     tab: Tab, webui: WebUI, tmp_path: Path
 ) -> None:
@@ -175,7 +187,7 @@ def test_a_scripts_own_controls_reach_every_frame_and_no_other_tab(
     job = finished(page, before)
     assert job["status"] == "done", job["error"]
     for frame in range(3):
-        np.testing.assert_array_equal(pixels(webui, job["id"], frame), np.full((64, 64, 3), (100, 20, 0)))
+        assert_tinted(pixels(webui, job["id"], frame), (100, 20, 0))
     _, told = webui.request(f"/flipbook/v1/jobs/{job['id']}")
     enabled, strength, picture = told["settings"]["scripts"]["Tint"]
     assert (enabled, strength) == (True, 0.5)
@@ -187,4 +199,77 @@ def test_a_scripts_own_controls_reach_every_frame_and_no_other_tab(
     )
     assert status < 300, answer
     again = finished(page, job["id"])
-    np.testing.assert_array_equal(pixels(webui, again["id"], 2), pixels(webui, job["id"], 2))
+    assert again["status"] == "done", again["errors"]
+    assert_tinted(pixels(webui, again["id"], 2), (100, 20, 0))
+
+
+def test_scripts_controls_outlive_a_reload_and_reach_the_film(tab: Tab, webui: WebUI, tmp_path: Path) -> None:
+    page = tab.page
+    blue = tmp_path / "blue.png"
+    Image.new("RGB", (8, 8), (0, 40, 200)).save(blue)
+    page.locator(f"{TAB}scripts > .label-wrap").click()
+    page.locator(f"{TAB}scripts_img2img_tint_enabled input").check()
+    page.locator(f"{TAB}scripts_img2img_tint_strength input[type=number]").fill("1")
+    clear = page.locator(f"{TAB}scripts_img2img_tint_picture button[aria-label=Clear]")
+    if clear.count():
+        clear.click()
+    page.locator(f"{TAB}scripts_img2img_tint_picture input[type=file]").set_input_files(str(blue))
+    page.locator(f"{TAB}scripts_img2img_tint_picture img").first.wait_for()
+    fold = page.locator(f"{TAB}scripts_img2img_fold")
+    switch = fold.locator("input.input-accordion-checkbox")
+    # Opening it switches it on.
+    fold.locator(".label-wrap").click()
+    page.wait_for_function("(e) => e.checked", arg=switch.element_handle())
+    echo = page.locator(f"{TAB}scripts_img2img_fold_echo input[type=number]")
+    page.wait_for_function("(e) => e.value === '7'", arg=echo.element_handle())
+    with page.expect_request(lambda asked: 'Fold/Echo#1\\":2' in (asked.post_data or "")):
+        echo.fill("2")
+    open_tab(page, "img2img")
+    # The accordion of the other tab is its own.
+    assert not page.locator("#img2img_fold input.input-accordion-checkbox").is_checked()
+    page.reload()
+    open_tab(page, "Animation")
+    page.wait_for_function("window.flipbook && flipbook.polled && flipbook.panel.kept")
+    page.locator(f"{TAB}scripts > .label-wrap").click()
+    page.locator(f"{TAB}scripts_img2img_tint_picture img").first.wait_for()
+    page.wait_for_function("(e) => e.checked", arg=switch.element_handle())
+    page.wait_for_function("(e) => e.value === '2'", arg=echo.element_handle())
+    before = newest(page)
+    tab.generate()
+    job = finished(page, before)
+    assert job["status"] == "done", job["errors"]
+    assert_tinted(pixels(webui, job["id"], 1), (0, 40, 200))
+    _, told = webui.request(f"/flipbook/v1/jobs/{job['id']}")
+    assert told["settings"]["scripts"]["Fold"] == [True, 4, 2]
+    page.locator(f"{TAB}scripts_img2img_tint_enabled input").uncheck()
+    switch.uncheck()
+    page.wait_for_function("flipbook.panel.shown['Tint/Enable tint#1'] === false")
+
+
+def test_a_translation_is_seen_on_the_tab(tab: Tab, webui: Any) -> None:
+    if not hasattr(webui, "starts"):
+        pytest.skip("needs a WebUI whose output can be read: WEBUI_ROOT")
+    page = tab.page
+    webui.request("/sdapi/v1/options", {"localization": "fake"})
+    try:
+        reload_ui(page, webui)
+        open_tab(page, "¡Animation!")
+        page.wait_for_function("window.flipbook && flipbook.data && flipbook.polled")
+        for text in (
+            "Generate",
+            "Keyframed animation",
+            "Prompts",
+            "Width",
+            "Motion: camera, borders, cadence",
+        ):
+            page.locator("#tab_flipbook").get_by_text(f"¡{text}!", exact=True).first.wait_for()
+        # Drawn by the page's scripts: buttons, headings, tooltips.
+        for text in ("Runs and queue", "Use its settings", "Run folder"):
+            page.locator("#tab_flipbook").get_by_text(f"¡{text}!", exact=True).first.wait_for()
+        assert page.locator(f"{TAB}keyframed_width").get_attribute("title").startswith("¡Width of the film.")
+        before = newest(page)
+        tab.generate()
+        assert finished(page, before)["status"] == "done"
+        tab.film()
+    finally:
+        webui.request("/sdapi/v1/options", {"localization": "None"})

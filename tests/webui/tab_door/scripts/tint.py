@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 from modules import scripts
+from modules.ui_components import InputAccordion
 from PIL import Image
 
 
@@ -36,3 +37,22 @@ class Tint(scripts.Script):
             picture = np.asarray(decode_base64_to_image(picture).convert("RGB"))
         colour = tuple(int(value * strength) for value in picture.reshape(-1, 3).mean(0))
         pp.image = Image.new("RGB", pp.image.size, colour)
+
+
+class Fold(scripts.Script):
+    """An accordion that is a switch, as the host's own scripts have it."""
+
+    def title(self) -> str:
+        return "Fold"
+
+    def show(self, is_img2img: bool) -> Any:
+        return scripts.AlwaysVisible
+
+    def ui(self, is_img2img: bool) -> list[Any]:
+        place = "img2img" if is_img2img else "txt2img"
+        with InputAccordion(False, label="Fold", elem_id=f"{place}_fold") as enabled:
+            depth = gr.Slider(0, 9, 4, step=1, label="Depth", elem_id=f"{place}_fold_depth")
+            echo = gr.Slider(0, 9, 4, step=1, label="Echo", elem_id=f"{place}_fold_echo")
+        # Sets another control back, as ControlNet's preprocessors do.
+        enabled.change(lambda on: 7 if on else 4, [enabled], [echo])
+        return [enabled, depth, echo]
