@@ -64,8 +64,18 @@ def prepare(request: StillRequest, factor: int) -> Inpainting | None:
         cover = np.minimum(mask * 2, 1)
     if request.fill != "original":
         init = filled(init, mask)
-    small = _resized(mask, request.width // factor, request.height // factor)
-    return Inpainting(init, mask, torch.from_numpy(small).round().clamp(0, 1), request.init, cover, box)
+    repaint = _places(mask, request.width // factor, request.height // factor)
+    return Inpainting(init, mask, repaint, request.init, cover, box)
+
+
+def _places(mask: Mask, width: int, height: int) -> Tensor:
+    """(height, width) float32: 1 where latents are repainted.
+
+    Reduced in 8 bits, as in the WebUI: of a hard edge in the middle of a place, rounding decides.
+    """
+    bits = Image.fromarray(np.round(mask * 255).astype(np.uint8))
+    small = np.asarray(bits.resize((width, height), Image.Resampling.BICUBIC), np.float32)
+    return torch.from_numpy(np.round(small / 255))
 
 
 def blurred(mask: Mask, sigma: float) -> Mask:

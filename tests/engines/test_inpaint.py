@@ -72,6 +72,13 @@ def test_the_original_shows_wherever_nothing_is_masked() -> None:
     assert result[16:32, 16:32].max() == 0
 
 
+def test_half_a_latents_place_is_repainted() -> None:
+    # As in the WebUI, where 127.5 of 255 becomes 128 on the way.
+    plan = prepare(request(mask=masked(12, 0, 36, 48)), 8)
+    assert plan is not None
+    assert plan.repaint[0].tolist() == [0, 1, 1, 1, 1, 0, 0, 0]
+
+
 def test_a_masked_area_is_painted_large_and_laid_back() -> None:
     asked = request(only_masked=True, only_masked_padding=0)
     plan = prepare(asked, 8)
