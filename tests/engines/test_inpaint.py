@@ -74,9 +74,9 @@ def test_the_original_shows_wherever_nothing_is_masked() -> None:
 
 def test_half_a_latents_place_is_repainted() -> None:
     # As in the WebUI, where 127.5 of 255 becomes 128 on the way.
-    plan = prepare(request(mask=masked(12, 0, 36, 48)), 8)
+    plan = prepare(request(mask=masked(20, 0, 44, 48)), 8)
     assert plan is not None
-    assert plan.repaint[0].tolist() == [0, 1, 1, 1, 1, 0, 0, 0]
+    assert plan.repaint[0].tolist() == [0, 0, 1, 1, 1, 1, 0, 0]
 
 
 def test_a_masked_area_is_painted_large_and_laid_back() -> None:
