@@ -34,7 +34,7 @@ COURSES = (
 )
 UNET_PLAN = Plan(steps=sum(c.steps for c in COURSES), batch=32, peak=1.5e-3, seed=8, warmup=50, save_every=50)
 MOVING = Moving(side=128, scenes=1800, scene_seed=22, stills=8, clips=112, clip_seed=41, frames=8)
-MOVING_PLAN = Plan(steps=440, batch=8, peak=1.2e-3, seed=18, warmup=20, save_every=20, hold=320)
+MOVING_PLAN = Plan(steps=2400, batch=8, peak=1.2e-3, seed=18, warmup=20, save_every=20, hold=1600)
 FOLD_SEED, FOLD_COUNT = 21, 96
 
 
