@@ -12,8 +12,9 @@ DIFFERS = 0.14
 """How far a pixel of the object is from the clip's median picture, at least, in some channel."""
 SMALLEST = 0.004
 """Least share of the picture that is taken for an object."""
-MOVES = 0.5
-"""Pixels a frame from which on something moves; a drawn object moves by 4 and more."""
+MOVES = 1.0
+"""Pixels a frame from which on something moves. Drawn objects move by 4 and are found to by 1.4 (in rain) and
+more; a shapeless spot that flickered in a painted clip came to 0.55."""
 
 
 def moving_object(clip: NDArray[np.float32]) -> NDArray[np.bool_]:
