@@ -20,6 +20,7 @@ from lib_anim.engines.contract import (
 from lib_anim.engines.request import check, check_clip
 from lib_anim.engines.samplers import SAMPLERS
 from lib_anim.engines.sigmas import SPACINGS
+from lib_anim.imaging.fit import fit
 
 SQUARES = 8
 """Squares along the shorter side."""
@@ -73,6 +74,10 @@ class CheckerEngine:
         """A clip; see `Engine.clip`. Its squares move, and each frame says its number."""
         check_clip(request, self.capabilities)
         return _clip(request, on_step)
+
+    def upscale(self, picture: Picture, upscaler: str, width: int, height: int) -> Picture:
+        """See `Engine.upscale`; there is Lanczos."""
+        return fit(picture, width, height, "stretch")
 
     def close(self) -> None:
         """Nothing to free."""

@@ -305,6 +305,8 @@ class Capabilities:
     """Titles that requests' `scripts` may name."""
     styles: Mapping[str, Style] = field(default_factory=dict)
     """Saved styles by name."""
+    upscalers: tuple[str, ...] = ("Lanczos",)
+    """Names that `Engine.upscale` takes."""
     native_size: int = 512
     """Side in pixels at which the loaded checkpoint paints best."""
 
@@ -346,5 +348,9 @@ class Engine(Protocol):
     def still(self, request: StillRequest, on_step: OnStep | None = None) -> Picture: ...
 
     def clip(self, request: ClipRequest, on_step: OnStep | None = None) -> Iterator[Picture]: ...
+
+    def upscale(self, picture: Picture, upscaler: str, width: int, height: int) -> Picture:
+        """A picture made larger by one of `Capabilities.upscalers`; it may come back with 8 bits."""
+        ...
 
     def close(self) -> None: ...

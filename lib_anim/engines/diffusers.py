@@ -21,6 +21,7 @@ from lib_anim.engines.request import check, check_clip
 from lib_anim.engines.samplers import SAMPLERS
 from lib_anim.engines.sigmas import SPACINGS
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.imaging.fit import fit
 from lib_anim.models.checkpoint import Checkpoint, read_checkpoint
 from lib_anim.models.folders import TORCH, WORDS, ModelFolders, weights_in
 from lib_anim.models.inversion import Inversion, read_inversion
@@ -187,6 +188,10 @@ class DiffusersEngine:
                     field="width",
                 )
             ) from error
+
+    def upscale(self, picture: Picture, upscaler: str, width: int, height: int) -> Picture:
+        """See `Engine.upscale`; there is Lanczos."""
+        return fit(picture, width, height, "stretch")
 
     def close(self) -> None:
         """Frees the networks; the engine cannot be used afterwards."""

@@ -25,6 +25,7 @@ from lib_anim.jobs.writing import take_frames, until
 from lib_anim.pipelines.events import Estimated, Event, FrameDone, Progress, Warned
 from lib_anim.pipelines.kinds import Kind, Plan
 from lib_anim.pipelines.trial import WHOLE, Trial, trial_of
+from lib_anim.pipelines.upscaling import upscaled_size, upscaling
 from lib_anim.settings.base import Settings, from_json, to_json
 from lib_anim.settings.portable import without_folders
 
@@ -293,15 +294,22 @@ class _Run:
     ) -> bool:
         """Take the owned frames to the disk and on to the film. True when the pipeline came to its end."""
         return take_frames(
-            self._named(events), folder, owned, hear, stop, lambda frame: self._film.settle([frame])
+            self._finished(events, owned), folder, owned, hear, stop, lambda frame: self._film.settle([frame])
         )
 
-    def _named(self, events: Iterator[Event]) -> Iterator[Event]:
-        """The same events; frames may leave the machine, so what they tell of files is their names alone."""
+    def _finished(self, events: Iterator[Event], owned: Callable[[int], bool]) -> Iterator[Event]:
+        """The same events, with owned frames as the film shows them: as large as the settings ask.
+
+        Frames may leave the machine, so what they tell of files is their names alone. A loop's state keeps
+        what was painted.
+        """
+        larger = upscaling(self._plan.settings, self._engine)
         with closing(events):  # type: ignore[type-var]
             for event in events:
                 if isinstance(event, FrameDone):
                     event = replace(event, values=without_folders(self._kind.settings, event.values))
+                    if larger is not None and event.index >= 0 and owned(event.index):
+                        event = replace(event, picture=larger(event.picture))
                 yield event
 
     def _owned(self, part: Part | None) -> Callable[[int], bool]:
@@ -371,9 +379,11 @@ def _start_state(kind: Kind, folder: RunFolder, parts: Sequence[Part], hear: Lis
 
 def most_bytes(plan: Plan) -> int:
     """What a film's frames and states take on the disk at most: as much as without compression."""
-    width, height = plan.size
+    painted, shown = (
+        width * height * 3 for width, height in (plan.size, upscaled_size(plan.settings, plan.size))
+    )
     states = min(len(plan.painted), (plan.frames - plan.painted[0]) // KEEP_EVERY + 3)
-    return width * height * 3 * (plan.frames + states * PICTURES_IN_STATE * 4)
+    return shown * plan.frames + painted * states * PICTURES_IN_STATE * 4
 
 
 def disk_warning(parent: Path, plan: Plan) -> tuple[str, ...]:

@@ -124,7 +124,7 @@ KEYFRAMED = Kind(
     state=LoopState,
     soundtrack=lambda plan: sound_of(plan.settings.soundtrack),
     backwards=lambda plan: plan.settings.init_last,
-    whole=("frames", "fps", "width", "height", "soundtrack", "init_last"),
+    whole=("frames", "fps", "width", "height", "soundtrack", "init_last", "upscale", "upscaler"),
 )
 
 
@@ -176,7 +176,7 @@ RESTYLE = Kind(
     backwards=lambda plan: False,
     whole=(
         *("video", "video_start", "video_stop", "video_every"),
-        *("frames", "fps", "width", "height", "scale", "sound", "soundtrack"),
+        *("frames", "fps", "width", "height", "scale", "sound", "soundtrack", "upscale", "upscaler"),
     ),
     state_before=restyle_state_before,
 )

@@ -22,6 +22,7 @@ from lib_anim.settings.keyframed import Fill, InitFit
 from lib_anim.settings.motion import Motion
 from lib_anim.settings.names import Names
 from lib_anim.settings.scripts import ScriptArguments
+from lib_anim.settings.upscaling import UPSCALE, UPSCALER
 from lib_anim.timeline.prompts import PromptTrack, parse_prompts
 
 FILM, PROMPTS, INIT, MASK, PAINT, SOUND, CONTROL = (
@@ -75,6 +76,8 @@ class Clip(Motion):
     subseed_strength: float = setting(0.0, Number(label="Subseed strength", help="How far the noise goes from the seed's to the subseed's.", group=PAINT, low=0, high=1))
 
     scripts: dict[str, list[Any]] = setting({}, ScriptArguments(label="Scripts", help="Arguments of the WebUI's always-on scripts, ControlNet among them, by their titles; without a picture of its own a ControlNet unit follows the video, frame by frame.", group=CONTROL))
+    upscale: float = setting(1.0, UPSCALE)
+    upscaler: str = setting("", UPSCALER)
 
     soundtrack: str = setting("", PathText(label="Soundtrack", help="A file whose sound the film gets.", group=SOUND))
     # fmt: on

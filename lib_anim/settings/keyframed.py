@@ -26,6 +26,7 @@ from lib_anim.settings.fields import (
 from lib_anim.settings.names import Names
 from lib_anim.settings.prompting import prompt_track
 from lib_anim.settings.scripts import ScriptArguments
+from lib_anim.settings.upscaling import UPSCALE, UPSCALER
 from lib_anim.timeline.prompts import PromptTrack
 
 Mode = Literal["2D", "Interpolation", "Video Input"]
@@ -145,6 +146,9 @@ class Keyframed(Settings):
     perlin_persistence: float = setting(0.5, Number(label="Perlin persistence", help="Weight of each finer level beside the one before.", group=COHERENCE, low=0, high=1))
 
     scripts: dict[str, list[Any]] = setting({}, ScriptArguments(label="Scripts", help="Arguments of the WebUI's always-on scripts, ControlNet among them, by their titles, for every frame; an object {schedule: …} among them is a number that changes over time, {words: …} a word.", group=CONTROL))
+
+    upscale: float = setting(1.0, UPSCALE)
+    upscaler: str = setting("", UPSCALER)
 
     soundtrack: str = setting("", PathText(label="Soundtrack", help="A file whose sound the film gets.", group=SOUND))
     # fmt: on

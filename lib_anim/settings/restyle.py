@@ -29,6 +29,7 @@ from lib_anim.settings.names import Names
 from lib_anim.settings.prompting import prompt_track
 from lib_anim.settings.scripts import ScriptArguments
 from lib_anim.settings.sources import SourceText
+from lib_anim.settings.upscaling import UPSCALE, UPSCALER
 from lib_anim.timeline.prompts import PromptTrack
 
 ResizeMode = Literal["Just resize", "Crop and resize", "Resize and fill"]
@@ -122,6 +123,9 @@ class Restyle(Settings):
     png_info_dir: str = setting("", PathText(label="PNG info directory", help="A folder with pictures of the same names that say it; empty asks the video's own pictures.", group=PNG))
 
     sound: str = setting("keep", Choice(label="Sound", help="Keep the video's sound, in step, or drop it.", group=SOUND, options=("keep", "none")))
+    upscale: float = setting(1.0, UPSCALE)
+    upscaler: str = setting("", UPSCALER)
+
     soundtrack: str = setting("", PathText(label="Soundtrack", help="A file whose sound the film gets instead, from its start.", group=SOUND))
     # fmt: on
 

@@ -147,14 +147,17 @@ def _choices(desk: Desk) -> dict[str, Sequence[str]]:
     samplers: dict[str, None] = {}
     schedulers: dict[str, None] = {}
     styles: dict[str, None] = {}
+    upscalers: dict[str, None] = {}
     for facts in desk.engines():
         can = facts.capabilities or {}
         samplers |= dict.fromkeys(can.get("samplers", ()))
         schedulers |= dict.fromkeys(can.get("schedulers", ()))
         styles |= dict.fromkeys(can.get("styles", ()))
+        upscalers |= dict.fromkeys(can.get("upscalers", ()))
     models = desk.models()
     files = {name: ("", *models[what]) for name, what in FILES.items() if what in models}
     named = {"sampler": samplers, "scheduler": schedulers, "styles": styles}
+    named["upscaler"] = {"": None, **upscalers} if upscalers else {}
     return {**{name: tuple(names) for name, names in named.items() if names}, **files}
 
 

@@ -15,6 +15,7 @@ from fastapi import HTTPException
 from modules import (
     call_queue,
     devices,
+    images,
     launch_utils,
     processing,
     sd_models,
@@ -41,7 +42,7 @@ from lib_anim.webui import control
 from lib_anim.webui.clip import HostClip
 from lib_anim.webui.engine_clip import ClipFrames, make_clip, task_for
 from lib_anim.webui.motion_files import rack
-from lib_anim.webui.pictures import finest
+from lib_anim.webui.pictures import finest, to_pil
 from lib_anim.webui.pinned import OURS, digest, in_force, pinned_now
 from lib_anim.webui.processing import attach_scripts, host_request, runner_of, script_titles
 from lib_anim.webui.travel import travelling
@@ -99,6 +100,7 @@ class WebuiEngine:
             motion_modules=rack().choices(self._sites()),
             scripts=script_titles(),
             styles=_styles(),
+            upscalers=tuple(upscaler.name for upscaler in shared.sd_upscalers if upscaler.name != "None"),
             native_size=self._native_size(),
         )
 
@@ -123,9 +125,9 @@ class WebuiEngine:
         self._check(request)
         while True:
             watch = Watch(on_step, units=len(request.control) + len(enabled_units(request.scripts)))
-            images = self._processed(request, watch, partial(_dressed, request))
-            if images:
-                return finest(np.asarray(images[0].convert("RGB")), watch.decoded, request.init)
+            made = self._processed(request, watch, partial(_dressed, request))
+            if made:
+                return finest(np.asarray(made[0].convert("RGB")), watch.decoded, request.init)
 
     def clip(self, request: ClipRequest, on_step: OnStep | None = None) -> Iterator[Picture]:
         """A clip; see `Engine.clip`. Denoised again when the host is interrupted for another job.
@@ -152,6 +154,12 @@ class WebuiEngine:
             if self._processed(still, watch, steered) is not None and frames.batches:
                 yield from frames.pictures(request)
                 return
+
+    def upscale(self, picture: Picture, upscaler: str, width: int, height: int) -> Picture:
+        """A picture made larger by one of the host's upscalers, with 8 bits; see `Engine.upscale`."""
+        with call_queue.queue_lock:
+            larger = images.resize_image(0, to_pil(picture), width, height, upscaler_name=upscaler)
+        return np.asarray(larger.convert("RGB"), np.float32) / np.float32(255)
 
     def close(self) -> None:
         """Nothing to free: the networks are the host's."""
@@ -190,7 +198,7 @@ class WebuiEngine:
                     setattr(p, WATCHED, watch)
                     attach_scripts(p, runner_of(request), _given(request))
                     with dressed(p), _let_go(p):
-                        images: list[Any] = processing.process_images(p).images
+                        made: list[Any] = processing.process_images(p).images
             except devices.NansException as error:
                 raise FlipbookError(Problem(str(error).splitlines()[0], field="checkpoint")) from error
             except HTTPException as error:
@@ -207,7 +215,7 @@ class WebuiEngine:
             raise watch.failed
         if watch.ended is not None or (cut and closing_down):
             raise watch.ended or Interrupted
-        return None if cut else images
+        return None if cut else made
 
     @contextmanager
     def _asserted(self, request: StillRequest) -> Iterator[None]:

@@ -127,6 +127,21 @@ def test_mask_keeps_what_it_does_not_repaint(engine: Engine, picture: np.ndarray
     assert np.abs(result[:, 40:] - picture[:, 40:]).max() > 0.02
 
 
+def test_every_upscaler_gives_the_size_that_is_asked_for(engine: Engine) -> None:
+    down, across = np.mgrid[0:48, 0:64] / 64
+    picture = np.stack([down, across, 0.5 * (down + across)], axis=2).astype(np.float32)
+    assert "Lanczos" in engine.capabilities.upscalers
+    for name in engine.capabilities.upscalers:
+        if name not in ("Lanczos", "Nearest"):
+            continue  # Networks, whose weights the WebUI would fetch.
+        larger = engine.upscale(picture, name, 128, 96)
+        assert (larger.shape, larger.dtype) == ((96, 128, 3), np.float32)
+        assert larger.min() >= 0
+        assert larger.max() <= 1
+        smaller = larger.reshape(48, 2, 64, 2, 3).mean(axis=(1, 3))
+        assert np.abs(smaller - picture).mean() < 0.02
+
+
 def test_steps_are_counted_to_the_end(engine: Engine) -> None:
     seen: list[tuple[int, int]] = []
     engine.still(REQUEST, lambda done, total: seen.append((done, total)))

@@ -59,6 +59,7 @@ RESTYLE = {"seed": 5, "prompts": {"0": "a", "4": "b"}, "seed_behavior": "iter", 
 JOBS = {
     "keyframed 2D": Job("keyframed", {**KEYFRAMED, "zoom": 1.05, "noise": 0.2}),
     "keyframed 2D, cadence 4": Job("keyframed", {**KEYFRAMED, "angle": 2, "cadence": 4}),
+    "keyframed 2D, upscaled": Job("keyframed", {**KEYFRAMED, "zoom": 1.05, "noise": 0.2, "upscale": 1.5}),
     "keyframed Interpolation": Job("keyframed", {**KEYFRAMED, "mode": "Interpolation"}),
     "keyframed Video Input": Job("keyframed", {**KEYFRAMED, "mode": "Video Input"}, video="video"),
     "clip": Job("clip", CLIP),

@@ -100,6 +100,11 @@ class RemoteEngine:
     def _property(self, name: str) -> Any:
         return self._call("property", engine=self._engine, name=name)
 
+    def upscale(self, picture: Picture, upscaler: str, width: int, height: int) -> Picture:
+        sizes = {"upscaler": upscaler, "width": width, "height": height}
+        larger: Picture = self._call("upscale", engine=self._engine, picture=picture, **sizes)
+        return larger
+
     def outlived(self, request: StillRequest | ClipRequest) -> int:
         """How many of the host's requests are left after three such works, before Python sweeps up."""
         return int(self._call("outlived", engine=self._engine, request=request))

@@ -20,6 +20,7 @@ from lib_anim.pipelines.curves import Curves, Numbers, evaluate, unknown_scripts
 from lib_anim.pipelines.needs import Look, VideoNeed
 from lib_anim.pipelines.styles import chosen_styles, styled
 from lib_anim.pipelines.trial import Trial
+from lib_anim.pipelines.upscaling import unknown_upscaler
 from lib_anim.settings.base import to_json
 from lib_anim.settings.clip import Clip
 from lib_anim.timeline.context import Context
@@ -178,6 +179,7 @@ def _fitted(settings: Clip, can: Capabilities) -> tuple[Clip, list[Problem]]:
     except FlipbookError as error:
         problems.extend(error.problems)
     problems.extend(_lacking(settings, can))
+    problems.extend(unknown_upscaler(settings, can))
     return settings.changed(changes), problems
 
 

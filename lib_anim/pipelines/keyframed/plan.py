@@ -19,6 +19,7 @@ from lib_anim.pipelines.needs import Look, VideoNeed
 from lib_anim.pipelines.script_curves import ScriptCurves
 from lib_anim.pipelines.seeds import painted_seeds
 from lib_anim.pipelines.styles import chosen_styles, styled
+from lib_anim.pipelines.upscaling import unknown_upscaler
 from lib_anim.settings.base import to_json
 from lib_anim.settings.keyframed import Keyframed
 from lib_anim.timeline.context import Context
@@ -217,6 +218,7 @@ def _lacking(
             f"this engine cannot mix conditioning ({settings.prompt_blend}); AND works", field="prompt_blend"
         )
     yield from unknown_scripts(settings.scripts, capabilities)
+    yield from unknown_upscaler(settings, capabilities)
     sharpening = numbers["sharpen_amount"] > 0
     even = np.flatnonzero(sharpening & (numbers["sharpen_kernel"] % 2 == 0))
     if even.size:

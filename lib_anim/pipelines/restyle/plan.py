@@ -22,6 +22,7 @@ from lib_anim.pipelines.script_curves import ScriptCurves
 from lib_anim.pipelines.seeds import painted_seeds
 from lib_anim.pipelines.styles import chosen_styles, styled
 from lib_anim.pipelines.trial import LEAST, WHOLE, Trial
+from lib_anim.pipelines.upscaling import unknown_upscaler
 from lib_anim.settings.base import to_json
 from lib_anim.settings.control import Unit
 from lib_anim.settings.restyle import ALPHA, FIRST, PREVIOUS, Restyle
@@ -281,6 +282,7 @@ def _lacking(
         if getattr(s, name) and not able:
             yield Problem("this engine cannot do that; leave it off", field=name)
     yield from unknown_scripts(s.scripts, can)
+    yield from unknown_upscaler(s, can)
     for one in units:
         if not can.control:
             yield Problem(

@@ -162,6 +162,8 @@ ELSEWHERE = {
     "video_every",
     "init_fit",
     "soundtrack",
+    "upscale",
+    "upscaler",
 }
 
 

@@ -93,9 +93,13 @@ def add_routes(_: Any, app: FastAPI) -> None:
         finally:
             gc.enable()
 
+    def upscaled(message: dict[str, Any]) -> Any:
+        named = {name: message[name] for name in ("picture", "upscaler", "width", "height")}
+        return ENGINES[message["engine"]].upscale(**named)
+
     for name, function in {
         "open": opened, "ask": asked, "next": told, "answer": answered, "property": property_of,
-        "outlived": outlived,
+        "outlived": outlived, "upscale": upscaled,
     }.items():  # fmt: skip
 
         def route(body: bytes = Body(media_type="application/octet-stream"), function: Any = function) -> Any:
