@@ -35,6 +35,8 @@ def missing_models(scripts: Scripts, can: Capabilities) -> Iterator[Problem]:
     if not can.control:
         return
     for unit in enabled_units(scripts):
+        if isinstance(unit.get("model"), Mapping):
+            continue  # A schedule, whose words are met frame by frame.
         model = str(unit.get("model") or NO_MODEL)
         if model != NO_MODEL and model not in can.control_models:
             have = f"it has {', '.join(can.control_models)}" if can.control_models else "it has none"

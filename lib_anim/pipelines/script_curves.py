@@ -47,7 +47,7 @@ class ScriptCurves:
 
     def _read(self, value: Any, where: str) -> Any:
         if isinstance(value, Mapping):
-            if set(value) == {SCHEDULE} or set(value) == {WORDS}:
+            if _is_curve(value):
                 return self._curve(value, where)
             return {key: self._read(one, f"{where} {key}") for key, one in value.items()}
         if isinstance(value, list | tuple):
@@ -74,6 +74,30 @@ class ScriptCurves:
         # A script that counts (steps, pixels) takes no 2.0.
         whole = all(number.is_integer() for number in numbers)
         yield from (int(number) if whole else number for number in numbers)
+
+
+def refuse_curves(arguments: Mapping[str, Sequence[Any]]) -> Iterator[Problem]:
+    """A sentence for every schedule, where arguments hold for all frames together."""
+    for title, given in arguments.items():
+        for where in _places(given, title):
+            sentence = "a clip's frames are made together, so it takes a plain value; restyle takes schedules"
+            yield Problem(sentence, field=f"scripts {where}")
+
+
+def _places(value: Any, where: str) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        if _is_curve(value):
+            yield where
+            return
+        for key, one in value.items():
+            yield from _places(one, f"{where} {key}")
+    elif isinstance(value, list | tuple):
+        for place, one in enumerate(value):
+            yield from _places(one, f"{where} {place}")
+
+
+def _is_curve(value: Mapping[str, Any]) -> bool:
+    return set(value) in ({SCHEDULE}, {WORDS})
 
 
 def _at(value: Any, frame: int) -> Any:

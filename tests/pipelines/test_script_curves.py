@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from lib_anim.pipelines.script_curves import ScriptCurves
+from lib_anim.engines.contract import Capabilities
+from lib_anim.pipelines.curves import unknown_scripts
+from lib_anim.pipelines.script_curves import ScriptCurves, refuse_curves
 from lib_anim.settings.fields import NATIVE
 from lib_anim.timeline.context import Context
 
@@ -53,3 +55,20 @@ def test_every_wrong_schedule_is_named_by_script_and_way():
         "scripts ADetailer 1 b",
     ]
     assert '"foo"' in curves.problems[0].message
+
+
+def test_where_all_frames_are_made_together_a_schedule_is_a_sentence():
+    scripts = {
+        "ADetailer": [True, {"a": {"schedule": "0:(1)"}, "b": 1}],
+        "Refiner": [{"words": "0: x"}, {"x": 1}],
+    }
+    assert [p.field for p in refuse_curves(scripts)] == ["scripts ADetailer 1 a", "scripts Refiner 0"]
+
+
+def test_a_unit_whose_model_is_a_schedule_is_not_taken_for_a_missing_model():
+    can = Capabilities(
+        samplers=(), schedulers=(), control=True, control_models=("canny",), scripts=("ControlNet",)
+    )
+    unit = {"enabled": True, "model": {"words": '0: "canny"'}}
+    assert list(unknown_scripts({"ControlNet": [unit]}, can)) == []
+    assert len(list(unknown_scripts({"ControlNet": [{**unit, "model": "gone"}]}, can))) == 1

@@ -187,9 +187,9 @@ def test_a_unit_that_is_off_is_left_away(quiet):
 
 def test_every_plain_setting_is_tested_somewhere():
     elsewhere = {
-        # sources, colours: test_pipeline; tracks: test_tracks; png info: test_png_info; sound: tests/jobs
+        # sources, colours: test_pipeline; tracks: test_tracks; png info: test_png_info; rest: tests/jobs
         *("video", "prompt_blend", "tracks_follow", "color_coherence", "color_reference", "units"),
-        *("png_info", "png_info_dir", "sound", "soundtrack"),
+        *("png_info", "png_info_dir", "sound", "soundtrack", "upscale", "upscaler"),
     }
     plain = {name for name, spec in specs(Restyle).items() if not isinstance(spec, Schedule)}
     assert plain == {*PLAIN, *elsewhere}
