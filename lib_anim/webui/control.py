@@ -65,7 +65,8 @@ def complaint(p: Any, units: int) -> FlipbookError | None:
         return None
     return FlipbookError(
         Problem(
-            f"ControlNet took up {taken} of {units} units; the WebUI's log says why. Check their models",
+            f"ControlNet took up {taken} of {units} units; the WebUI's log says why. Check their models and"
+            " pictures",
             field="control",
         )
     )

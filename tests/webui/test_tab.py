@@ -91,9 +91,11 @@ def test_a_film_is_painted_by_the_webui_and_plays(tab: Tab) -> None:
 
 def test_a_reloaded_page_shows_the_same(tab: Tab, webui: Any) -> None:
     before = newest(tab.page)
-    tab.write(zoom="0:(1), 2:(1.5")
+    with tab.page.expect_response(
+        lambda answer: answer.url.endswith("/run/predict") and "2:(1.5" in (answer.request.post_data or "")
+    ):
+        tab.write(zoom="0:(1), 2:(1.5")
     tab.problem("zoom").filter(has_text="never closed").wait_for()
-    tab.page.wait_for_function("!flipbook.forms.keyframed.keeping")
     tab.page.reload()
     open_tab(tab.page, "Animation")
     tab.page.wait_for_function(

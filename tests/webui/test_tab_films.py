@@ -291,3 +291,54 @@ def test_a_file_that_has_come_is_offered_once_its_list_is_refreshed(
         arg=f"{TAB}{kind}_{name}"[1:],
     )
     assert any(found.startswith("come later") for found in offered(tab, kind, name))
+
+
+UNIT = f"{TAB}scripts_img2img_controlnet_ControlNet-0_"
+
+
+def held(control: str) -> str:
+    """JavaScript for the value that the page holds of one of the unit's controls."""
+    named = f"part.props.elem_id === '{UNIT[1:]}{control}'"
+    return f"gradio_config.components.find((part) => {named}).props.value"
+
+
+def test_a_controlnet_unit_reaches_the_frames_and_outlives_a_reload(
+    small: Tab, clip_host: WebUI, tmp_path: Path
+) -> None:
+    if clip_host.request("/controlnet/model_list")[0] != 200:
+        pytest.skip("needs sd-webui-controlnet: WEBUI_CONTROLNET=its folder, WEBUI_CONTROLNET_MODELS")
+    tab, page = small, small.page
+    picture = tmp_path / "blocks.png"
+    blocks = np.random.default_rng(5).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    Image.fromarray(np.kron(blocks, np.ones((8, 8, 1), np.uint8))).save(picture)
+    tab.write(seed=7)
+    without = made(tab)
+    page.locator(f"{TAB}scripts > .label-wrap").click()
+    page.locator(f"{TAB}scripts").get_by_text("ControlNet v1").first.click()
+    page.locator(f"{UNIT}controlnet_enable_checkbox input").check()
+    page.locator(f"{UNIT}controlnet_same_img2img_checkbox input").check()
+    page.locator(f"{UNIT}input_image input[type=file]").first.set_input_files(str(picture))
+    page.wait_for_function(held("input_image"))
+    page.locator(f"{UNIT}controlnet_type_filter_radio").get_by_label("Canny", exact=True).check()
+    page.wait_for_function(f"/canny/.test({held('controlnet_model_dropdown')})")
+    with page.expect_request(lambda asked: 'Control Weight#1\\":0.6' in (asked.post_data or "")):
+        page.locator(f"{UNIT}controlnet_control_weight_slider input[type=number]").fill("0.6")
+    first = made(tab)
+    unit = settings_of(clip_host, first)["scripts"]["ControlNet"][0]
+    assert (unit["enabled"], unit["module"], unit["weight"]) == (True, "canny", 0.6)
+    assert not np.array_equal(pixels(clip_host, first["id"], 0), pixels(clip_host, without["id"], 0))
+    page.reload()
+    open_tab(page, "Animation")
+    page.wait_for_function("window.flipbook && flipbook.data && flipbook.polled && flipbook.panel.kept")
+    # Choosing the type sets model and preprocessor, which the page sets again.
+    page.wait_for_function(
+        "Object.keys(flipbook.panel.kept).every((name) => !(name in flipbook.data.panel)"
+        " || (name in flipbook.panel.shown && !flipbook.panelDiffers(name)))"
+    )
+    assert page.evaluate(held("controlnet_enable_checkbox")) is True
+    assert page.evaluate(held("controlnet_model_dropdown")) == unit["model"]
+    assert page.evaluate(held("controlnet_control_weight_slider")) == 0.6
+    page.locator(f"{TAB}scripts > .label-wrap").click()
+    page.locator(f"{TAB}scripts").get_by_text("ControlNet v1").first.click()
+    with page.expect_request(lambda asked: 'Enable#1\\":false' in (asked.post_data or "")):
+        page.locator(f"{UNIT}controlnet_enable_checkbox input").uncheck()
