@@ -250,12 +250,19 @@ FRAME: dict[str, Any] = {
 """Of one frame; see below for its denoising and subseed."""
 
 BY_FILE = {"checkpoint", "vae", "motion"}
+OF_HOSTS = {"scripts"}
+"""Refused here."""
 
 
 def test_every_part_of_a_request_is_here() -> None:
     assert set(STEER) == {f.name for f in fields(Steering)}
-    assert set(ASKED) | BY_FILE == {f.name for f in fields(ClipRequest)}
+    assert set(ASKED) | BY_FILE | OF_HOSTS == {f.name for f in fields(ClipRequest)}
     assert set(FRAME) | {"denoising", "subseed"} == {f.name for f in fields(ClipFrame)}
+
+
+def test_a_hosts_scripts_are_refused(engine: DiffusersEngine) -> None:
+    with pytest.raises(FlipbookError, match='there is no script "ADetailer" here; it has none'):
+        clip(engine, scripts={"ADetailer": [True]})
 
 
 @pytest.mark.parametrize("name", STEER)
