@@ -15,7 +15,7 @@ BETWEEN = "|"
 
 @dataclass(frozen=True, kw_only=True)
 class Names(Spec):
-    """Names in the order in which they count; as text separated by `|`. The plan checks that they exist."""
+    """Names in the order in which they count; text may part them by `|`. The plan checks that they exist."""
 
     def allowed(self) -> str:
         return f"a list of names, or names separated by {BETWEEN}"
@@ -31,9 +31,3 @@ class Names(Spec):
 
     def to_json(self, value: tuple[str, ...]) -> list[str]:
         return list(value)
-
-    def to_text(self, value: tuple[str, ...]) -> str:
-        return f" {BETWEEN} ".join(value)
-
-    def from_text(self, text: str) -> str:
-        return text

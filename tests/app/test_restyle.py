@@ -100,8 +100,8 @@ def test_prompts_are_shown(capsys, video, tmp_path):
 
 
 def test_mistakes_are_told_together(capsys, video, tmp_path):
-    file = write(tmp_path, {"mov_file": "v.mp4", "resize_mode": 3, "movie_frames": 0, "styles": ["anime"]})
+    file = write(tmp_path, {"mov_file": "v.mp4", "resize_mode": 3, "movie_frames": 0, "n_iter": 3})
     code, facts, _ = run(capsys, "render", file, "--engine", "checker", "--out", str(tmp_path / "films"))
     assert code == 2
-    assert {error["field"] for error in facts["errors"]} == {"resize_mode", "movie_frames", "styles"}
+    assert {error["field"] for error in facts["errors"]} == {"resize_mode", "movie_frames", "n_iter"}
     assert not (tmp_path / "films").exists()

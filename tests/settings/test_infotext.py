@@ -32,6 +32,7 @@ from lib_anim.settings.fields import (
 )
 from lib_anim.settings.infotext import from_infotext, to_infotext
 from lib_anim.settings.keyframed import Keyframed
+from lib_anim.settings.names import Names
 from lib_anim.settings.scripts import ScriptArguments
 
 SMALL = st.floats(-1000, 1000, allow_nan=False)
@@ -88,6 +89,8 @@ def values(spec: Spec) -> st.SearchStrategy[Any]:
     if isinstance(spec, ScriptArguments):
         arguments = st.lists(st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=9), max_size=3)
         return st.dictionaries(st.text(max_size=9), arguments, max_size=2)
+    if isinstance(spec, Names):
+        return st.lists(st.text(max_size=12).map(str.strip).filter(bool), max_size=3)
     assert isinstance(spec, Text), f"no values for {type(spec).__name__}"
     return st.text(max_size=30)
 
