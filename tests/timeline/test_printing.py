@@ -90,7 +90,7 @@ _plain = st.recursive(
 
 
 class _RealPowers(ast.NodeTransformer):
-    """Calls `power` for `**`, also inside of comparisons and abs, where a complex number would not be seen."""
+    """Calls `power` for `**`, also inside comparisons and abs, where a complex number would not be seen."""
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
