@@ -16,7 +16,9 @@ Object.assign(window.flipbook, {
             const unknown = value === 0 && ["width", "height"].includes(name);
             if (value !== undefined && value !== null && value !== "" && !unknown) film[name] = value;
         }
-        film.frames = Math.min(Math.max(1, Math.trunc(Number(film.frames) || 0) || 120), 20000);
+        // 0 stands for all that a video gives, which the estimate has counted.
+        const frames = Math.trunc(Number(film.frames) || 0) || flipbook.forms[kind].counted || 120;
+        film.frames = Math.min(Math.max(1, frames), 20000);
         return film;
     },
 

@@ -185,6 +185,11 @@ Object.assign(window.flipbook, {
         }
         if (answer.about === "keep") {
             form.estimate = answer.estimate || null;
+            const counted = (form.estimate || {}).frames || form.counted;
+            if (counted !== form.counted) {
+                form.counted = counted;
+                flipbook.curvesOf(kind, ["frames"]);
+            }
             form.media = answer.media || {};
         }
         if (answer.about === "submit" && answer.errors) flipbook.revealProblem(kind);
