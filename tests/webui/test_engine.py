@@ -84,6 +84,17 @@ def test_nothing_of_a_picture_outlives_it(engine: Any, name: str) -> None:
     assert engine.outlived(replace(REQUEST, init=init, denoising=0.5 if name == "img2img" else 1.0)) <= 1
 
 
+def test_the_hosts_progress_is_the_films(engine: Any, host: Any) -> None:
+    seen: list[dict[str, Any]] = []
+    engine.still(REQUEST, lambda done, total: seen.append(host.request("/sdapi/v1/progress")[1]))
+    assert [found["state"]["sampling_steps"] for found in seen] == [4] * 4
+    assert [found["state"]["job"] for found in seen] == ["webui"] * 4
+    parts = [found["progress"] for found in seen]
+    assert parts == sorted(parts)
+    assert 0 < parts[1] < parts[3] <= 1
+    assert host.request("/sdapi/v1/progress")[1]["progress"] == 0
+
+
 def test_saved_styles_lie_round_a_films_prompts_as_round_the_hosts(
     engine: Any, host: Any, tmp_path: Path
 ) -> None:

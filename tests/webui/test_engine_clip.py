@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib_anim.engines.contract import ClipFrame, ClipRequest, PromptTravel, Steering
+from lib_anim.engines.contract import ClipFrame, ClipRequest, PromptTravel, Steering, StillRequest
 from lib_anim.errors import FlipbookError
 from lib_anim.media.probe import probe
 
@@ -51,6 +51,14 @@ def test_it_is_the_accordions_clip(clips: Any, clip_host: Any, engine: Any) -> N
     shown = clips.made(clip_host, {**clips.CLIP, "model": "v3.safetensors"})
     assert np.array_equal(painted(engine), shown)
     assert engine.warnings == ()
+
+
+def test_a_frames_wildcards_are_drawn_by_the_hosts_scripts(engine: Any) -> None:
+    cat, drawn = (
+        engine.still(StillRequest(prompt=prompt, width=64, height=64, seed=7, steps=2))
+        for prompt in ("a cat", "a __animal__")
+    )
+    assert np.array_equal(cat, drawn)
 
 
 def test_nothing_of_a_clip_outlives_it(engine: Any) -> None:
