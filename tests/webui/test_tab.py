@@ -134,6 +134,11 @@ def test_a_result_of_txt2img_becomes_the_init_image(tab: Tab, webui: Any) -> Non
 
 def test_a_frame_goes_to_img2img(tab: Tab) -> None:
     page = tab.page
+    # The page is that of the tests before it, one of which leaves a wrong schedule and one a picture.
+    tab.write(zoom="0:(1)", init_image="")
+    page.wait_for_function(
+        "!flipbook.forms.keyframed.keeping && !Object.keys(flipbook.forms.keyframed.problems).length"
+    )
     before = newest(page)
     tab.generate()
     assert finished(page, before)["status"] == "done"
