@@ -33,6 +33,8 @@ class ScriptCurves:
         self.problems: list[Problem] = []
         """What is wrong; `at` has None in the place of such a schedule."""
         self.warnings: list[str] = []
+        self.places: list[str] = []
+        """Script and way to every schedule, also to wrong ones."""
         self._curves: list[Curve] = []
         self._context, self._dialect = context, dialect
         self._arguments = {title: self._read(given, title) for title, given in arguments.items()}
@@ -47,7 +49,7 @@ class ScriptCurves:
 
     def _read(self, value: Any, where: str) -> Any:
         if isinstance(value, Mapping):
-            if _is_curve(value):
+            if set(value) in ({SCHEDULE}, {WORDS}):
                 return self._curve(value, where)
             return {key: self._read(one, f"{where} {key}") for key, one in value.items()}
         if isinstance(value, list | tuple):
@@ -55,6 +57,7 @@ class ScriptCurves:
         return value
 
     def _curve(self, value: Mapping[str, Any], where: str) -> Curve | None:
+        self.places.append(where)
         try:
             curve = Curve(where, tuple(self._evaluated(value, f"scripts {where}")))
         except FlipbookError as error:
@@ -76,28 +79,11 @@ class ScriptCurves:
         yield from (int(number) if whole else number for number in numbers)
 
 
-def refuse_curves(arguments: Mapping[str, Sequence[Any]]) -> Iterator[Problem]:
+def refuse_curves(curves: ScriptCurves) -> Iterator[Problem]:
     """A sentence for every schedule, where arguments hold for all frames together."""
-    for title, given in arguments.items():
-        for where in _places(given, title):
-            sentence = "a clip's frames are made together, so it takes a plain value; restyle takes schedules"
-            yield Problem(sentence, field=f"scripts {where}")
-
-
-def _places(value: Any, where: str) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        if _is_curve(value):
-            yield where
-            return
-        for key, one in value.items():
-            yield from _places(one, f"{where} {key}")
-    elif isinstance(value, list | tuple):
-        for place, one in enumerate(value):
-            yield from _places(one, f"{where} {place}")
-
-
-def _is_curve(value: Mapping[str, Any]) -> bool:
-    return set(value) in ({SCHEDULE}, {WORDS})
+    for where in curves.places:
+        sentence = "a clip's frames are made together, so it takes a plain value; restyle takes schedules"
+        yield Problem(sentence, field=f"scripts {where}")
 
 
 def _at(value: Any, frame: int) -> Any:

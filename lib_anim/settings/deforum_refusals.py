@@ -175,7 +175,7 @@ REFUSALS = (
     Refusal("save_depth_maps", "saving depth maps", OFF, on),
     Refusal("soundtrack_path", "a soundtrack at a web address", ADDRESS, _sound_address, NO_DOWNLOAD),
     Refusal("make_gif", "a GIF beside the film", "set it to false and make one of the film with `assemble`", on),
-    Refusal("r_upscale_video", "upscaling the film", OFF, on),
+    Refusal("r_upscale_video", "upscaling with a program beside", "set it to false and take `upscale` and `upscaler`", on),
     Refusal("frame_interpolation_engine", "interpolating frames after the run", NONE, chosen),
     Refusal("keyframe_distribution", "distributing painted frames over keyframes", 'set it to "Off"', chosen),
     Refusal("shake_name", "camera shake", NONE, chosen),

@@ -62,7 +62,7 @@ def test_where_all_frames_are_made_together_a_schedule_is_a_sentence():
         "ADetailer": [True, {"a": {"schedule": "0:(1)"}, "b": 1}],
         "Refiner": [{"words": "0: x"}, {"x": 1}],
     }
-    assert [p.field for p in refuse_curves(scripts)] == ["scripts ADetailer 1 a", "scripts Refiner 0"]
+    assert [p.field for p in refuse_curves(read(scripts))] == ["scripts ADetailer 1 a", "scripts Refiner 0"]
 
 
 def test_a_unit_whose_model_is_a_schedule_is_not_taken_for_a_missing_model():

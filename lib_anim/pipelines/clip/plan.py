@@ -18,7 +18,7 @@ from lib_anim.pipelines.clip.module import chosen_module
 from lib_anim.pipelines.clip.steering import prompts_close
 from lib_anim.pipelines.curves import Curves, Numbers, evaluate, unknown_scripts
 from lib_anim.pipelines.needs import Look, VideoNeed
-from lib_anim.pipelines.script_curves import refuse_curves
+from lib_anim.pipelines.script_curves import ScriptCurves, refuse_curves
 from lib_anim.pipelines.styles import chosen_styles, styled
 from lib_anim.pipelines.trial import Trial
 from lib_anim.pipelines.upscaling import unknown_upscaler
@@ -91,7 +91,7 @@ def plan(settings: Clip, capabilities: Capabilities | None, draw_seed: int, look
     context = Context(frames=s.frames, fps=s.fps, seed=s.seed, width=s.width, height=s.height, bpm=s.bpm)
     curves = evaluate(s, context)
     problems.extend(curves.problems)
-    problems.extend(refuse_curves(s.scripts))
+    problems.extend(refuse_curves(ScriptCurves(s.scripts, context, s.dialect)))
     warnings = [*curves.warnings, *_unused(s)]
     travel: tuple[Travel, ...] = ()
     styles = chosen_styles(s.styles, capabilities, problems)
