@@ -108,6 +108,14 @@ def test_a_reloaded_page_shows_the_same(tab: Tab, webui: Any) -> None:
     tab.page.wait_for_function("!flipbook.forms.keyframed.problems.zoom && !flipbook.forms.keyframed.keeping")
 
 
+def test_the_result_stays_in_sight_while_one_scrolls(tab: Tab) -> None:
+    tab.page.evaluate("window.scrollTo(0, 700)")
+    tab.page.wait_for_function("window.scrollY > 300")
+    top = tab.page.locator(".flipbook-result").evaluate("(column) => column.getBoundingClientRect().top")
+    assert 0 <= top < 20
+    tab.page.evaluate("window.scrollTo(0, 0)")
+
+
 def test_samplers_and_checkpoints_are_the_hosts(tab: Tab, webui: Any) -> None:
     _, samplers = webui.request("/sdapi/v1/samplers")
     tab.page.locator(f"{TAB}keyframed_sampler input").first.click()
@@ -270,13 +278,13 @@ def test_a_translation_is_seen_on_the_tab(tab: Tab, webui: Any) -> None:
             "Motion: camera, borders, cadence",
         ):
             page.locator("#tab_flipbook").get_by_text(f"¡{text}!", exact=True).first.wait_for()
-        # Drawn by the page's scripts: buttons, headings, tooltips.
-        for text in ("Runs and queue", "Use its settings", "Run folder"):
-            page.locator("#tab_flipbook").get_by_text(f"¡{text}!", exact=True).first.wait_for()
-        assert page.locator(f"{TAB}keyframed_width").get_attribute("title").startswith("¡Width of the film.")
         before = newest(page)
         tab.generate()
         assert finished(page, before)["status"] == "done"
         tab.film()
+        # Drawn by the page's scripts: buttons, headings, tooltips.
+        for text in ("Runs and queue", "Use its settings", "Run folder"):
+            page.locator("#tab_flipbook").get_by_text(f"¡{text}!", exact=True).first.wait_for()
+        assert page.locator(f"{TAB}keyframed_width").get_attribute("title").startswith("¡Width of the film.")
     finally:
         webui.request("/sdapi/v1/options", {"localization": "None"})
