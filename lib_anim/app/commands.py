@@ -205,6 +205,14 @@ def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
+def _python() -> str:
+    """The running Python as one would type it here: relative where it lies below the current folder."""
+    running, here = Path(sys.executable), Path.cwd()
+    # A bare name would be looked for on the path.
+    below = running.is_relative_to(here) and running.parent != here
+    return str(running.relative_to(here) if below else running)
+
+
 def _report(result: Result, as_json: bool) -> int:
     if as_json:
         facts = {
@@ -220,7 +228,7 @@ def _report(result: Result, as_json: bool) -> int:
         for sentence in result.warnings:
             print(f"warning: {sentence}", file=sys.stderr)
         if not result.finished:
-            way = f'go on with: python -m lib_anim resume "{result.run}"'
+            way = f'go on with: {_python()} -m lib_anim resume "{result.run}"'
             print(f"stopped after {result.frames} frames; {way}", file=sys.stderr)
     return 0 if result.finished else INTERRUPTED
 

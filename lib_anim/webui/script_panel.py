@@ -148,9 +148,9 @@ def _named(blocks: Sequence[Any], runner_scripts: Sequence[Any]) -> dict[str, An
     for block in blocks:
         # Texts that nobody sees carry messages between a script and its JavaScript.
         spoken = isinstance(block, gr.Textbox) and not block.visible
-        # One to draw on tells of every stroke with the whole picture. Nor can it be shown again: given a picture
-        # it is a text for a moment, which ControlNet's own events send and fail on; given picture and mask it
-        # stays white.
+        # One to draw on tells of every stroke with the whole picture. Nor can it be shown again: given a
+        # picture it is a text for a moment, which ControlNet's own events send and fail on; given picture
+        # and mask it stays white.
         drawn_on = getattr(block, "tool", None) in ("sketch", "color-sketch")
         fixed = getattr(block, "interactive", None) is False
         if not isinstance(block, SET_BY_PEOPLE) or spoken or drawn_on or fixed:

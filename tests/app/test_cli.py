@@ -361,6 +361,21 @@ def test_deforums_own_key_means_deforums(capsys, tmp_path):
     assert (made["strength"], made["zoom"], made["frames"]) == ("0: (0.65)", "0:(1)", 3)
 
 
+def test_the_way_to_resume_is_one_that_can_be_typed_here(capsys, monkeypatch, settings, tmp_path):
+    from contextlib import nullcontext
+
+    from lib_anim.app import commands
+
+    monkeypatch.setattr(commands, "_stop_on_interrupt", lambda: nullcontext(lambda: True))
+    python = tmp_path / "venv" / "bin" / "python"
+    monkeypatch.setattr(sys, "executable", str(python))
+    for here, named in ((tmp_path, Path("venv/bin/python")), (python.parent, python)):
+        here.mkdir(parents=True, exist_ok=True)
+        monkeypatch.chdir(here)
+        assert main(["render", settings(), "--engine", "checker", "--out", str(tmp_path / "o")]) != 0
+        assert f'go on with: {named} -m lib_anim resume "' in capsys.readouterr().err
+
+
 def test_the_demo_checkpoint_goes_into_a_webui(capsys, tmp_path):
     models = tmp_path / "web ui" / "models" / "Stable-diffusion"
     models.mkdir(parents=True)
