@@ -125,7 +125,7 @@ Object.assign(window.flipbook, {
     },
 
     // Shows the kept draft, or `request`: {settings} of a whole film, {part} of them, {shown} for some
-    // controls, {source} a file that carries settings, {infotext} a picture's parameters. What it leaves out stays as it stands on the page.
+    // controls, {source} an upload that carries settings, {file} a settings file, {infotext} a picture's parameters. What it leaves out stays as it stands on the page.
     fill(kind, request = {}) {
         flipbook.click(kind, "fill", {...request, page: flipbook.forms[kind].shown});
     },

@@ -3,6 +3,8 @@
 window.flipbook = window.flipbook || {};
 
 Object.assign(window.flipbook, {
+    LARGEST_SETTINGS: 64 * 2 ** 20, // bytes
+
     field(kind, name) {
         return flipbook.element(`${kind}_${name}`);
     },
@@ -142,6 +144,18 @@ Object.assign(window.flipbook, {
         return (await flipbook.ask("POST", "uploads", file)).upload;
     },
 
+    // What `fill` takes of a dropped file: a settings file is sent as it is, a film or picture as an upload.
+    async settingsOf(file) {
+        if (!/\.(json|txt)$/i.test(file.name) || file.size > flipbook.LARGEST_SETTINGS) return {source: await flipbook.upload(file)};
+        const address = await new Promise((done, failed) => {
+            const reader = new FileReader();
+            reader.onload = () => done(reader.result);
+            reader.onerror = () => failed(reader.error);
+            reader.readAsDataURL(file);
+        });
+        return {file: {name: file.name, data: address.slice(address.indexOf(",") + 1)}};
+    },
+
     async uploadTo(kind, name, file) {
         if (!file) return;
         try {
@@ -194,7 +208,7 @@ Object.assign(window.flipbook, {
         event.preventDefault();
         const kind = flipbook.kind();
         try {
-            flipbook.fill(kind, {source: await flipbook.upload(file)});
+            flipbook.fill(kind, await flipbook.settingsOf(file));
         } catch (failure) {
             flipbook.forms[kind].general = [failure.message];
             flipbook.showProblems(kind);

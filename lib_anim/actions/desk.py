@@ -17,7 +17,14 @@ from lib_anim.actions.places import Places
 from lib_anim.actions.presets import Presets
 from lib_anim.actions.preview import preview
 from lib_anim.actions.report import report
-from lib_anim.actions.settings_files import ADDRESS, Loaded, settings_from, settings_in, settings_of
+from lib_anim.actions.settings_files import (
+    ADDRESS,
+    Loaded,
+    settings_from,
+    settings_in,
+    settings_of,
+    settings_sent,
+)
 from lib_anim.actions.temporary import Temporary
 from lib_anim.actions.thumbnails import Thumbnail, thumbnail
 from lib_anim.actions.uploads import Uploads
@@ -228,6 +235,11 @@ class Desk:
         address = source.lower().startswith("upload:")
         path = self.uploads.path(source) if address else self.places.file(source, "file")
         loaded = settings_in(path, self.runs)
+        return Loaded(settings=self._settled(loaded.settings), warnings=loaded.warnings)
+
+    def settings_sent(self, name: str, data: bytes) -> Loaded:
+        """The settings of a settings file of any origin that a caller sends. Raises FlipbookError."""
+        loaded = settings_sent(name, data)
         return Loaded(settings=self._settled(loaded.settings), warnings=loaded.warnings)
 
     def rerender(

@@ -48,18 +48,26 @@ def read_json(path: Path, field: str = "file") -> Any:
     try:
         if path.stat().st_size > LARGEST:
             raise FlipbookError(Problem(f'"{path}" is larger than {LARGEST >> 20} MiB', field=field))
-        return json.loads(path.read_text("utf-8-sig"))
+        data = path.read_bytes()
     except FileNotFoundError:
         raise NotFound(Problem(f'there is no file "{path}"', field=field)) from None
     except OSError as error:
         raise FlipbookError(Problem(f'"{path}" cannot be read: {error.strerror}', field=field)) from error
+    return _json_of(data, path.name, field)
+
+
+def _json_of(data: bytes, name: str, field: str) -> Any:
+    try:
+        return json.loads(data.decode("utf-8-sig"))
     except json.JSONDecodeError as error:
-        line = error.doc.splitlines()[error.lineno - 1] if error.doc.strip() else ""
-        sentence = f'"{path.name}" is no JSON in line {error.lineno}: {error.msg}'
+        # A file that breaks off has its mistake after its last line.
+        lines = [*error.doc.splitlines(), ""]
+        line = lines[min(error.lineno, len(lines)) - 1]
+        sentence = f'"{name}" is no JSON in line {error.lineno}: {error.msg}'
         column = error.colno if len(line) <= 200 else None
         raise FlipbookError(Problem(sentence, field=field, column=column, text=line)) from error
     except (UnicodeDecodeError, RecursionError) as error:
-        raise FlipbookError(Problem(f'"{path.name}" is no JSON text in UTF-8', field=field)) from error
+        raise FlipbookError(Problem(f'"{name}" is no JSON text in UTF-8', field=field)) from error
 
 
 def load_settings(
@@ -73,9 +81,7 @@ def load_settings(
     the file's folder where such a file exists there. Raises FlipbookError with every problem of the file
     at once.
     """
-    data = read_json(path)
-    if not isinstance(data, Mapping):
-        raise FlipbookError(Problem(f'"{path.name}" holds no JSON object of settings', field="file"))
+    data = _object(read_json(path), path.name)
     changed = settings_from(data, changes or {}, path.parent.absolute())
     if not parts:
         return changed
@@ -91,6 +97,25 @@ def load_settings(
     before = plain.settings.values()
     replaced = {name: value for name, value in changed.settings.values().items() if value != before[name]}
     return Loaded(settings=settings.changed(replaced), warnings=tuple(warnings))
+
+
+def settings_sent(name: str, data: bytes) -> Loaded:
+    """As `load_settings`, for what a file called `name` holds that lies on somebody else's machine.
+
+    An exported preset is taken as well.
+    """
+    if len(data) > LARGEST:
+        raise FlipbookError(Problem(f'"{name}" is larger than {LARGEST >> 20} MiB', field="file"))
+    found = _object(_json_of(data, name, "file"), name)
+    if isinstance(inner := found.get("settings"), Mapping) and "kind" in found:
+        found = {**inner, "kind": found["kind"]}
+    return settings_from(found, {})
+
+
+def _object(value: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise FlipbookError(Problem(f'"{name}" holds no JSON object of settings', field="file"))
+    return value
 
 
 def settings_from(data: Mapping[str, Any], changes: Mapping[str, Any], folder: Path | None = None) -> Loaded:

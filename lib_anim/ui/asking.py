@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lib_anim.actions.desk import Desk
+from lib_anim.actions.settings_files import Loaded
 from lib_anim.errors import FlipbookError
 from lib_anim.settings.base import DEFORUM_KEYS, to_json
 from lib_anim.settings.fields import PathText
@@ -110,10 +111,10 @@ class Asking:
 
         `settings` is a whole film's, `part` some settings, `shown` values of controls, `infotext` what was
         copied from a picture, `film` a job whose film a setting is to name, `source` a file that carries
-        settings.
+        settings, `file` a settings file's name and, in base64, what it holds.
         """
-        if "source" in asked:
-            loaded = self._desk.settings_in(asked["source"])
+        if "source" in asked or "file" in asked:
+            loaded = self._loaded(asked)
             if loaded.settings.kind != self._kind:
                 return {}, (), loaded.settings.kind
             return shown_of(type(loaded.settings), to_json(loaded.settings)), loaded.warnings, ""
@@ -130,6 +131,11 @@ class Asking:
             asked = {**asked, "part": {asked["film"]["name"]: str(film)}}
         part = {n: controls.shown(fields[n], v) for n, v in asked.get("part", {}).items() if n in fields}
         return {**asked.get("shown", {}), **part}, warnings, ""
+
+    def _loaded(self, asked: Mapping[str, Any]) -> Loaded:
+        if "source" in asked:
+            return self._desk.settings_in(asked["source"])
+        return self._desk.settings_sent(asked["file"]["name"], base64.b64decode(asked["file"]["data"]))
 
     def _with_kept(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Settings with the keys of the file they came from that no control shows."""

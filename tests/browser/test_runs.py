@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.browser.conftest import TAB, Tab
@@ -172,6 +174,64 @@ def drop(page: Any, selector: str, file: Any) -> None:
         }""",
         [selector, file.name, base64.b64encode(file.read_bytes()).decode()],
     )
+
+
+DEFORUM = {"max_frames": 12, "W": 512, "H": 256, "zoom": "0: (1.04)", "animation_mode": "2D"}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("old film.txt", DEFORUM),
+        ("old film.JSON", DEFORUM),
+        ("film 映画.json", {"kind": "keyframed", "frames": 12, "zoom": "0: (1.04)", "height": 256}),
+        ("FILM.TXT", {"kind": "keyframed", "frames": 12, "zoom": "0: (1.04)", "height": 256}),
+        ("preset.json", {"kind": "keyframed", "settings": {"frames": 12, "zoom": "0:(1.04)", "height": 256}}),
+    ],
+)
+def test_a_settings_file_dropped_on_the_tab_fills_the_form(
+    tab: Tab, tmp_path: Any, name: str, settings: Any
+) -> None:
+    tab.write(zoom="0:(1)", frames=9)
+    tab.page.wait_for_function("!flipbook.forms.keyframed.keeping")
+    file = tmp_path / name
+    file.write_text(json.dumps(settings), "utf-8-sig")
+    drop(tab.page, f"{TAB}stage", file)
+    tab.page.wait_for_function(
+        f"document.querySelector('{TAB}keyframed_zoom textarea').value.replace(' ', '') === '0:(1.04)'"
+    )
+    tab.page.wait_for_function(f"document.querySelector('{TAB}keyframed_frames input').value === '12'")
+    assert tab.field("height").input_value() == "256"
+    assert tab.page.evaluate("flipbook.forms.keyframed.general") == []
+
+
+def test_a_settings_file_of_another_kind_opens_that_kind(tab: Tab, tmp_path: Any) -> None:
+    file = tmp_path / "another.json"
+    file.write_text(json.dumps({"kind": "restyle", "denoising": "0:(0.31)"}))
+    drop(tab.page, f"{TAB}stage", file)
+    tab.field("denoising", "restyle").wait_for()
+    tab.page.wait_for_function(
+        f"document.querySelector('{TAB}restyle_denoising textarea').value === '0:(0.31)'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("notes.txt", "{milk,\neggs", '"notes.txt" is no JSON in line 1'),
+        ("broken off.json", '{"zoom": "0:(1)",\n', '"broken off.json" is no JSON in line 2'),
+        ("list.json", "[1, 2]", '"list.json" holds no JSON object of settings'),
+        ("other.json", '{"kind": "keyframed", "milk": 2}', "milk"),
+        ("picture.dat", "milk", "is no film, sound or picture"),
+    ],
+)
+def test_a_dropped_file_without_settings_is_told(
+    tab: Tab, tmp_path: Any, name: str, text: str, sentence: str
+) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    drop(tab.page, f"{TAB}stage", file)
+    tab.page.locator(f"{TAB}keyframed_notice").get_by_text(sentence).wait_for()
 
 
 def test_a_picture_dropped_on_its_field_is_shown_and_painted_over(
