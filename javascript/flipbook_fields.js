@@ -53,7 +53,8 @@ Object.assign(window.flipbook, {
             lines.push(flipbook.make("button", {type: "button", class: "flipbook-link", on: {click: () => flipbook.reveal(kind, name)}}, flipbook.translated(flipbook.data.kinds[kind].fields[name].label)));
         }
         for (const sentence of form.said || []) lines.push(flipbook.make("div", {class: "flipbook-warning"}, sentence));
-        if (!wrong.length && !form.general.length && form.estimate) lines.push(flipbook.estimateLine(form.estimate));
+        const estimate = !wrong.length && !form.general.length && form.estimate && flipbook.estimateLine(form.estimate);
+        if (estimate) lines.push(estimate);
         notice.classList.toggle("flipbook-wrong", wrong.length > 0);
         notice.replaceChildren(...lines);
         flipbook.showMedia(kind);
@@ -68,6 +69,7 @@ Object.assign(window.flipbook, {
         flipbook.field(kind, name).classList.toggle("flipbook-wrong", sentence !== "");
     },
 
+    // Null where there is nothing to say yet.
     estimateLine(estimate) {
         const parts = [];
         if (estimate.seconds !== null && estimate.seconds !== undefined) parts.push(flipbook.time(estimate.seconds));
