@@ -8,6 +8,7 @@ Object.assign(window.flipbook, {
 
     submitted(ids) {
         flipbook.shownJob = null;
+        flipbook.previewing = null;
         flipbook.newest = ids[ids.length - 1];
         flipbook.poll();
     },
@@ -97,9 +98,14 @@ Object.assign(window.flipbook, {
             line.push(flipbook.button("interrupt", () => flipbook.act("DELETE", `jobs/${job.id}`), {id: flipbook.id("interrupt")}));
         }
         if (["failed", "cancelled"].includes(job.status)) {
-            line.push(flipbook.button("resume", () => flipbook.act("POST", `jobs/${job.id}/resume`), {id: flipbook.id("resume")}));
+            line.push(flipbook.button("resume", () => flipbook.resume(job), {id: flipbook.id("resume")}));
         }
         return line;
+    },
+
+    resume(job) {
+        flipbook.previewing = null;
+        return flipbook.act("POST", `jobs/${job.id}/resume`);
     },
 
     async act(method, path, body) {
@@ -201,12 +207,16 @@ Object.assign(window.flipbook, {
 
     async preview() {
         const kind = flipbook.kind();
-        flipbook.previewing = {};
+        const asked = {};
+        flipbook.previewing = asked;
         flipbook.drawStage();
         try {
             const film = await flipbook.ask("POST", "preview", {kind, settings: flipbook.settings(kind)});
-            if (flipbook.previewing) flipbook.previewing = {film: URL.createObjectURL(film)};
+            // Closed, or asked for anew, in the meantime.
+            if (flipbook.previewing !== asked) return;
+            flipbook.previewing = {film: URL.createObjectURL(film)};
         } catch (failure) {
+            if (flipbook.previewing !== asked) return;
             flipbook.previewing = null;
             flipbook.answered(kind, JSON.stringify({about: "submit", errors: failure.problems || [{message: failure.message}]}));
         }
@@ -272,7 +282,7 @@ Object.assign(window.flipbook, {
         if (position > 0) row.append(act("up", "POST", `jobs/${job.id}/move`, {to: position - 1}));
         if (position >= 0 && position < queued.length - 1) row.append(act("down", "POST", `jobs/${job.id}/move`, {to: position + 1}));
         if (!ended && !job.ending) row.append(act("interrupt", "DELETE", `jobs/${job.id}`));
-        if (["failed", "cancelled"].includes(job.status)) row.append(act("resume", "POST", `jobs/${job.id}/resume`));
+        if (["failed", "cancelled"].includes(job.status)) row.append(flipbook.button("resume", () => flipbook.resume(job), {class: "flipbook-button flipbook-small"}));
         return row;
     },
 

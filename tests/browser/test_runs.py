@@ -103,6 +103,23 @@ def test_motion_preview_shows_the_camera_and_paints_nothing(tab: Tab, studio: An
     assert len(studio.desk.jobs()) == before
 
 
+def test_a_film_that_begins_closes_the_preview(tab: Tab, studio: Any) -> None:
+    studio.engines.allow(2)
+    tab.page.locator(f"{TAB}keyframed_preview").click()
+    tab.stage("preview")
+    tab.film()
+    tab.generate()
+    tab.stage("running").locator("img.flipbook-live").wait_for()
+    tab.page.locator(f"{TAB}interrupt").click()
+    studio.engines.allow(1)
+    tab.stage("cancelled")
+    tab.page.locator(f"{TAB}keyframed_preview").click()
+    tab.stage("preview")
+    tab.film()
+    tab.page.locator(f"{TAB}resume").click()
+    tab.stage("running")
+
+
 def test_looks_before_the_long_run(tab: Tab, studio: Any) -> None:
     tab.write(frames=21, prompts="spring", width=128, height=128)
     tab.page.locator(f"{TAB}keyframed_looks .label-wrap").click()
