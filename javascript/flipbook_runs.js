@@ -5,11 +5,12 @@ window.flipbook = window.flipbook || {};
 Object.assign(window.flipbook, {
     jobs: [],
     shownJob: null, // id of the job on the stage; null follows the running one, else the newest
+    watched: null, // id of the job that this page has begun or shown while it was rendered: its film plays when it is done
 
     submitted(ids) {
         flipbook.shownJob = null;
         flipbook.previewing = null;
-        flipbook.newest = ids[ids.length - 1];
+        flipbook.newest = flipbook.watched = ids[ids.length - 1];
         flipbook.poll();
     },
 
@@ -128,8 +129,16 @@ Object.assign(window.flipbook, {
         const ended = !["running", "queued"].includes(job.status);
         if (ended && (job.outputs || {}).film) {
             const showing = flipbook.showing === "sheet" && job.outputs.sheet ? "sheet" : "film";
-            return flipbook.replace(screen, [flipbook.player(job, showing)], `${showing} ${job.id} ${job.frames_done} ${job.ended}`);
+            flipbook.replace(screen, [flipbook.player(job, showing)], `${showing} ${job.id} ${job.frames_done} ${job.ended}`);
+            const film = screen.querySelector("video");
+            if (film && job.status === "done" && job.id === flipbook.watched) {
+                flipbook.watched = null;
+                // Browsers may refuse sound where nobody has clicked yet: then it waits to be played.
+                film.play().catch(() => {});
+            }
+            return undefined;
         }
+        flipbook.watched = job.id;
         const frame = job.frames_done - 1;
         const key = `frame ${job.id} ${frame}`;
         if (screen.dataset.key === key || screen.dataset.coming === key) return undefined;

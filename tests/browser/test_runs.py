@@ -67,6 +67,12 @@ def test_a_reloaded_page_and_a_second_browser_show_the_same(tab: Tab, studio: An
         for page in (tab.page, second):
             page.locator(f"{TAB}stage[data-status=done]").wait_for()
             assert Tab(page).film()["duration"] > 0.95
+            # Who has seen it being made sees it play; a page that comes later leaves that to a click.
+            page.wait_for_function(f"document.querySelector('{TAB}stage video').currentTime > 0")
+        tab.page.reload()
+        tab.film()
+        tab.page.wait_for_timeout(300)
+        assert tab.page.locator(f"{TAB}stage video").evaluate("(v) => [v.paused, v.currentTime]") == [True, 0]
     finally:
         second.close()
 
