@@ -91,3 +91,23 @@ def test_dark_and_light_fit_into_1280_pixels(tab: Tab, studio: Any) -> None:
             "(c) => [getComputedStyle(c).color, getComputedStyle(document.body).backgroundColor]"
         )
         assert colours[0] != colours[1]
+
+
+def test_nothing_in_the_column_of_the_result_is_squeezed(tab: Tab) -> None:
+    page = tab.page
+    page.set_viewport_size({"width": 1280, "height": 700})
+    tab.render()
+    tab.film()
+    page.locator(f"{TAB}keyframed_looks_accordion .label-wrap").click()
+    page.locator(f"{TAB}presets .label-wrap").click()
+    page.locator(f"{TAB}preset_import").wait_for()
+    # Gradio opens an accordion in steps.
+    page.wait_for_timeout(500)
+    squeezed = page.evaluate(
+        """[...document.querySelectorAll('.flipbook-result > *')].filter((part) => part.offsetParent)
+            .map((part) => [part.id, part.scrollHeight - part.clientHeight])
+            .filter(([, beyond]) => beyond > 4)"""
+    )
+    assert squeezed == []
+    column = page.locator(".flipbook-result")
+    assert column.evaluate("(c) => c.scrollHeight > c.clientHeight && c.clientHeight <= innerHeight")
