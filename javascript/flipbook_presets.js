@@ -121,7 +121,7 @@ Object.assign(window.flipbook, {
 
     importPreset(file) {
         if (!file) return undefined;
-        return flipbook.withPresets(flipbook.word("loaded"), async () => {
+        return flipbook.withPresets(flipbook.word("imported"), async () => {
             const found = JSON.parse(await file.text());
             if (found.kind && found.settings) {
                 const name = found.name || file.name.replace(/\.\w+$/, "");

@@ -83,6 +83,7 @@ PAGE = {
     "prompts": "prompts",
     "output": "output",
     "loaded": "Loaded",
+    "imported": "Imported; Load brings it into the form",
     "saved": "Saved",
     "deleted": "Deleted",
 }

@@ -86,7 +86,8 @@ def test_a_deforum_file_becomes_a_preset(tab: Tab, tmp_path: Any, studio: Any) -
         json.dumps({"max_frames": 12, "W": 512, "H": 256, "zoom": "0: (1.04)", "animation_mode": "2D"})
     )
     page.locator(f"{TAB}preset_file").set_input_files(file)
-    page.wait_for_function("flipbook.presets.some((p) => p.name === 'old film')")
+    page.get_by_text("Imported; Load brings it into the form", exact=True).wait_for()
+    assert tab.field("frames").input_value() == "6"
     page.locator(f"{TAB}preset").select_option("old film")
     page.locator(f"{TAB}preset_load").click()
     page.wait_for_function(f"document.querySelector('{TAB}keyframed_frames input').value === '12'")
