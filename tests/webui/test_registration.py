@@ -80,8 +80,12 @@ def test_entry_reloads_without_its_folder_on_the_path(host: Any, monkeypatch: py
 
 
 def test_tab_names_the_folder(host: Any, tmp_path: Path) -> None:
+    import gradio
+
     from lib_anim.webui.registration import tabs
 
+    if int(gradio.__version__.split(".")[0]) != 3:
+        pytest.skip("needs the WebUI's gradio 3.41: make test-webui-env")
     ((page, title, tab_id),) = tabs()
     assert (title, tab_id) == ("Animation", "flipbook")
     texts = [c["props"].get("value") for c in page.get_config_file()["components"] if c["type"] == "html"]
