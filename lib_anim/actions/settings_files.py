@@ -28,6 +28,10 @@ ADDRESS = re.compile(r"(https?://|upload:)", re.IGNORECASE)
 """What a text begins with that names no file of this machine."""
 
 
+TEXTS = (".json", ".txt", "")
+"""Endings of files that are settings; others carry them in their metadata."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
     """Settings and what had to be said about them."""
@@ -73,15 +77,16 @@ def _json_of(data: bytes, name: str, field: str) -> Any:
 def load_settings(
     path: Path, changes: Mapping[str, Any] | None = None, parts: Mapping[str, Path] | None = None
 ) -> Loaded:
-    """Flipbook's JSON (told by its `kind`), a Deforum settings file, or mov2mov's parameters, with some
-    values replaced.
+    """Flipbook's JSON (told by its `kind`), a Deforum settings file, mov2mov's parameters, or a film or picture
+    that carries its settings, with some values replaced.
 
     `parts` (motion, prompts, output) are taken from other files, then `changes` apply: Flipbook's
     names, and Deforum's or mov2mov's where the file is theirs. Relative paths inside a file start at
     the file's folder where such a file exists there. Raises FlipbookError with every problem of the file
     at once.
     """
-    data = _object(read_json(path), path.name)
+    told = path.suffix.lower() in TEXTS or not path.is_file()
+    data = _object(read_json(path), path.name) if told else carried(path)
     changed = settings_from(data, changes or {}, path.parent.absolute())
     if not parts:
         return changed
@@ -177,11 +182,16 @@ def settings_in(path: Path, runs: Path | None = None) -> Loaded:
     A film or frame in one of the run folders below `runs` has the settings of its run. Raises FlipbookError
     when the file carries none.
     """
-    if path.suffix.lower() in (".json", ".txt"):
+    if path.suffix.lower() in TEXTS:
         return load_settings(path)
     run = next((p for p in path.parents if runs is not None and p.parent == runs.resolve()), None)
     if run is not None and (run / "run.json").is_file():
         return settings_from(RunFolder.open(run).manifest()["settings"], {}, path.parent)
+    return settings_from(carried(path), {}, path.parent)
+
+
+def carried(path: Path) -> Mapping[str, Any]:
+    """The settings in a film's or picture's metadata, as they stand. Raises FlipbookError where there are none."""
     comment = probe(path).comment
     try:
         found = json.loads(comment)
@@ -191,4 +201,4 @@ def settings_in(path: Path, runs: Path | None = None) -> Loaded:
         found = found["settings"]
     if not isinstance(found, dict) or not ("kind" in found or is_deforum(found)):
         raise FlipbookError(Problem(f'"{path.name}" carries no settings', field="file"))
-    return settings_from(found, {}, path.parent)
+    return found

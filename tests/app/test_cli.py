@@ -361,6 +361,20 @@ def test_deforums_own_key_means_deforums(capsys, tmp_path):
     assert (made["strength"], made["zoom"], made["frames"]) == ("0: (0.65)", "0:(1)", 3)
 
 
+def test_a_film_is_made_again_from_the_film(capsys, settings, tmp_path):
+    _, made, _ = run(capsys, "render", settings(), "--engine", "checker", "--out", str(tmp_path / "first"))
+    film = str(tmp_path / "far" / "a film.mp4")
+    Path(film).parent.mkdir()
+    Path(made["film"]).rename(film)
+    code, again, _ = run(capsys, "render", film, "--engine", "checker", "--out", str(tmp_path / "o"))
+    assert code == 0
+    frames = [sorted(Path(facts["run"]).glob("frames/*.png")) for facts in (made, again)]
+    assert len(frames[0]) == made["frames"] == again["frames"]
+    assert [one.read_bytes() for one in frames[0]] == [one.read_bytes() for one in frames[1]]
+    code, facts, _ = run(capsys, "render", str(frames[0][0]), "--set", "no_such=1", "--out", str(tmp_path))
+    assert code == 2
+
+
 def test_the_way_to_resume_is_one_that_can_be_typed_here(capsys, monkeypatch, settings, tmp_path):
     from contextlib import nullcontext
 
