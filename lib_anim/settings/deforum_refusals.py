@@ -146,7 +146,7 @@ NO_DOWNLOAD = "and nothing is downloaded"
 
 # fmt: off
 REFUSALS = (
-    Refusal("animation_mode", "a mode that is none of 2D, Video Input and Interpolation", 'set it to "2D"', _mode),
+    Refusal("animation_mode", "a mode that is not built yet (2D, Video Input and Interpolation are)", 'set it to "2D"', _mode),
     Refusal("motion_preview_mode", "a motion preview in place of a film", "set it to false and see the motion with `preview`", on),
     Refusal("resume_from_timestring", "resuming a run of Deforum's", "set it to false to start anew", on),
     Refusal("init_image", "an init image at a web address", ADDRESS, _init_address, NO_DOWNLOAD),
