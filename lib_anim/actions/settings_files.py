@@ -77,8 +77,8 @@ def _json_of(data: bytes, name: str, field: str) -> Any:
 def load_settings(
     path: Path, changes: Mapping[str, Any] | None = None, parts: Mapping[str, Path] | None = None
 ) -> Loaded:
-    """Flipbook's JSON (told by its `kind`), a Deforum settings file, mov2mov's parameters, or a film or picture
-    that carries its settings, with some values replaced.
+    """Flipbook's JSON (told by its `kind`), a Deforum settings file, mov2mov's parameters, or a film or
+    picture that carries its settings, with some values replaced.
 
     `parts` (motion, prompts, output) are taken from other files, then `changes` apply: Flipbook's
     names, and Deforum's or mov2mov's where the file is theirs. Relative paths inside a file start at
@@ -191,7 +191,7 @@ def settings_in(path: Path, runs: Path | None = None) -> Loaded:
 
 
 def carried(path: Path) -> Mapping[str, Any]:
-    """The settings in a film's or picture's metadata, as they stand. Raises FlipbookError where there are none."""
+    """The settings in a film's or picture's metadata, as they stand. Raises FlipbookError without any."""
     comment = probe(path).comment
     try:
         found = json.loads(comment)
