@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from skimage import data
 
-from demo.painting import paint
+from demo.painting import paint, paint_and_mark
 from demo.scenes import Scene, sample_scene
 
 PHOTOGRAPHS = ("astronaut", "coffee", "rocket", "hubble_deep_field", "camera", "brick", "grass", "gravel")
@@ -27,6 +27,12 @@ def scenes(count: int, seed: int, held_out: bool = False) -> list[Scene]:
 def drawings(count: int, seed: int, side: int = 128, held_out: bool = False) -> Pictures:
     """Drawings as uint8 RGB (count, side, side, 3)."""
     return np.stack([paint(scene, side) for scene in scenes(count, seed, held_out)])
+
+
+def marked_drawings(count: int, seed: int, side: int = 128) -> tuple[Pictures, NDArray[np.bool_]]:
+    """Drawings, and where their objects are, (count, side, side)."""
+    both = [paint_and_mark(scene, side) for scene in scenes(count, seed)]
+    return np.stack([picture for picture, _ in both]), np.stack([mark for _, mark in both])
 
 
 def photograph(name: str) -> Pictures:

@@ -64,7 +64,7 @@ class MatrixAttention:
 
         q, k, v = heads(attn.to_q, hidden_states), heads(attn.to_k, context), heads(attn.to_v, context)
         with torch.autocast(hidden_states.device.type, enabled=False):
-            mixed = (q @ k.transpose(-1, -2) * size**-0.5).softmax(-1) @ v
+            mixed = ((q * size**-0.5) @ k.transpose(-1, -2)).softmax(-1) @ v
         mixed = mixed.transpose(1, 2).reshape(batch, length, width).to(hidden_states.dtype)
         return attn.to_out[0](mixed)
 

@@ -22,43 +22,38 @@ from demo.speed import float_norms, sleep
 from demo.tokenizer import build_tokenizer
 from demo.train_moving import Moving, train_moving
 from demo.train_unet import Course, networks, train_unet
-from demo.train_vae import train_decoder, train_vae, vae_figures
+from demo.train_vae import train_vae, train_whole, vae_figures
 from demo.training import Plan, write_json
 
 HERE = Path(__file__).resolve().parent
 VAE_PLAN = Plan(steps=1600, batch=4, peak=2.5e-4, seed=7, warmup=60, save_every=100)
-DECODER_PLAN = Plan(steps=800, batch=2, peak=2e-4, seed=9, warmup=40, save_every=50)
+WHOLE_PLAN = Plan(steps=2000, batch=4, peak=3e-4, seed=3, warmup=20, save_every=50, hold=1200)
 COURSES = (
     Course(side=64, scenes=4000, steps=400, batch=32, seed=11),
     Course(side=128, scenes=2400, steps=1100, batch=16, seed=12),
 )
 UNET_PLAN = Plan(steps=sum(c.steps for c in COURSES), batch=32, peak=1.5e-3, seed=8, warmup=50, save_every=50)
-MOVING = Moving(side=128, scenes=1800, scene_seed=22, stills=8, clips=112, clip_seed=41, frames=8)
-MOVING_PLAN = Plan(steps=2400, batch=8, peak=1.2e-3, seed=18, warmup=20, save_every=20, hold=1600)
+MOVING = Moving(
+    side=128, scenes=4000, scene_seed=22, stills=8, clips=240, clip_seed=41, frames=8, shown_clips=2
+)
+MOVING_PLAN = Plan(steps=5200, batch=8, peak=1.2e-3, seed=18, warmup=20, save_every=50, hold=3500)
 FOLD_SEED, FOLD_COUNT = 21, 96
 
 
 def folded_vae(work: Path, widths: Widths, device: str, start: Path | None = None) -> AutoencoderKL:
-    """The trained VAE, its latents' scale folded in once, with the finer decoder if there is one.
+    """The VAE as far as it is trained, its latents' scale folded in.
 
     Where none was trained, it is that of the finished checkpoint in `start`.
     """
-    path = work / "vae-folded.pt"
     vae = build_vae(widths)
-    if path.exists():
-        vae.load_state_dict(torch.load(path, weights_only=True))
-    elif start is not None and not (work / "vae.pt").exists():
-        vae.load_state_dict(load(start, widths).vae.state_dict())
-        torch.save(vae.state_dict(), path)
-    else:
-        vae.load_state_dict(torch.load(work / "vae.pt", weights_only=True)["modules"]["vae"])
+    trained = next((path for name in ("whole", "vae") if (path := work / f"{name}.pt").exists()), None)
+    if trained is not None:
+        vae.load_state_dict(torch.load(trained, map_location="cpu", weights_only=True)["modules"]["vae"])
         fold_scale(vae, pictures.drawings(FOLD_COUNT, FOLD_SEED), "cpu")
-        torch.save(vae.state_dict(), path)
-    finer = work / "decoder.pt"
-    if finer.exists():
-        halves = torch.load(finer, map_location="cpu", weights_only=True)["modules"]
-        vae.decoder.load_state_dict(halves["decoder"])
-        vae.post_quant_conv.load_state_dict(halves["post_quant_conv"])
+    elif start is not None:
+        vae.load_state_dict(load(start, widths).vae.state_dict())
+    else:
+        raise FileNotFoundError(f"{work} has no trained VAE; run the stage vae, or name a --start")
     vae = vae.to(device, memory_format=torch.channels_last).eval()
     float_norms(vae)
     sleep(vae)
@@ -89,8 +84,13 @@ def plan_of(name: str, plan: Plan, work: Path, start: Path | None) -> dict[str, 
     return asdict(plan) | {"trained_steps": _step(work / f"{name}.pt")}
 
 
-def export(work: Path, folder: Path, widths: Widths, start: Path | None = None) -> tuple[Path, Path]:
-    """Write checkpoint, yaml, motion module and TRAINING.json from what has been trained so far."""
+def export(
+    work: Path, folder: Path, widths: Widths, start: Path | None = None, note: str = ""
+) -> tuple[Path, Path]:
+    """Write checkpoint, yaml, motion module and TRAINING.json from what has been trained so far.
+
+    `note` says what the plans do not: where a training went another way than they say.
+    """
     vae = folded_vae(work, widths, "cpu", start)
     state = torch.load(work / "moving.pt", map_location="cpu", weights_only=True)
     unet, text, motion = (state["modules"][f"{name}_average"] for name in ("unet", "text", "motion"))
@@ -98,7 +98,7 @@ def export(work: Path, folder: Path, widths: Widths, start: Path | None = None) 
     record: dict[str, Any] = {
         "widths": asdict(widths),
         "vae": plan_of("vae", VAE_PLAN, work, start),
-        "decoder": plan_of("decoder", DECODER_PLAN, work, start),
+        "whole": plan_of("whole", WHOLE_PLAN, work, start),
         "unet": plan_of("unet", UNET_PLAN, work, start) | courses,
         "moving": asdict(MOVING_PLAN) | {"trained_steps": int(state["step"])} | asdict(MOVING),
         "figures": {name: round(value, 2) for name, value in vae_figures(vae, "cpu", count=24).items()},
@@ -106,6 +106,8 @@ def export(work: Path, folder: Path, widths: Widths, start: Path | None = None) 
     if start is not None:
         digest = hashlib.sha256((start / f"{NAME}.safetensors").read_bytes()).hexdigest()
         record["moving"]["started_from_sha256"] = digest
+    if note:
+        record["note"] = note
     write_json(folder / "TRAINING.json", record | {"held_out": scenes.held_out_combinations()})
     return (
         write_checkpoint(folder, widths, unet, vae.state_dict(), text, record),
@@ -116,22 +118,23 @@ def export(work: Path, folder: Path, widths: Widths, start: Path | None = None) 
 def main() -> None:
     """Run the stages that were asked for, in order."""
     parser = argparse.ArgumentParser(description=__doc__)
-    stages = ("tokenizer", "vae", "decoder", "unet", "moving", "export", "all")
+    stages = ("tokenizer", "vae", "whole", "unet", "moving", "export", "all")
     parser.add_argument("stage", choices=stages)
     parser.add_argument("--work", type=Path, required=True, help="folder for states, latents and logs")
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the finished checkpoint")
     parser.add_argument(
         "--start", type=Path, help="folder of a finished checkpoint that `moving` begins with"
     )
+    parser.add_argument("--note", default="", help="what `export` writes into the record beside the plans")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     for stage in stages[:-1] if asked.stage == "all" else (asked.stage,):
-        run(stage, asked.work, asked.out, asked.start, asked.device)
+        run(stage, asked.work, asked.out, asked.start, asked.device, asked.note)
 
 
-def run(stage: str, work: Path, out: Path, start: Path | None, device: str) -> None:
+def run(stage: str, work: Path, out: Path, start: Path | None, device: str, note: str = "") -> None:
     """One stage, from where it stopped."""
     work.mkdir(parents=True, exist_ok=True)
     widths = Widths()
@@ -139,8 +142,9 @@ def run(stage: str, work: Path, out: Path, start: Path | None, device: str) -> N
         print("tokens:", build_tokenizer(out / "tokenizer", widths))
     elif stage == "vae":
         train_vae(work, VAE_PLAN, widths, device)
-    elif stage == "decoder":
-        train_decoder(work, DECODER_PLAN, folded_vae(work, widths, device), device)
+    elif stage == "whole":
+        vae = folded_vae(work, widths, device, start)
+        train_whole(work, WHOLE_PLAN, vae.requires_grad_(True), device)
     elif stage == "unet":
         tokenizer = CLIPTokenizer.from_pretrained(out / "tokenizer")
         train_unet(work, UNET_PLAN, COURSES, widths, folded_vae(work, widths, device), tokenizer, device)
@@ -154,7 +158,7 @@ def run(stage: str, work: Path, out: Path, start: Path | None, device: str) -> N
         module = older if older is not None and older.exists() else None
         train_moving(work, MOVING_PLAN, MOVING, widths, painter, tokenizer, device, module=module)
     else:
-        for path in export(work, out, widths, start):
+        for path in export(work, out, widths, start, note):
             print(path)
 
 

@@ -1,7 +1,7 @@
 """Trains everything but the VAE on stills with objects and on clips at once, and so the motion module.
 
 AnimateDiff trains a module under a finished UNet. Here the UNet has yet to learn the objects that are to
-move, and a clip's frames teach it that too; so each step takes stills without the module and a clip with it.
+move, and a clip's frames teach it that too; so each step takes stills without the module and clips with it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ from demo.temporal import Motion, build_motion
 from demo.train_unet import draw_captions, follow, networks, tokens, unet_loss
 from demo.training import Average, Plan, Stage, generator
 
+EARLY = 0.25
+"""Of a clip's levels. Which way an object goes is seen in all but the noisiest frames; in those alone the
+words say it, so with even levels nine of ten steps teach nothing about the words."""
+
 
 @dataclass(frozen=True)
 class Moving:
@@ -39,7 +43,9 @@ class Moving:
     clips: int
     clip_seed: int
     frames: int
-    """Frames that a step sees of its one clip."""
+    """Frames that a step sees of each of its clips."""
+    shown_clips: int
+    """Clips in a step."""
 
 
 def chosen_frames(count: int, rng: np.random.Generator) -> np.ndarray:
@@ -109,16 +115,18 @@ def train_moving(
     average = Average()
     while stage.step < last:
         rng = np.random.default_rng([plan.seed, stage.step])
-        shown, one = rng.integers(0, len(scenes), course.stills), int(rng.integers(len(drawn)))
+        shown = rng.integers(0, len(scenes), course.stills)
+        played = rng.integers(0, len(drawn), course.shown_clips)
         at = chosen_frames(course.frames, rng)
-        texts = draw_captions([*(scenes[i] for i in shown), drawn[one][0]], rng)
+        texts = draw_captions([*(scenes[i] for i in shown), *(drawn[i][0] for i in played)], rng)
         noise = generator(plan.seed, stage.step)
         with precision(device):
             context = modules["text"](tokens(tokenizer, texts).to(device)).last_hidden_state
         unet = modules["unet"]
-        still = unet_loss(unet, context[:-1], *(part[shown].to(device) for part in stills), noise)
-        frames = (part[one, at].to(device) for part in moving)
-        clip = clip_loss(modules["motion"], unet, context[-1:], *frames, torch.from_numpy(at), noise)
+        still = unet_loss(unet, context[: course.stills], *(part[shown].to(device) for part in stills), noise)
+        frames = (part[played][:, at].flatten(0, 1).to(device) for part in moving)
+        told = context[course.stills :]
+        clip = clip_loss(modules["motion"], unet, told, *frames, torch.from_numpy(at), noise)
         stage.descend(still + clip)
         for name in ("unet", "text", "motion"):
             follow(modules[f"{name}_average"], modules[name], stage.step)
@@ -140,14 +148,14 @@ def clip_loss(
     at: torch.Tensor,
     noise: torch.Generator,
 ) -> torch.Tensor:
-    """The stills' loss over one clip (F, 4, h, w): all frames at one level, their noises independent.
+    """The stills' loss over clips (K·F, 4, h, w): all frames of one at one level, their noises independent.
 
-    `context` is its text (1, 77, C), `at` numbers the frames (F,); the level is of the schedule that motion
-    modules run on.
+    `context` is their texts (K, 77, C), `at` numbers the frames (F,) of each; the levels are of the schedule
+    that motion modules run on.
     """
     assert isinstance(motion, Motion)
     frames = len(at)
     with motion.moving(unet, at.to(latents.device)):
         return unet_loss(
-            unet, context.repeat_interleave(frames, 0), latents, marks, noise, frames=frames, moving=1.0
+            unet, context.repeat_interleave(frames, 0), latents, marks, noise, frames, moving=1.0, early=EARLY
         )

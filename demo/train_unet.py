@@ -85,19 +85,21 @@ def unet_loss(
     noise: torch.Generator,
     frames: int = 1,
     moving: float = MOTION_SHARE,
+    early: float = 1.0,
 ) -> torch.Tensor:
     """Squared error of the predicted noise of latents (B, 4, h, w), weighted by level and by place.
 
     Levels: min-SNR (Hang et al., 2023) with γ = 5, times σ above 1. There the layout is decided, and the
     error of the noise alone would fade with 1/σ². Places: `marks`, (B, 1, h, w), is the object's share of
     every cell; an error there counts OBJECT_WEIGHT times more. Every `frames` neighbours are noised to the
-    same level; a share `moving` of the levels is of the motion modules' schedule.
+    same level; a share `moving` of the levels is of the motion modules' schedule. Levels are even where
+    `early` is 1; what is less draws more of the noisiest ones: an evenly drawn number to that power.
     """
     device = latents.device
     grain = torch.randn(latents.shape, generator=noise).to(device)
     levels = len(latents) // frames
     stratum = torch.arange(levels) + torch.rand(levels, generator=noise)
-    t = (stratum / levels * TIMESTEPS).long().clamp(max=TIMESTEPS - 1)
+    t = ((stratum / levels) ** early * TIMESTEPS).long().clamp(max=TIMESTEPS - 1)
     table = (torch.rand(levels, generator=noise) < moving).long()
     kept = schedules()[table, t].repeat_interleave(frames).to(device)
     t = t.repeat_interleave(frames).to(device)

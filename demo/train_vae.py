@@ -1,16 +1,19 @@
-"""Trains the VAE on crops of drawings and photographs."""
+"""Trains the VAE: first on crops of drawings and photographs, then on whole drawings."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
+from numpy.typing import NDArray
 
 from demo import pictures
-from demo.networks import Widths, build_vae
+from demo.networks import SCALE_FACTOR, Widths, build_vae
+from demo.pictures import Pictures
 from demo.speed import float_norms, sleep
 from demo.training import Average, Plan, Stage, generator
 from demo.vae_start import start_from_colours
@@ -20,6 +23,12 @@ KL_WEIGHT = 1e-3
 START_BATCH = 48
 POOL = 1200
 POOL_SEED = 1
+WHOLE_POOL = 1500
+WHOLE_PHOTOGRAPH_SHARE = 0.12
+WHOLE_KL_WEIGHT = 3e-4
+WHOLE_OBJECT_WEIGHT = 2.0
+WHOLE_SQUARE_WEIGHT = 6.0
+"""The plain error draws sharp edges, its square is what a signal-to-noise ratio counts."""
 
 
 def vae_loss(vae: AutoencoderKL, batch: torch.Tensor, noise: torch.Generator) -> torch.Tensor:
@@ -65,31 +74,67 @@ def train_vae(
     return vae
 
 
-def train_decoder(
-    work: Path, plan: Plan, vae: AutoencoderKL, device: str, pool: int = POOL, stop: int | None = None
-) -> AutoencoderKL:
-    """Train the decoder alone, on whole pictures of twice the crop's side; latents stay what they are.
+def whole_batch(
+    pool: Pictures, marks: Pictures, photographs: list[Pictures], count: int, rng: np.random.Generator
+) -> tuple[Pictures, NDArray[np.float32]]:
+    """Whole drawings, half of them mirrored, and some crops of photographs; uint8 RGB (count, H, W, 3).
 
-    Its norms see the statistics of whole pictures here, and a UNet trained on the latents stays valid.
+    Beside them where their objects are, 0 or 1, (count, H, W).
     """
-    stage = Stage("decoder", work, plan, {"decoder": vae.decoder, "post_quant_conv": vae.post_quant_conv})
+    chosen = rng.integers(0, len(pool), count)
+    batch, where = pool[chosen], marks[chosen].astype(np.float32)
+    for n in range(count):
+        if rng.random() < WHOLE_PHOTOGRAPH_SHARE:
+            photo = photographs[int(rng.integers(len(photographs)))]
+            batch[n], where[n] = pictures.crop(photo, batch.shape[1], 0.2, rng), 0
+        elif rng.random() < 0.5:
+            batch[n], where[n] = batch[n][:, ::-1].copy(), where[n][:, ::-1].copy()
+    return batch, where
+
+
+def whole_loss(
+    vae: AutoencoderKL, batch: torch.Tensor, marks: torch.Tensor, noise: torch.Generator
+) -> torch.Tensor:
+    """|error| + WHOLE_SQUARE_WEIGHT · error² per pixel, more on objects, + KL of the scaled latents.
+
+    `batch` (B, 3, H, W) in [-1, 1], `marks` (B, 1, H, W). The latents' scale is folded into the weights
+    already, so their prior is that of the values that the UNet sees.
+    """
+    with torch.autocast(batch.device.type, torch.bfloat16):
+        posterior = vae.encode(batch).latent_dist
+        mean, logvar = posterior.mean.float(), posterior.logvar.float()
+        grain = torch.randn(mean.shape, generator=noise).to(batch.device)
+        restored = vae.decode(mean + (0.5 * logvar).exp() * grain).sample.float()
+    scaled = logvar + 2 * math.log(SCALE_FACTOR)
+    kl = 0.5 * ((mean * SCALE_FACTOR) ** 2 + scaled.exp() - 1 - scaled).mean()
+    error = restored - batch
+    unlike = error.abs() + WHOLE_SQUARE_WEIGHT * error**2
+    counted = (1 + WHOLE_OBJECT_WEIGHT * marks) * unlike
+    return counted.mean() + WHOLE_KL_WEIGHT * kl
+
+
+def train_whole(
+    work: Path, plan: Plan, vae: AutoencoderKL, device: str, pool: int = WHOLE_POOL, stop: int | None = None
+) -> AutoencoderKL:
+    """Go on with a VAE on whole pictures, where its norms see the statistics that they will meet.
+
+    `vae` has its scale folded in; what a small object keeps of its shape is decided here.
+    """
+    stage = Stage("whole", work, plan, {"vae": vae})
     stage.resume()
-    drawn = pictures.drawings(pool, POOL_SEED)
+    drawn, marks = pictures.marked_drawings(pool, POOL_SEED)
     photographs = [pictures.photograph(name) for name in pictures.PHOTOGRAPHS]
     average = Average()
     last = plan.steps if stop is None else min(stop, plan.steps)
     while stage.step < last:
         rng = np.random.default_rng([plan.seed, stage.step])
-        batch = pictures.to_tensor(pictures.vae_batch(drawn, photographs, plan.batch, 2 * CROP, rng))
-        batch = batch.to(device)
-        noise = generator(plan.seed, stage.step)
-        with torch.no_grad(), torch.autocast(device, torch.bfloat16):
-            posterior = vae.encode(batch).latent_dist
-            grain = torch.randn(posterior.mean.shape, generator=noise).to(device)
-            latents = posterior.mean.float() + posterior.std.float() * grain
-        with torch.autocast(device, torch.bfloat16):
-            restored = vae.decode(latents).sample.float()
-        loss = F.l1_loss(restored, batch) + F.mse_loss(restored, batch)
+        batch, where = whole_batch(drawn, marks, photographs, plan.batch, rng)
+        loss = whole_loss(
+            vae,
+            pictures.to_tensor(batch).to(device),
+            torch.from_numpy(where)[:, None].to(device),
+            generator(plan.seed, stage.step),
+        )
         stage.descend(loss)
         average.add(float(loss.detach()))
         if stage.step % plan.save_every == 0 or stage.step == last:

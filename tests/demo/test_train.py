@@ -26,13 +26,13 @@ ONE = Plan(steps=1, batch=1, peak=1e-3, seed=5, warmup=1, save_every=1)
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every stage takes one step with networks that are narrow."""
-    for plan in ("VAE_PLAN", "DECODER_PLAN", "UNET_PLAN", "MOVING_PLAN"):
+    for plan in ("VAE_PLAN", "WHOLE_PLAN", "UNET_PLAN", "MOVING_PLAN"):
         monkeypatch.setattr(train, plan, ONE)
     monkeypatch.setattr(train, "COURSES", (Course(64, 2, 1, 2, 1),))
-    monkeypatch.setattr(train, "MOVING", Moving(64, 2, 1, 2, 1, 1, 2))
+    monkeypatch.setattr(train, "MOVING", Moving(64, 2, 1, 2, 2, 1, 2, 2))
     monkeypatch.setattr(train, "Widths", lambda: TINY)
     monkeypatch.setattr(train, "FOLD_COUNT", 2)
-    for stage in ("train_vae", "train_decoder"):
+    for stage in ("train_vae", "train_whole"):
         monkeypatch.setattr(train, stage, partial(getattr(train, stage), pool=2))
     figures = train.vae_figures
     monkeypatch.setattr(train, "vae_figures", lambda vae, device, count: figures(vae, device, count=1))
@@ -47,10 +47,10 @@ def test_all_stages_end_in_files_that_paint_and_that_a_training_begins_with(
 ) -> None:
     work, out = tmp_path / "work", tmp_path / "out"
     out.mkdir()
-    for stage in ("tokenizer", "vae", "decoder", "unet", "moving", "export"):
+    for stage in ("tokenizer", "vae", "whole", "unet", "moving", "export"):
         train.run(stage, work, out, None, "cpu")
-    assert {stage: told(out)[stage]["trained_steps"] for stage in ("vae", "decoder", "unet", "moving")} == (
-        dict.fromkeys(("vae", "decoder", "unet", "moving"), 1)
+    assert {stage: told(out)[stage]["trained_steps"] for stage in ("vae", "whole", "unet", "moving")} == (
+        dict.fromkeys(("vae", "whole", "unet", "moving"), 1)
     )
     engine = open_engine(out / f"{NAME}.safetensors", device="cpu")
     picture = engine.still(StillRequest(prompt="winter", seed=1, width=64, height=64, steps=1))
@@ -61,9 +61,12 @@ def test_all_stages_end_in_files_that_paint_and_that_a_training_begins_with(
     begun = tmp_path / "begun"
     shutil.copytree(out / "tokenizer", begun / "tokenizer")
     for stage in ("moving", "export"):
-        train.run(stage, tmp_path / "other", begun, out, "cpu")
+        train.run(stage, tmp_path / "other", begun, out, "cpu", note="begun anew")
     record, before = told(begun), told(out)
-    assert (record["vae"], record["unet"]) == (before["vae"], before["unet"])
+    assert record["note"] == "begun anew"
+    assert "note" not in before
+    for stage in ("vae", "whole", "unet"):
+        assert record[stage] == before[stage]
     # The file's halves are rounded.
     assert record["figures"] == pytest.approx(before["figures"], abs=0.05)
     assert len(str(record["moving"]["started_from_sha256"])) == 64

@@ -13,7 +13,7 @@ from demo import pictures
 from demo.latents import encode, fold_scale
 from demo.networks import Widths, build_vae
 from demo.speed import float_norms, sleep
-from demo.train_vae import psnr, restore, train_decoder, train_vae
+from demo.train_vae import WHOLE_OBJECT_WEIGHT, psnr, restore, train_vae, train_whole, whole_batch, whole_loss
 from demo.training import Plan, learning_rate
 from demo.vae_start import start_from_colours
 
@@ -83,17 +83,43 @@ def test_crops_have_their_size_whatever_the_scale() -> None:
         assert pictures.crop(picture, 64, 0.2, rng).shape == (64, 64, 3)
 
 
-def test_the_decoder_stage_leaves_the_latents_alone_and_resumes(tmp_path: Path) -> None:
+def test_the_stage_of_whole_pictures_resumes_to_the_same_weights(tmp_path: Path) -> None:
     def fresh() -> AutoencoderKL:
         torch.manual_seed(2)
         return build_vae(NARROW)
 
-    whole = train_decoder(tmp_path / "whole", PLAN, fresh(), "cpu", pool=3)
-    train_decoder(tmp_path / "parts", PLAN, fresh(), "cpu", pool=3, stop=1)
-    parts = train_decoder(tmp_path / "parts", PLAN, fresh(), "cpu", pool=3)
-    before = fresh().state_dict()
+    whole = train_whole(tmp_path / "whole", PLAN, fresh(), "cpu", pool=3)
+    train_whole(tmp_path / "parts", PLAN, fresh(), "cpu", pool=3, stop=1)
+    parts = train_whole(tmp_path / "parts", PLAN, fresh(), "cpu", pool=3)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, parts.state_dict()[name]), name
-        if name.startswith(("encoder.", "quant_conv.")):
-            assert torch.equal(value, before[name]), name
-    assert not torch.equal(whole.state_dict()["decoder.conv_out.weight"], before["decoder.conv_out.weight"])
+    for layer in ("encoder.conv_in.weight", "decoder.conv_out.weight"):
+        assert not torch.equal(whole.state_dict()[layer], fresh().state_dict()[layer])
+
+
+def test_an_object_counts_more_than_what_is_around_it() -> None:
+    vae = build_vae(NARROW)
+    batch = pictures.to_tensor(pictures.drawings(2, 5, side=64))
+
+    def loss(mark: float) -> float:
+        marks = torch.full((2, 1, 64, 64), mark)
+        return float(whole_loss(vae, batch, marks, torch.Generator().manual_seed(1)).detach())
+
+    nowhere, everywhere = loss(0.0), loss(1.0)
+    kl = (WHOLE_OBJECT_WEIGHT + 1) * nowhere - everywhere
+    assert everywhere > 2 * nowhere
+    assert 0 < kl < WHOLE_OBJECT_WEIGHT * nowhere
+
+
+def test_drawings_and_their_marks_are_mirrored_together() -> None:
+    drawn, marks = pictures.marked_drawings(6, 5, side=64)
+    batch, where = whole_batch(drawn, marks, [pictures.photograph("coffee")], 40, np.random.default_rng(3))
+    kinds = set()
+    for shown, mark in zip(batch, where, strict=True):
+        for n, name in enumerate(("as drawn", "mirrored")):
+            turned = slice(None, None, -1 if n else 1)
+            for picture, truth in zip(drawn, marks, strict=True):
+                if np.array_equal(picture[:, turned], shown):
+                    assert np.array_equal(truth[:, turned], mark)
+                    kinds.add(name)
+    assert len(kinds) == 2
