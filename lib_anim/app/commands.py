@@ -92,8 +92,11 @@ def preview(options: argparse.Namespace) -> int:
 
 def demo(options: argparse.Namespace) -> int:
     """`demo --install WEBUI`."""
-    checkpoint = install_demo(options.install)
-    print(json.dumps({"checkpoint": str(checkpoint)}) if options.json else f"checkpoint   {checkpoint}")
+    checkpoint, module = map(str, install_demo(options.install))
+    if options.json:
+        print(json.dumps({"checkpoint": checkpoint, "motion_module": module}))
+    else:
+        print(f"checkpoint      {checkpoint}\nmotion module   {module}")
     return 0
 
 

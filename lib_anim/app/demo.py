@@ -11,10 +11,13 @@ from lib_anim.app.engines import DEMO_CHECKPOINT
 from lib_anim.errors import FlipbookError, NotFound, Problem
 
 TOKENIZER = "flipbook-demo-tokenizer"
+MOTION_MODULE = DEMO_CHECKPOINT.with_name("flipbook-demo-motion.safetensors")
 
 
-def install_demo(webui: Path) -> Path:
-    """Copy the checkpoint, its tokenizer and its yaml into a WebUI's models; returns the checkpoint there.
+def install_demo(webui: Path) -> tuple[Path, Path]:
+    """Copy the checkpoint, its tokenizer, its yaml and its motion module into a WebUI's models.
+
+    Returns checkpoint and module there; the latter goes to models/AnimateDiff.
 
     The WebUI reads the yaml beside a checkpoint and wants the tokenizer's absolute path in it, so the
     copy must be made again when the WebUI's folder moves. Raises FlipbookError.
@@ -23,8 +26,9 @@ def install_demo(webui: Path) -> Path:
     if not folder.is_dir():
         sentence = f'"{webui}" is no WebUI: it has no models/Stable-diffusion'
         raise NotFound(Problem(sentence, field="--install"))
-    if not DEMO_CHECKPOINT.is_file():
-        raise NotFound(Problem(f'"{DEMO_CHECKPOINT}" is missing from this copy of Flipbook', field="demo"))
+    for ours in (DEMO_CHECKPOINT, MOTION_MODULE):
+        if not ours.is_file():
+            raise NotFound(Problem(f'"{ours}" is missing from this copy of Flipbook', field="demo"))
     source = DEMO_CHECKPOINT.with_suffix(".yaml")
     config = yaml.safe_load(source.read_text("utf-8"))
     config["model"]["params"]["cond_stage_config"]["params"]["version"] = str(folder / TOKENIZER)
@@ -32,7 +36,10 @@ def install_demo(webui: Path) -> Path:
         shutil.copytree(DEMO_CHECKPOINT.parent / "tokenizer", folder / TOKENIZER, dirs_exist_ok=True)
         (folder / source.name).write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
         shutil.copyfile(DEMO_CHECKPOINT, folder / DEMO_CHECKPOINT.name)
+        modules = folder.parent / "AnimateDiff"
+        modules.mkdir(exist_ok=True)
+        shutil.copyfile(MOTION_MODULE, modules / MOTION_MODULE.name)
     except OSError as error:
-        sentence = f'"{folder}" cannot be written: {error.strerror}'
+        sentence = f'"{error.filename or folder}" cannot be written: {error.strerror}'
         raise FlipbookError(Problem(sentence, field="--install")) from error
-    return folder / DEMO_CHECKPOINT.name
+    return folder / DEMO_CHECKPOINT.name, modules / MOTION_MODULE.name

@@ -398,11 +398,15 @@ def test_the_demo_checkpoint_goes_into_a_webui(capsys, tmp_path):
     assert facts["checkpoint"] == str(models / "flipbook-demo.safetensors")
     import yaml
 
+    from lib_anim.app.engines import DEMO_CHECKPOINT
     from lib_anim.models.checkpoint import read_checkpoint
 
     told = yaml.safe_load((models / "flipbook-demo.yaml").read_text("utf-8"))["model"]["params"]
     assert told["cond_stage_config"]["params"]["version"] == str(models / "flipbook-demo-tokenizer")
     assert read_checkpoint(Path(facts["checkpoint"])).tokenizer == models / "flipbook-demo-tokenizer"
+    module = models.parent / "AnimateDiff" / "flipbook-demo-motion.safetensors"
+    assert facts["motion_module"] == str(module)
+    assert module.read_bytes() == (DEMO_CHECKPOINT.parent / module.name).read_bytes()
 
 
 def test_what_is_no_webui_gets_nothing(capsys, tmp_path):
