@@ -12,10 +12,16 @@ Object.assign(window.flipbook, {
     panelChanged(name, value) {
         flipbook.panel.shown[name] = value;
         if (flipbook.panel.touched) {
-            flipbook.debounce("panel keep", 400, () => flipbook.element("panel_keep").click());
+            flipbook.debounce("panel keep", 400, () => flipbook.press("panel_keep"));
         } else if (flipbook.panel.kept) {
             flipbook.panelAgain();
         }
+    },
+
+    // A delayed press may come when the page is being taken down, as "Reload UI" does.
+    press(name) {
+        const button = flipbook.element(name);
+        if (button) button.click();
     },
 
     panelText() {
@@ -30,7 +36,7 @@ Object.assign(window.flipbook, {
     panelKept(text) {
         if (flipbook.panel.kept) return;
         flipbook.panel.kept = JSON.parse(text);
-        if (!flipbook.panel.touched && Object.keys(flipbook.panel.kept).length) flipbook.element("panel_set").click();
+        if (!flipbook.panel.touched && Object.keys(flipbook.panel.kept).length) flipbook.press("panel_set");
     },
 
     // A value for each control, or a change of nothing. Scripts answer changes of one control by setting others
@@ -54,7 +60,7 @@ Object.assign(window.flipbook, {
                 if (name in kept) flipbook.letGo(document.getElementById(id));
             }
             const back = Object.keys(kept).some((name) => name in shown && name in flipbook.data.panel && flipbook.panelDiffers(name));
-            if (back && flipbook.panel.passes++ < flipbook.PANEL_PASSES) flipbook.element("panel_set").click();
+            if (back && flipbook.panel.passes++ < flipbook.PANEL_PASSES) flipbook.press("panel_set");
         });
     },
 
