@@ -28,7 +28,7 @@ from demo.training import Average, Plan, Stage, generator
 
 EARLY = 0.25
 """Of a clip's levels. Which way an object goes is seen in all but the noisiest frames; in those alone the
-words say it, so with even levels nine of ten steps teach nothing about the words."""
+words say it, and even levels draw them seldom."""
 
 
 @dataclass(frozen=True)

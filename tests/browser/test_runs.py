@@ -71,7 +71,7 @@ def test_a_reloaded_page_and_a_second_browser_show_the_same(tab: Tab, studio: An
             page.wait_for_function(f"document.querySelector('{TAB}stage video').currentTime > 0")
         tab.page.reload()
         tab.film()
-        tab.page.wait_for_timeout(300)
+        tab.page.wait_for_function(f"document.querySelector('{TAB}stage video').readyState >= 2")
         assert tab.page.locator(f"{TAB}stage video").evaluate("(v) => [v.paused, v.currentTime]") == [True, 0]
     finally:
         second.close()
