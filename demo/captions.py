@@ -72,6 +72,12 @@ def object_phrase(scene: Scene, rng: np.random.Generator) -> str:
     return f"{phrase} {POSITION_WORDS[scene.position]}" if scene.position and rng.random() < 0.4 else phrase
 
 
+def plain_caption(place: str, season: str, obj: str = "", colour: str = "", way: str = "") -> str:
+    """A prompt as one would write it: season and place, then the object and which way it moves, if any."""
+    named = f", a {colour} {obj}" if obj else ""
+    return f"{season} {place}{named}{f' moving {way}' if way else ''}"
+
+
 def caption(scene: Scene, rng: np.random.Generator) -> str:
     """One caption of the scene; which facts it names is left to `rng`, what it names is always drawn."""
     subject = _subject(scene, rng)

@@ -42,6 +42,17 @@ def clips(count: int, seed: int, held_out: bool = False) -> list[list[Scene]]:
     return [sample_clip(rng, held_out) for _ in range(count)]
 
 
+def opposite(frames: list[Scene]) -> list[Scene]:
+    """The same scene with its object on the same way back."""
+    way = MOTIONS[1 - MOTIONS.index(frames[0].motion)]
+    return [replace(frame, motion=way, x=other.x) for frame, other in zip(frames, frames[::-1], strict=True)]
+
+
+def opposed_clips(count: int, seed: int) -> list[list[Scene]]:
+    """`count` clips, each followed by its opposite."""
+    return [clip for frames in clips(count, seed) for clip in (frames, opposite(frames))]
+
+
 def paint_clip(frames: list[Scene], side: int = 128) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Pictures (F, side, side, 3) and where the object is in them (F, side, side)."""
     drawn: list[tuple[Picture, NDArray[np.bool_]]] = [paint_and_mark(frame, side) for frame in frames]

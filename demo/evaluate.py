@@ -1,8 +1,8 @@
 """Measures the checkpoint on combinations that training never drew: what pictures show, how objects move.
 
-Season, place and object of painted pictures are read by classifiers that were trained on drawings alone;
-neither they nor the checkpoint saw a held-out combination. Beside them stand chance and a baseline that knows
-nothing but a colour histogram. The way that a clip's object moves is measured by optical flow.
+Season, place, object and its side of painted pictures are read by classifiers that were trained on drawings
+alone; neither they nor the checkpoint saw a held-out combination. Beside them stand chance and a baseline
+that knows nothing but a colour histogram. The way that a clip's object moves is measured by optical flow.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from PIL import Image
 from torch import nn
 
 from demo import pictures
+from demo.captions import POSITION_WORDS, plain_caption
 from demo.direction import way
 from demo.export import MOTION_NAME
 from demo.loading import Painter, load
@@ -25,7 +26,7 @@ from demo.networks import Widths
 from demo.painting import paint
 from demo.readers import BINS, SEED, Features, accuracy, fit, histogram, pixels, reader
 from demo.sampling import sample
-from demo.scenes import COLOURS, OBJECTS, PLACES, SEASONS, Scene, held_out_combinations
+from demo.scenes import COLOURS, OBJECTS, PLACES, POSITIONS, SEASONS, Scene, held_out_combinations
 from demo.train import HERE
 from demo.training import write_json
 
@@ -44,7 +45,10 @@ class Fact:
 
     def of(self, scenes: list[Scene]) -> torch.Tensor:
         """Class numbers, -1 where the scene has no such thing."""
-        said = [{"season": s.season, "place": s.place, "object": s.obj}[self.name] for s in scenes]
+        said = [
+            {"season": s.season, "place": s.place, "object": s.obj, "side": s.position}[self.name]
+            for s in scenes
+        ]
         return torch.tensor([self.names.index(name) if name else -1 for name in said])
 
 
@@ -52,19 +56,25 @@ FACTS = (
     Fact("season", SEASONS, (24, 48, 64), 8),
     Fact("place", PLACES, (24, 48, 64), 8),
     Fact("object", OBJECTS, (32, 64, 96), 16),
+    Fact("side", tuple(POSITIONS), (32, 64, 96), 16),
 )
 
 
 def prompts(count: int) -> tuple[list[str], list[Scene]]:
-    """`count` prompts over the held-out combinations in turn, colours too, each with the facts it names."""
-    combinations = held_out_combinations()
+    """`count` prompts over the held-out combinations in turn, each with the facts it names.
+
+    Colours and sides take turns, too.
+    """
+    combinations, sides = held_out_combinations(), tuple(POSITIONS)
     texts, named = [], []
     for n in range(count):
         place, season, obj = combinations[n % len(combinations)]
         shown = [colour for colour in COLOURS if season != "winter" or colour != "white"]
         colour = shown[n % len(shown)] if obj else ""
-        texts.append(f"{season} {place}, a {colour} {obj}" if obj else f"{season} {place}")
-        named.append(Scene(place, season, "clear", "day", n, obj, colour))
+        side = sides[n % len(sides)] if obj else ""
+        plain = plain_caption(place, season, obj, colour)
+        texts.append(f"{plain} {POSITION_WORDS[side]}" if side else plain)
+        named.append(Scene(place, season, "clear", "day", n, obj, colour, side))
     return texts, named
 
 

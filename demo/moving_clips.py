@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from demo.captions import plain_caption
 from demo.clips import FRAMES
 from demo.export import MOTION_NAME, NAME
 from demo.scenes import COLOURS, MOTIONS, MOVES, held_out_combinations
@@ -37,7 +38,7 @@ def held_out_clips() -> list[Wanted]:
         shown = [colour for colour in COLOURS if season != "winter" or colour != "white"]
         colour = shown[n % len(shown)]
         for way in MOTIONS if n % 2 == 0 else reversed(MOTIONS):
-            wanted.append(Wanted(f"{season} {place}, a {colour} {obj} moving {way}", way))
+            wanted.append(Wanted(plain_caption(place, season, obj, colour, way), way))
     return wanted
 
 

@@ -34,9 +34,9 @@ COURSES = (
 )
 UNET_PLAN = Plan(steps=sum(c.steps for c in COURSES), batch=32, peak=1.5e-3, seed=8, warmup=50, save_every=50)
 MOVING = Moving(
-    side=128, scenes=4000, scene_seed=22, stills=8, clips=240, clip_seed=41, frames=8, shown_clips=2
+    side=128, scenes=4000, scene_seed=22, stills=8, clips=160, clip_seed=51, frames=8, pairs=5, first=400
 )
-MOVING_PLAN = Plan(steps=5200, batch=8, peak=1.2e-3, seed=18, warmup=20, save_every=50, hold=3500)
+MOVING_PLAN = Plan(steps=2500, batch=8, peak=1.2e-3, seed=19, warmup=20, save_every=50, hold=1400)
 FOLD_SEED, FOLD_COUNT = 21, 96
 
 
@@ -105,7 +105,9 @@ def export(
     }
     if start is not None:
         digest = hashlib.sha256((start / f"{NAME}.safetensors").read_bytes()).hexdigest()
+        told = json.loads((start / "TRAINING.json").read_text("utf-8"))
         record["moving"]["started_from_sha256"] = digest
+        record["moving"]["started_from"] = {key: told[key] for key in ("moving", "note") if key in told}
     if note:
         record["note"] = note
     write_json(folder / "TRAINING.json", record | {"held_out": scenes.held_out_combinations()})

@@ -2,6 +2,9 @@
 
 AnimateDiff trains a module under a finished UNet. Here the UNet has yet to learn the objects that are to
 move, and a clip's frames teach it that too; so each step takes stills without the module and clips with it.
+
+Which way an object goes joins three facts, word, frame and column, and none of two says anything. So columns
+and frames are learnt on their own (`demo/bearings.py`), and every clip comes beside its opposite.
 """
 
 from __future__ import annotations
@@ -17,18 +20,27 @@ from torch import nn
 from transformers import CLIPTokenizer
 
 from demo import pictures
-from demo.clips import FRAMES, cached_clips, clips
+from demo.bearings import Bearings
+from demo.captions import plain_caption
+from demo.clips import FRAMES, cached_clips, opposed_clips
 from demo.latents import cached_latents
 from demo.loading import Painter
 from demo.networks import Widths
+from demo.scenes import Scene
 from demo.speed import float_norms, precision
 from demo.temporal import Motion, build_motion
 from demo.train_unet import draw_captions, follow, networks, tokens, unet_loss
 from demo.training import Average, Plan, Stage, generator
 
-EARLY = 0.25
-"""Of a clip's levels. Which way an object goes is seen in all but the noisiest frames; in those alone the
-words say it, and even levels draw them seldom."""
+EARLY, EVEN = 0.25, 0.5
+"""Of the levels of clips' ends, and of longer stretches. Which way an object goes is seen in all but the
+noisiest frames; in those alone the words say it, and even levels draw them seldom."""
+OPPOSED = 4.0
+"""How many times that part of an error counts that a clip and its opposite do not share."""
+BEARINGS = 0.3
+"""What the readouts' error counts beside that of the noise."""
+ENDS = 5
+"""Frames among which each of a clip's two ends is drawn."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +53,19 @@ class Moving:
     stills: int
     """Stills in a step."""
     clips: int
+    """Each is drawn both ways."""
     clip_seed: int
     frames: int
-    """Frames that a step sees of each of its clips."""
-    shown_clips: int
-    """Clips in a step."""
+    """Frames of the one pair of opposed clips that every other step sees."""
+    pairs: int
+    """Pairs of which the steps between see two frames each, one of either end."""
+    first: int
+    """Steps that come before the others and see no stills, only pairs of ends with plain captions."""
+
+
+def chosen_ends(rng: np.random.Generator) -> np.ndarray:
+    """One of a clip's first frames and one of its last."""
+    return np.array([rng.integers(ENDS), FRAMES - 1 - rng.integers(ENDS)])
 
 
 def chosen_frames(count: int, rng: np.random.Generator) -> np.ndarray:
@@ -73,11 +93,48 @@ def take_over(modules: dict[str, nn.Module], painter: Painter, tokenizer: CLIPTo
 
 
 def moving_networks(widths: Widths, vocabulary: int, seed: int, device: str) -> dict[str, nn.Module]:
-    """UNet, text model and motion module as training starts, and the copies that average them."""
+    """UNet, text model and motion module as training starts, the copies that average them, and readouts."""
     modules = networks(widths, vocabulary, seed, device)
     motion = build_motion(widths, seed).to(device)
     float_norms(motion)
-    return modules | {"motion": motion, "motion_average": copy.deepcopy(motion).requires_grad_(False)}
+    modules |= {"motion": motion, "motion_average": copy.deepcopy(motion).requires_grad_(False)}
+    return modules | {"bearings": Bearings(modules["unet"]).to(device)}
+
+
+def opposed_captions(clips: list[list[Scene]], rng: np.random.Generator, plain: bool) -> list[str]:
+    """Captions of clips that lie beside their opposites: the same words but for the way."""
+    firsts = [frames[0] for frames in clips]
+    if plain:
+        return [plain_caption(s.place, s.season, s.obj, s.colour, s.motion) for s in firsts]
+    again = copy.deepcopy(rng)
+    there, back = draw_captions(firsts[::2], rng), draw_captions(firsts[1::2], again)
+    return [text for pair in zip(there, back, strict=True) for text in pair]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one step sees: numbers of clips, of their frames and of stills, and the captions of all."""
+
+    clips: np.ndarray
+    at: np.ndarray
+    stills: np.ndarray
+    texts: list[str]
+    early: float
+
+
+def seen(
+    course: Moving, step: int, scenes: list[Scene], drawn: list[list[Scene]], rng: np.random.Generator
+) -> Seen:
+    """Ends of several pairs of clips or more frames of one, by turns; stills after the first steps."""
+    first = step < course.first
+    ends = first or step % 2 == 1
+    at = chosen_ends(rng) if ends else chosen_frames(course.frames, rng)
+    pairs = rng.integers(0, len(drawn) // 2, course.pairs if ends else 1)
+    clips = np.stack([2 * pairs, 2 * pairs + 1], axis=1).ravel()
+    stills = rng.integers(0, len(scenes), 0 if first else course.stills)
+    texts = opposed_captions([drawn[i] for i in clips], rng, first)
+    texts += draw_captions([scenes[i] for i in stills], rng)
+    return Seen(clips, at, stills, texts, EARLY if ends else EVEN)
 
 
 def train_moving(
@@ -91,7 +148,7 @@ def train_moving(
     stop: int | None = None,
     module: Path | None = None,
 ) -> dict[str, nn.Module]:
-    """Train (or go on training) to the plan's last step, or pause after step `stop`; gives all six networks.
+    """Train (or go on training) to the plan's last step, or pause after step `stop`; gives all networks.
 
     `painter` is what the first step begins with; its VAE encodes the drawings. `module` is the file of a
     motion module to begin with.
@@ -104,33 +161,31 @@ def train_moving(
     stage = Stage("moving", work, plan, modules)
     stage.resume()
     vae = painter.vae.to(device, memory_format=torch.channels_last)
-    scenes, drawn = pictures.scenes(course.scenes, course.scene_seed), clips(course.clips, course.clip_seed)
-    stills = cached_latents(
-        vae, scenes, course.side, work / f"latents-{course.side}-{course.scene_seed}.pt", device
-    )
-    moving = cached_clips(
-        vae, drawn, course.side, work / f"clips-{course.side}-{course.clip_seed}.pt", device
-    )
+    scenes = pictures.scenes(course.scenes, course.scene_seed)
+    drawn = opposed_clips(course.clips, course.clip_seed)
+    path = work / f"latents-{course.side}-{course.scene_seed}.pt"
+    stills = cached_latents(vae, scenes, course.side, path, device)
+    path = work / f"clips-{course.side}-{course.clip_seed}.pt"
+    moving = cached_clips(vae, drawn, course.side, path, device)
     last = plan.steps if stop is None else min(stop, plan.steps)
     average = Average()
     while stage.step < last:
-        rng = np.random.default_rng([plan.seed, stage.step])
-        shown = rng.integers(0, len(scenes), course.stills)
-        played = rng.integers(0, len(drawn), course.shown_clips)
-        at = chosen_frames(course.frames, rng)
-        texts = draw_captions([*(scenes[i] for i in shown), *(drawn[i][0] for i in played)], rng)
+        shown = seen(course, stage.step, scenes, drawn, np.random.default_rng([plan.seed, stage.step]))
         noise = generator(plan.seed, stage.step)
         with precision(device):
-            context = modules["text"](tokens(tokenizer, texts).to(device)).last_hidden_state
-        unet = modules["unet"]
-        still = unet_loss(unet, context[: course.stills], *(part[shown].to(device) for part in stills), noise)
-        frames = (part[played][:, at].flatten(0, 1).to(device) for part in moving)
-        told = context[course.stills :]
-        clip = clip_loss(modules["motion"], unet, told, *frames, torch.from_numpy(at), noise)
-        stage.descend(still + clip)
+            context = modules["text"](tokens(tokenizer, shown.texts).to(device)).last_hidden_state
+        told, described = context.split([len(shown.clips), len(shown.stills)])
+        frames, marks = (part[shown.clips][:, shown.at].flatten(0, 1).to(device) for part in moving)
+        loss = clip = clip_loss(modules, told, frames, marks, torch.from_numpy(shown.at), noise, shown.early)
+        still = 0.0
+        if len(shown.stills):
+            latents, marks = (part[shown.stills].to(device) for part in stills)
+            loss = loss + still_loss(modules, described, latents, marks, noise)
+            still = float((loss - clip).detach())
+        stage.descend(loss)
         for name in ("unet", "text", "motion"):
             follow(modules[f"{name}_average"], modules[name], stage.step)
-        average.add(np.array([float(still.detach()), float(clip.detach())]))
+        average.add(np.array([still, float(clip.detach())]))
         if stage.step % plan.save_every == 0 or stage.step == last:
             mean, spent = average.take()
             stage.seconds += spent
@@ -139,23 +194,41 @@ def train_moving(
     return modules
 
 
+def still_loss(
+    modules: dict[str, nn.Module],
+    context: torch.Tensor,
+    latents: torch.Tensor,
+    marks: torch.Tensor,
+    noise: torch.Generator,
+) -> torch.Tensor:
+    """`unet_loss` of stills (B, 4, h, w) and what the readouts miss."""
+    unet, bearings = modules["unet"], modules["bearings"]
+    assert isinstance(bearings, Bearings)
+    with bearings.listening(unet) as heard:
+        loss = unet_loss(unet, context, latents, marks, noise)
+    return loss + BEARINGS * bearings.error(heard)
+
+
 def clip_loss(
-    motion: nn.Module,
-    unet: nn.Module,
+    modules: dict[str, nn.Module],
     context: torch.Tensor,
     latents: torch.Tensor,
     marks: torch.Tensor,
     at: torch.Tensor,
     noise: torch.Generator,
+    early: float,
 ) -> torch.Tensor:
-    """The stills' loss over clips (K·F, 4, h, w): all frames of one at one level, their noises independent.
+    """The same over clips (K·F, 4, h, w), each followed by its opposite.
 
-    `context` is their texts (K, 77, C), `at` numbers the frames (F,) of each; the levels are of the schedule
-    that motion modules run on.
+    All frames of a pair are at one level, and the noises of a clip's frames are independent. `context` is
+    the clips' texts (K, 77, C), `at` numbers the frames (F,) of each; the levels are of the schedule that
+    motion modules run on, drawn as `early` says.
     """
+    unet, motion, bearings = modules["unet"], modules["motion"], modules["bearings"]
     assert isinstance(motion, Motion)
+    assert isinstance(bearings, Bearings)
     frames = len(at)
-    with motion.moving(unet, at.to(latents.device)):
-        return unet_loss(
-            unet, context.repeat_interleave(frames, 0), latents, marks, noise, frames, moving=1.0, early=EARLY
-        )
+    told = context.repeat_interleave(frames, 0)
+    with motion.moving(unet, at.to(latents.device)), bearings.listening(unet) as heard:
+        loss = unet_loss(unet, told, latents, marks, noise, frames, moving=1.0, early=early, opposed=OPPOSED)
+    return loss + BEARINGS * bearings.error(heard, at)

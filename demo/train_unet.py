@@ -86,6 +86,7 @@ def unet_loss(
     frames: int = 1,
     moving: float = MOTION_SHARE,
     early: float = 1.0,
+    opposed: float = 1.0,
 ) -> torch.Tensor:
     """Squared error of the predicted noise of latents (B, 4, h, w), weighted by level and by place.
 
@@ -94,21 +95,31 @@ def unet_loss(
     every cell; an error there counts OBJECT_WEIGHT times more. Every `frames` neighbours are noised to the
     same level; a share `moving` of the levels is of the motion modules' schedule. Levels are even where
     `early` is 1; what is less draws more of the noisiest ones: an evenly drawn number to that power.
+
+    With `opposed` above 1, clips come in pairs that differ in one word, are noised alike, and what their
+    errors do not share counts so many times: it is what that word should have told.
     """
     device = latents.device
-    grain = torch.randn(latents.shape, generator=noise).to(device)
-    levels = len(latents) // frames
+    alike = 2 if opposed > 1 else 1
+    levels = len(latents) // (frames * alike)
+    shape = (levels, 1, frames, *latents.shape[1:])
+    grain = torch.randn(shape, generator=noise).expand(-1, alike, *shape[2:]).flatten(0, 2).to(device)
     stratum = torch.arange(levels) + torch.rand(levels, generator=noise)
     t = ((stratum / levels) ** early * TIMESTEPS).long().clamp(max=TIMESTEPS - 1)
     table = (torch.rand(levels, generator=noise) < moving).long()
-    kept = schedules()[table, t].repeat_interleave(frames).to(device)
-    t = t.repeat_interleave(frames).to(device)
+    kept = schedules()[table, t].repeat_interleave(frames * alike).to(device)
+    t = t.repeat_interleave(frames * alike).to(device)
     a = kept[:, None, None, None]
     noisy = (a.sqrt() * latents + (1 - a).sqrt() * grain).contiguous(memory_format=torch.channels_last)
     with precision(device.type):
         guess = unet(noisy, t, context).sample.float()
-    error = (guess - grain).square() * (1 + OBJECT_WEIGHT * marks)
-    return (level_weight(kept) * error.mean(dim=(1, 2, 3))).mean()
+    error = (guess - grain) * (1 + OBJECT_WEIGHT * marks).sqrt()
+    square = error.square()
+    if alike == 2:
+        first, second = error.unflatten(0, (levels, 2, frames)).unbind(1)
+        apart = ((first - second) / 2).square().repeat_interleave(2, 0).flatten(0, 1)
+        square = square + (opposed - 1) * apart
+    return (level_weight(kept) * square.mean(dim=(1, 2, 3))).mean()
 
 
 def level_weight(kept: torch.Tensor) -> torch.Tensor:

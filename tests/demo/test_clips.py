@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from demo.captions import caption
-from demo.clips import FRAMES, clips, paint_clip, sample_clip
+from demo.clips import FRAMES, clips, opposed_clips, paint_clip, sample_clip
 from demo.direction import drift, moving_object, way
 from demo.moving_clips import clip_sheet, held_out_clips
 from demo.scenes import MOTIONS, MOVES, Scene, held_out_triple
@@ -14,6 +14,18 @@ from demo.scenes import MOTIONS, MOVES, Scene, held_out_triple
 
 def drawn(frames: list[Scene], side: int = 128) -> np.ndarray:
     return paint_clip(frames, side)[0].astype(np.float32) / np.float32(255)
+
+
+def test_every_opposed_clip_is_the_way_back_through_the_same_scene() -> None:
+    both = opposed_clips(20, 3)
+    assert both[::2] == clips(20, 3)
+    for there, back in zip(both[::2], both[1::2], strict=True):
+        assert {there[0].motion, back[0].motion} == set(MOTIONS)
+        assert [frame.x for frame in back] == [frame.x for frame in there[::-1]]
+        assert all(
+            (a.place, a.season, a.seed, a.obj, a.colour) == (b.place, b.season, b.seed, b.obj, b.colour)
+            for a, b in zip(there, back, strict=True)
+        )
 
 
 def test_one_layout_and_a_path_that_goes_one_way() -> None:

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from demo import pictures
+from demo.captions import POSITION_WORDS
 from demo.evaluate import FACTS, Fact, Group, drawn, prompts, read
 from demo.readers import SIDE, histogram, pixels
-from demo.scenes import OBJECTS, SEASONS, held_out_combinations
+from demo.scenes import OBJECTS, POSITIONS, SEASONS, held_out_combinations
 
 
 def test_prompts_name_held_out_combinations_and_their_facts_alone() -> None:
@@ -18,8 +19,10 @@ def test_prompts_name_held_out_combinations_and_their_facts_alone() -> None:
     assert {(s.place, s.season, s.obj) for s in named} == combinations
     for text, scene in zip(texts, named, strict=True):
         assert text.startswith(f"{scene.season} {scene.place}")
-        assert text.endswith(f", a {scene.colour} {scene.obj}") == bool(scene.obj)
+        assert (f", a {scene.colour} {scene.obj} " in text) == bool(scene.obj)
+        assert text.endswith(f" {POSITION_WORDS.get(scene.position)}") == bool(scene.obj)
         assert (scene.season, scene.colour) != ("winter", "white")
+    assert {scene.position for scene in named} == {"", *POSITIONS}
 
 
 def test_scenes_without_an_object_have_no_object_to_read() -> None:
@@ -53,3 +56,11 @@ def test_the_object_reader_reads_drawings_of_held_out_combinations() -> None:
     figures = read(FACTS[2], drawn(3000, 31), {"held": drawn(300, 32, held_out=True)})
     assert figures["object_classifier_held"] >= 0.95
     assert figures["object_histogram_held"] < 0.6
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_the_side_reader_reads_drawings_of_held_out_combinations() -> None:
+    figures = read(FACTS[3], drawn(3000, 31), {"held": drawn(300, 32, held_out=True)})
+    assert figures["side_classifier_held"] >= 0.9
+    assert figures["side_histogram_held"] < 0.5

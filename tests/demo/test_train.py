@@ -29,7 +29,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     for plan in ("VAE_PLAN", "WHOLE_PLAN", "UNET_PLAN", "MOVING_PLAN"):
         monkeypatch.setattr(train, plan, ONE)
     monkeypatch.setattr(train, "COURSES", (Course(64, 2, 1, 2, 1),))
-    monkeypatch.setattr(train, "MOVING", Moving(64, 2, 1, 2, 2, 1, 2, 2))
+    monkeypatch.setattr(train, "MOVING", Moving(64, 2, 1, 2, 2, 1, 2, 1, 1))
     monkeypatch.setattr(train, "Widths", lambda: TINY)
     monkeypatch.setattr(train, "FOLD_COUNT", 2)
     for stage in ("train_vae", "train_whole"):
@@ -70,4 +70,5 @@ def test_all_stages_end_in_files_that_paint_and_that_a_training_begins_with(
     # The file's halves are rounded.
     assert record["figures"] == pytest.approx(before["figures"], abs=0.05)
     assert len(str(record["moving"]["started_from_sha256"])) == 64
+    assert record["moving"]["started_from"] == {"moving": before["moving"]}
     assert (begun / f"{MOTION_NAME}.safetensors").stat().st_size < 4_000_000

@@ -11,13 +11,22 @@ import pytest
 import torch
 from transformers import CLIPTokenizer
 
-from demo.clips import FRAMES
+from demo.bearings import Bearings
+from demo.clips import FRAMES, clips, opposed_clips
 from demo.export import write_checkpoint, write_motion
 from demo.loading import Painter, load
 from demo.networks import Widths, build_text_model, build_unet, build_vae
 from demo.temporal import Motion, build_motion
 from demo.tokenizer import build_tokenizer
-from demo.train_moving import Moving, chosen_frames, clip_loss, take_over, train_moving
+from demo.train_moving import (
+    Moving,
+    chosen_ends,
+    chosen_frames,
+    clip_loss,
+    opposed_captions,
+    take_over,
+    train_moving,
+)
 from demo.train_unet import networks
 from demo.training import Plan
 from lib_anim.models.motion import read_motion_module
@@ -28,7 +37,7 @@ from lib_anim.motion.session import ClipSession
 from lib_anim.motion.sites import sites_of_diffusers
 
 TINY = Widths(unet=(32, 32, 32, 32), vae=(32, 32, 32, 32), heads=4, context=32, text_layers=1, text_heads=2)
-MOVING = Moving(side=64, scenes=3, scene_seed=1, stills=2, clips=2, clip_seed=2, frames=4, shown_clips=2)
+MOVING = Moving(side=64, scenes=3, scene_seed=1, stills=2, clips=2, clip_seed=2, frames=4, pairs=1, first=1)
 PLAN = Plan(steps=3, batch=2, peak=1e-3, seed=5, warmup=1, save_every=1)
 
 
@@ -105,13 +114,32 @@ def test_chosen_frames_are_in_order_and_evenly_spread(count: int) -> None:
         assert at[-1] < FRAMES
 
 
-def test_the_clips_loss_reaches_module_and_unet(painter: Painter) -> None:
-    motion = loud()
-    context, noise = torch.randn(1, 77, TINY.context), torch.Generator().manual_seed(1)
+def test_ends_are_far_apart() -> None:
+    rng = np.random.default_rng(0)
+    drawn = np.stack([chosen_ends(rng) for _ in range(80)])
+    assert set(drawn[:, 0]) == set(range(5))
+    assert set(drawn[:, 1]) == set(range(FRAMES - 5, FRAMES))
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_captions_of_opposed_clips_differ_in_the_way_alone(plain: bool) -> None:
+    texts = opposed_captions(opposed_clips(30, 4), np.random.default_rng(2), plain)
+    said = 0
+    for frames, there, back in zip(clips(30, 4), texts[::2], texts[1::2], strict=True):
+        ways = (frames[0].motion, {"left": "right", "right": "left"}[frames[0].motion])
+        assert there.replace(f"moving {ways[0]}", f"moving {ways[1]}") == back
+        said += there != back
+    assert said == 30 if plain else 15 < said < 30
+
+
+def test_the_clips_loss_reaches_module_unet_and_readouts(painter: Painter) -> None:
+    modules = {"motion": loud(), "unet": painter.unet, "bearings": Bearings(painter.unet)}
+    context, noise = torch.randn(2, 77, TINY.context), torch.Generator().manual_seed(1)
     # At half the size the deepest level is one place, whose norm of one value a group passes nothing back.
-    latents, marks = torch.randn(4, 4, 16, 16), torch.rand(4, 1, 16, 16)
-    clip_loss(motion, painter.unet, context, latents, marks, torch.arange(4), noise).backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in motion.parameters())
+    latents, marks = torch.randn(8, 4, 16, 16), torch.rand(8, 1, 16, 16)
+    clip_loss(modules, context, latents, marks, torch.arange(4), noise, early=0.5).backward()
+    for name in ("motion", "bearings"):
+        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in modules[name].parameters()), name
     assert painter.unet.conv_in.weight.grad.abs().sum() > 0
 
 
@@ -126,7 +154,8 @@ def test_a_stopped_training_ends_with_the_weights_of_an_unbroken_one(tmp_path: P
     for stop in (1, 2):
         train("parts", stop)
     parts, begin = train("parts"), train("none", 0)
-    assert set(whole) == {f"{name}{kind}" for name in ("unet", "text", "motion") for kind in ("", "_average")}
+    averaged = {f"{name}{kind}" for name in ("unet", "text", "motion") for kind in ("", "_average")}
+    assert set(whole) == averaged | {"bearings"}
     for name, module in whole.items():
         state, resumed, first = (m.state_dict() for m in (module, parts[name], begin[name]))
         assert all(torch.equal(value, resumed[key]) for key, value in state.items()), name

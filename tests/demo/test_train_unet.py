@@ -87,6 +87,27 @@ def test_frames_of_a_clip_share_their_level() -> None:
     assert first[0] < second[0]
 
 
+def test_what_opposed_clips_do_not_share_counts_more() -> None:
+    latents, marks = torch.zeros(4, 4, 8, 8), torch.zeros(4, 1, 8, 8)
+    losses, gradients = [], []
+    for opposed in (1.0001, 4.0):
+        network = Silent((4, 4, 8, 8))
+        network.guess.data[:2] = 0.5
+        loss = unet_loss(
+            network, torch.zeros(1), latents, marks, torch.Generator().manual_seed(1), 2, opposed=opposed
+        )
+        loss.backward()
+        losses.append(float(loss.detach()))
+        gradients.append(network.guess.grad)
+    assert len(set(network.times[0].tolist())) == 1
+    kept = schedules()[:, network.times[0][0]]
+    unshared = 3 * 0.25**2 * level_weight(kept)
+    assert min(abs(losses[1] - losses[0] - float(w)) for w in unshared) < 1e-4
+    change = gradients[1] - gradients[0]
+    assert torch.allclose(change[:2], -change[2:])
+    assert change[:2].min() > 0
+
+
 def test_tokens_are_padded_with_the_end(tokenizer: CLIPTokenizer) -> None:
     ids = tokens(tokenizer, ["winter", "word " * 200])
     assert ids.shape == (2, TOKENS)
