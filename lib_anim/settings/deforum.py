@@ -9,7 +9,7 @@ from typing import Any
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.settings.base import DEFORUM_KEYS, specs
 from lib_anim.settings.deforum_keys import FLAG, KEYS, key_of
-from lib_anim.settings.deforum_migrations import OldFile, migrate
+from lib_anim.settings.deforum_migrations import OldFile, legacy_colormatch_absent, migrate
 from lib_anim.settings.deforum_refusals import Completed, is_plain_mask, refused
 from lib_anim.settings.deforum_samplers import NO_SPACING, sampler_names, split_samplers
 from lib_anim.settings.fields import DEFORUM, Choice, Flag, problems_of, shown
@@ -290,7 +290,11 @@ class _Reading:
                 name == "legacy_colormatch" and self.settings["color_coherence"] == "None"
             ):
                 continue
-            self.warnings.append(f"{self.file.origin(name)}: {shown(value)} has no effect; {key.kept}")
+            if name == "legacy_colormatch" and legacy_colormatch_absent.__name__ in self.file.applied:
+                said = f"the file is older than {name}, when colours were matched before painting only"
+            else:
+                said = f"{self.file.origin(name)}: {shown(value)} has no effect"
+            self.warnings.append(f"{said}; {key.kept}")
         unknown = [self.file.origin(name) for name in self.file.values if key_of(name) is None]
         if unknown:
             names = ", ".join(f'"{name}"' for name in unknown[:NAMED])

@@ -323,6 +323,15 @@ def test_legacy_colours_matter_only_where_colours_are_matched() -> None:
     assert from_deforum({**SMALL, "legacy_colormatch": True, "color_coherence": "None"})[1] == ()
 
 
+def test_a_file_that_is_older_than_a_key_is_not_said_to_have_it() -> None:
+    older = {key: value for key, value in SMALL.items() if key != "legacy_colormatch"}
+    (warning,) = from_deforum(older)[1]
+    assert warning == (
+        "the file is older than legacy_colormatch, when colours were matched before painting only; "
+        "colours are matched before and after painting"
+    )
+
+
 def test_unknown_keys_are_kept_and_named_once() -> None:
     more = {f"wan_{number}": number for number in range(20)}
     settings, warning = warned(my_note="kept", **more)
