@@ -4,7 +4,7 @@ window.flipbook = window.flipbook || {};
 
 Object.assign(window.flipbook, {
     presets: [],
-    preset: {name: "", part: "whole"},
+    preset: {names: {}, part: "whole"}, // names: the one that is chosen, by kind
 
     async listPresets() {
         try {
@@ -22,8 +22,16 @@ Object.assign(window.flipbook, {
         return `presets/${encodeURIComponent(name)}`;
     },
 
+    presetName() {
+        return flipbook.preset.names[flipbook.kind()] || "";
+    },
+
+    choosePreset(name, kind = flipbook.kind()) {
+        flipbook.preset.names[kind] = name;
+    },
+
     chosenPreset() {
-        return flipbook.presets.find((preset) => preset.name === flipbook.preset.name && preset.kind === flipbook.kind());
+        return flipbook.presets.find((preset) => preset.name === flipbook.presetName() && preset.kind === flipbook.kind());
     },
 
     drawPresets() {
@@ -31,15 +39,15 @@ Object.assign(window.flipbook, {
         if (!panel) return;
         const kind = flipbook.kind();
         const mine = flipbook.presets.filter((preset) => preset.kind === kind);
-        if (!flipbook.chosenPreset()) flipbook.preset.name = mine.length ? mine[0].name : "";
+        if (!flipbook.chosenPreset()) flipbook.choosePreset(mine.length ? mine[0].name : "");
         const chosen = flipbook.chosenPreset();
         const choose = flipbook.make(
             "select",
             {class: "flipbook-input", id: flipbook.id("preset"), "aria-label": flipbook.word("preset"), on: {change: (event) => {
-                flipbook.preset.name = event.target.value;
+                flipbook.choosePreset(event.target.value);
                 flipbook.drawPresets();
             }}},
-            ...mine.map((preset) => flipbook.make("option", {value: preset.name, selected: preset.name === flipbook.preset.name}, preset.name)),
+            ...mine.map((preset) => flipbook.make("option", {value: preset.name, selected: preset.name === flipbook.presetName()}, preset.name)),
         );
         const part = flipbook.make(
             "select",
@@ -84,17 +92,17 @@ Object.assign(window.flipbook, {
         const kind = flipbook.kind();
         return flipbook.withPresets(flipbook.word("loaded"), async () => {
             const parts = flipbook.parts().join(",");
-            const {settings} = await flipbook.ask("GET", `${flipbook.presetPath(flipbook.preset.name)}?parts=${parts}`);
+            const {settings} = await flipbook.ask("GET", `${flipbook.presetPath(flipbook.presetName())}?parts=${parts}`);
             flipbook.fill(kind, parts ? {part: settings} : {settings});
         });
     },
 
     savePreset() {
         const kind = flipbook.kind();
-        const name = (flipbook.preset.typed || flipbook.preset.name).trim();
+        const name = (flipbook.preset.typed || flipbook.presetName()).trim();
         return flipbook.withPresets(flipbook.word("saved"), async () => {
             await flipbook.ask("PUT", flipbook.presetPath(name), {kind, settings: flipbook.settings(kind), parts: flipbook.parts()});
-            flipbook.preset.name = name;
+            flipbook.choosePreset(name, kind);
             flipbook.preset.typed = "";
         });
     },
@@ -102,18 +110,18 @@ Object.assign(window.flipbook, {
     renamePreset() {
         return flipbook.withPresets(flipbook.word("saved"), async () => {
             const to = (flipbook.preset.typed || "").trim();
-            await flipbook.ask("POST", `${flipbook.presetPath(flipbook.preset.name)}/rename`, {to});
-            flipbook.preset.name = to;
+            await flipbook.ask("POST", `${flipbook.presetPath(flipbook.presetName())}/rename`, {to});
+            flipbook.choosePreset(to);
             flipbook.preset.typed = "";
         });
     },
 
     deletePreset() {
-        return flipbook.withPresets(flipbook.word("deleted"), () => flipbook.ask("DELETE", flipbook.presetPath(flipbook.preset.name)));
+        return flipbook.withPresets(flipbook.word("deleted"), () => flipbook.ask("DELETE", flipbook.presetPath(flipbook.presetName())));
     },
 
     async exportPreset() {
-        const link = flipbook.make("a", {href: flipbook.url(`${flipbook.presetPath(flipbook.preset.name)}/export`), download: `${flipbook.preset.name}.json`});
+        const link = flipbook.make("a", {href: flipbook.url(`${flipbook.presetPath(flipbook.presetName())}/export`), download: `${flipbook.presetName()}.json`});
         document.body.append(link);
         link.click();
         link.remove();
@@ -122,19 +130,20 @@ Object.assign(window.flipbook, {
     importPreset(file) {
         if (!file) return undefined;
         return flipbook.withPresets(flipbook.word("imported"), async () => {
-            const found = JSON.parse(await file.text());
+            let found = JSON.parse(await file.text());
+            let name = file.name.replace(/\.\w+$/, "");
             if (found.kind && found.settings) {
-                const name = found.name || file.name.replace(/\.\w+$/, "");
+                name = found.name || name;
                 delete found.shipped;
-                await flipbook.ask("PUT", flipbook.presetPath(name), found);
-                flipbook.preset.name = name;
-                return;
+            } else {
+                // Somebody's settings file, Flipbook's or Deforum's: a preset named like the file.
+                const {kind, settings} = await flipbook.ask("POST", "settings", {kind: found.kind || "keyframed", settings: found});
+                found = {kind, settings};
             }
-            // Somebody's settings file, Flipbook's or Deforum's: a preset named like the file.
-            const loaded = await flipbook.ask("POST", "settings", {kind: found.kind || "keyframed", settings: found});
-            const name = file.name.replace(/\.\w+$/, "");
-            await flipbook.ask("PUT", flipbook.presetPath(name), {kind: loaded.kind, settings: loaded.settings});
-            flipbook.preset.name = name;
+            await flipbook.ask("PUT", flipbook.presetPath(name), found);
+            await flipbook.listPresets();
+            flipbook.choosePreset(name, found.kind);
+            flipbook.openKind(found.kind);
         });
     },
 });

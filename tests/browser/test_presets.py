@@ -79,6 +79,20 @@ def test_export_and_import(tab: Tab, tmp_path: Any) -> None:
     page.wait_for_function("flipbook.presets.some((p) => p.name === 'exported')")
 
 
+def test_an_imported_preset_of_another_kind_is_shown_where_it_belongs(tab: Tab, tmp_path: Any) -> None:
+    page = open_presets(tab)
+    page.locator(f"{TAB}preset").select_option("Flight, calm")
+    file = tmp_path / "loop.json"
+    file.write_text(json.dumps({"kind": "assemble", "name": "my loop", "settings": {"loop": 3}}))
+    page.locator(f"{TAB}preset_file").set_input_files(file)
+    page.wait_for_function(f"document.querySelector('{TAB}preset')?.value === 'my loop'")
+    assert page.evaluate("flipbook.kind()") == "assemble"
+    page.locator(f"{TAB}preset_load").click()
+    page.wait_for_function("flipbook.forms.assemble.shown.loop == 3")
+    page.evaluate("flipbook.openKind('keyframed')")
+    page.wait_for_function(f"document.querySelector('{TAB}preset')?.value === 'Flight, calm'")
+
+
 def test_a_deforum_file_becomes_a_preset(tab: Tab, tmp_path: Any, studio: Any) -> None:
     page = open_presets(tab)
     file = tmp_path / "old film.txt"
