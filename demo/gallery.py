@@ -32,7 +32,7 @@ FILM: dict[str, Any] = {
     "seed": 3,
     "steps": 20,
     "cfg_scale": 5,
-    "prompts": {"0": "spring meadow with blossoming trees, sunny day --neg night, rain"},
+    "prompts": {"0": "spring meadow with blossoming trees, sunny day"},
     "strength": 0.5,
     "noise": 0.02,
     "sharpen_amount": 0,
