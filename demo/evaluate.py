@@ -26,7 +26,7 @@ from demo.networks import Widths
 from demo.painting import paint
 from demo.readers import BINS, SEED, Features, accuracy, fit, histogram, pixels, reader
 from demo.sampling import sample
-from demo.scenes import COLOURS, OBJECTS, PLACES, POSITIONS, SEASONS, Scene, held_out_combinations
+from demo.scenes import OBJECTS, PLACES, POSITIONS, SEASONS, Scene, colours_in, held_out_combinations
 from demo.train import HERE
 from demo.training import write_json
 
@@ -69,7 +69,7 @@ def prompts(count: int) -> tuple[list[str], list[Scene]]:
     texts, named = [], []
     for n in range(count):
         place, season, obj = combinations[n % len(combinations)]
-        shown = [colour for colour in COLOURS if season != "winter" or colour != "white"]
+        shown = colours_in(season)
         colour = shown[n % len(shown)] if obj else ""
         side = sides[n % len(sides)] if obj else ""
         plain = plain_caption(place, season, obj, colour)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from demo.captions import plain_caption
 from demo.clips import FRAMES
 from demo.export import MOTION_NAME, NAME
-from demo.scenes import COLOURS, MOTIONS, MOVES, held_out_combinations
+from demo.scenes import MOTIONS, MOVES, colours_in, held_out_combinations
 from lib_anim.app.engines import open_engine
 from lib_anim.engines.contract import ClipFrame, ClipRequest, Steering
 from lib_anim.media.sheet import contact_sheet
@@ -35,7 +35,7 @@ def held_out_clips() -> list[Wanted]:
     moving = [(place, season, obj) for place, season, obj in held_out_combinations() if obj in MOVES]
     wanted = []
     for n, (place, season, obj) in enumerate(moving):
-        shown = [colour for colour in COLOURS if season != "winter" or colour != "white"]
+        shown = colours_in(season)
         colour = shown[n % len(shown)]
         for way in MOTIONS if n % 2 == 0 else reversed(MOTIONS):
             wanted.append(Wanted(plain_caption(place, season, obj, colour, way), way))

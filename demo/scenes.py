@@ -63,12 +63,14 @@ def held_out_triple(place: str, season: str, obj: str) -> bool:
     return (PLACES.index(place) + 2 * SEASONS.index(season) + 3 * OBJECTS.index(obj)) % 7 == 3
 
 
-def possible(place: str, season: str, weather: str, obj: str, colour: str = "") -> bool:
-    """Whether such a scene makes sense: snow falls and rain stops in winter, boats need open water.
+def colours_in(season: str) -> tuple[str, ...]:
+    """Colours that are seen: nothing white stands in the snow."""
+    return tuple(colour for colour in COLOURS if season != "winter" or colour != "white")
 
-    Nothing white stands in the snow, where it would not be seen.
-    """
-    if season == "winter" and colour == "white":
+
+def possible(place: str, season: str, weather: str, obj: str, colour: str = "") -> bool:
+    """Whether such a scene makes sense: snow falls and rain stops in winter, boats need open water."""
+    if colour and colour not in colours_in(season):
         return False
     if (weather == "snow") != (season == "winter") and weather in ("snow", "rain"):
         return False

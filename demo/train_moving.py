@@ -32,9 +32,9 @@ from demo.temporal import Motion, build_motion
 from demo.train_unet import draw_captions, follow, networks, tokens, unet_loss
 from demo.training import Average, Plan, Stage, generator
 
-EARLY, EVEN = 0.25, 0.5
-"""Of the levels of clips' ends, and of longer stretches. Which way an object goes is seen in all but the
-noisiest frames; in those alone the words say it, and even levels draw them seldom."""
+EARLY_ENDS, EARLY_STRETCHES = 0.25, 0.5
+"""`unet_loss`'s `early` for the two ends of clips, and for more of their frames. Which way an object goes is
+seen in all but the noisiest frames; in those alone the words say it, and even levels draw them seldom."""
 OPPOSED = 4.0
 """How many times that part of an error counts that a clip and its opposite do not share."""
 BEARINGS = 0.3
@@ -134,7 +134,7 @@ def seen(
     stills = rng.integers(0, len(scenes), 0 if first else course.stills)
     texts = opposed_captions([drawn[i] for i in clips], rng, first)
     texts += draw_captions([scenes[i] for i in stills], rng)
-    return Seen(clips, at, stills, texts, EARLY if ends else EVEN)
+    return Seen(clips, at, stills, texts, EARLY_ENDS if ends else EARLY_STRETCHES)
 
 
 def train_moving(
