@@ -33,13 +33,15 @@ test-slow: setup
 	touch $@
 
 test-webui-env: .venv-webui/ready
-	$(TEST_ENV) .venv-webui/bin/python -m pytest -m "not slow" tests/timeline tests/settings tests/media tests/api tests/ui tests/webui tests/browser
+	$(TEST_ENV) .venv-webui/bin/python -m pytest -m "not slow" tests/timeline tests/settings tests/media tests/api tests/ui tests/webui
 
-# A page, its server and the test share two cores: what has waited in vain is tried again, by itself, twice.
+# A page, its server and the test share two cores: what has waited in vain is tried again, by itself, twice. In a process
+# of its own, so that a test whose browser answers no more ends with that process and counts as failed.
+BROWSER := -n 1 -o timeout=180 -o timeout_method=thread
 define in-browser
-$(TEST_ENV) $(1) -m pytest $(2) \
-	|| $(TEST_ENV) $(1) -m pytest $(2) --last-failed --last-failed-no-failures none \
-	|| $(TEST_ENV) $(1) -m pytest $(2) --last-failed --last-failed-no-failures none
+$(TEST_ENV) $(1) -m pytest $(BROWSER) $(2) \
+	|| $(TEST_ENV) $(1) -m pytest $(BROWSER) $(2) --last-failed --last-failed-no-failures none \
+	|| $(TEST_ENV) $(1) -m pytest $(BROWSER) $(2) --last-failed --last-failed-no-failures none
 endef
 
 # The tab in a browser, every test, with the WebUI's gradio and an engine that paints.

@@ -35,14 +35,16 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def page(chromium: Any) -> Iterator[Any]:
+def page(request: pytest.FixtureRequest) -> Iterator[Any]:
     """A fresh page of 1280 × 900. A script error on it fails the test.
+
+    Asks for the browser last, so that none is started for a test that skips.
 
     Errors thrown in Gradio's own bundle do not count. The WebUI's page has two while it loads, with and
     without extensions, and one ("reading 'props'") whenever txt2img's size or hires fix changes: its
     `onCalcResolutionHires` returns six values for an event without outputs.
     """
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page = request.getfixturevalue("chromium").new_page(viewport={"width": 1280, "height": 900})
     failures: list[str] = []
     page.on("pageerror", lambda error: failures.append(f"{error}\n{error.stack}"))
     yield page

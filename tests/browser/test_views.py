@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 expect = pytest.importorskip("playwright.sync_api", reason="needs the WebUI's packages").expect
-gradio = pytest.importorskip("gradio", reason="needs the WebUI's packages: make test-webui-env")
+gradio = pytest.importorskip("gradio", reason="needs the WebUI's packages: make test-tab")
 if int(gradio.__version__.split(".")[0]) != 3:
     pytest.skip("needs the WebUI's gradio 3.41: make test-tab", allow_module_level=True)
 
