@@ -124,7 +124,8 @@ class LoraRack:
                 strangers += 1
             elif strength:
                 weight = self._weight(layer)
-                self._kept.setdefault(layer, weight.clone())
+                if layer not in self._kept:
+                    self._kept[layer] = _compact_copy(weight)
                 weight.copy_(weight.float() + change.delta(weight) * strength)
         return strangers
 
@@ -135,6 +136,19 @@ class LoraRack:
         weight = self._layers[layer].weight
         assert isinstance(weight, torch.nn.Parameter)
         return weight.data
+
+
+def _compact_copy(weight: Tensor) -> Tensor:
+    """`weight` on the CPU, where a card's memory is not needed for it; in 16 bits where they say the same.
+
+    They do for weights that a file brought in 16 bits, also where the network works in 32.
+    """
+    copy = weight.to("cpu", copy=True)
+    if copy.dtype == torch.float32:
+        for smaller in (copy.half(), copy.bfloat16()):
+            if torch.equal(smaller.float(), copy):
+                return smaller
+    return copy
 
 
 def layers_of(

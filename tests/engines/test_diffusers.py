@@ -276,6 +276,22 @@ def test_loras_come_and_go_without_a_trace(checkpoint: Path, tmp_path: Path) -> 
     assert torch.equal(weight, before)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_weights_below_loras_of_half_files_take_half_the_memory_and_come_back(
+    maker: ModuleType, tmp_path: Path, dtype: torch.dtype
+) -> None:
+    half = maker.write_sd1(tmp_path / "half.safetensors", text_layers=3, dtype=dtype)
+    lora_file(tmp_path / "snow.safetensors", TO_K, 32, 64)
+    engine = opened(half, folders=ModelFolders(loras=(tmp_path,)))
+    rack = painter_of(engine)._loras
+    before = rack._weight(TO_K).clone()
+    engine.still(replace(REQUEST, prompt=REQUEST.prompt + " <lora:snow:0.5>"))
+    assert not torch.equal(rack._weight(TO_K), before)
+    assert [kept.element_size() for kept in rack._kept.values()] == [2]
+    engine.still(REQUEST)
+    assert torch.equal(rack._weight(TO_K), before)
+
+
 def test_unknown_loras_are_named_with_what_there_is(checkpoint: Path, tmp_path: Path) -> None:
     lora_file(tmp_path / "snow.safetensors", TO_K, 32, 64)
     lora_file(tmp_path / "wide.safetensors", TO_K, 320, 768)
