@@ -15,7 +15,7 @@ Object.assign(window.flipbook, {
     },
 
     busy() {
-        return flipbook.jobs.some((job) => job.status === "running" || job.status === "queued");
+        return flipbook.jobs.some(flipbook.goesOn);
     },
 
     visible() {
@@ -38,6 +38,10 @@ Object.assign(window.flipbook, {
         }
         clearTimeout(flipbook.polling);
         flipbook.polling = setTimeout(() => flipbook.poll(), flipbook.busy() ? 500 : 2500);
+    },
+
+    goesOn(job) {
+        return Boolean(job) && ["running", "queued"].includes(job.status);
     },
 
     onStage() {
@@ -63,10 +67,15 @@ Object.assign(window.flipbook, {
         stage.dataset.status = flipbook.previewing ? "preview" : job ? job.status : "empty";
         stage.dataset.job = job ? job.id : "";
         flipbook.drawScreen(part("screen"), job);
+        flipbook.drawFacts(part, flipbook.previewing && job && job.status === "done" ? null : job);
+    },
+
+    // What stands below the screen. Beside a motion preview that is only a film that is not done.
+    drawFacts(part, job) {
         const running = job && job.status === "running";
         part("bar").hidden = !running;
         part("bar").style.setProperty("--flipbook-done", running && job.frames ? job.frames_done / job.frames : 0);
-        flipbook.replace(part("line"), flipbook.stageLine(job), JSON.stringify([job && job.status, job && job.phase, job && job.ending, job && job.frames_done, job && job.frames, job && job.seconds_left, flipbook.lost]));
+        flipbook.replace(part("line"), flipbook.stageLine(job), JSON.stringify([Boolean(flipbook.previewing), job && job.status, job && job.phase, job && job.ending, job && job.frames_done, job && job.frames, job && job.seconds_left, flipbook.lost]));
         flipbook.replace(part("outputs"), flipbook.outputs(job), JSON.stringify([job && job.id, job && job.status, job && job.outputs, flipbook.showing]));
         const sentences = job ? [...(job.errors || []).map((problem) => problem.message), ...(job.warnings || [])] : [];
         flipbook.replace(
@@ -85,7 +94,7 @@ Object.assign(window.flipbook, {
 
     stageLine(job) {
         if (flipbook.lost) return [flipbook.make("span", {class: "flipbook-problem"}, flipbook.lost)];
-        if (!job) return [];
+        if (!job) return flipbook.previewing ? [flipbook.make("span", {class: "flipbook-status"}, flipbook.word("preview"))] : [];
         const line = [flipbook.make("span", {class: "flipbook-status"}, flipbook.word(job.ending ? "stopping" : job.status))];
         if (job.frames) {
             line.push(
@@ -95,7 +104,7 @@ Object.assign(window.flipbook, {
         if (job.status === "running" && job.seconds_left !== null && job.seconds_left !== undefined) {
             line.push(flipbook.make("span", {class: "flipbook-left"}, `${flipbook.time(job.seconds_left)} `, flipbook.word("left")));
         }
-        if (["running", "queued"].includes(job.status) && !job.ending) {
+        if (flipbook.goesOn(job) && !job.ending) {
             line.push(flipbook.button("interrupt", () => flipbook.act("DELETE", `jobs/${job.id}`), {id: flipbook.id("interrupt")}));
         }
         if (["failed", "cancelled"].includes(job.status)) {
@@ -126,7 +135,7 @@ Object.assign(window.flipbook, {
             const words = job ? [flipbook.make("p", {}, flipbook.word(job.status))] : [flipbook.make("p", {}, flipbook.word("empty")), flipbook.make("small", {}, flipbook.word("empty hint"))];
             return flipbook.replace(screen, [flipbook.make("div", {class: "flipbook-nothing"}, ...words)], key);
         }
-        const ended = !["running", "queued"].includes(job.status);
+        const ended = !flipbook.goesOn(job);
         if (ended && (job.outputs || {}).film) {
             const showing = flipbook.showing === "sheet" && job.outputs.sheet ? "sheet" : "film";
             flipbook.replace(screen, [flipbook.player(job, showing)], `${showing} ${job.id} ${job.frames_done} ${job.ended}`);
@@ -174,7 +183,7 @@ Object.assign(window.flipbook, {
 
     outputs(job) {
         if (!job || !job.frames_done) return [];
-        const ended = !["running", "queued"].includes(job.status);
+        const ended = !flipbook.goesOn(job);
         const found = job.outputs || {};
         const parts = [];
         if (ended && found.film && found.sheet) {
@@ -271,7 +280,7 @@ Object.assign(window.flipbook, {
 
     runRow(job, queued) {
         const stage = flipbook.onStage();
-        const ended = !["running", "queued"].includes(job.status);
+        const ended = !flipbook.goesOn(job);
         const row = flipbook.make("div", {class: `flipbook-run flipbook-is-${job.status}${stage && stage.id === job.id ? " flipbook-shown" : ""}`, "data-job": job.id});
         const title = flipbook.translated((flipbook.data.kinds[job.kind] || {title: job.kind}).title);
         const trial = (job.task || {}).trial ? ` · ${flipbook.trialWords(job.task.trial)}` : "";

@@ -109,6 +109,19 @@ def test_motion_preview_shows_the_camera_and_paints_nothing(tab: Tab, studio: An
     assert len(studio.desk.jobs()) == before
 
 
+def test_beside_a_preview_nothing_is_said_of_a_finished_film(tab: Tab) -> None:
+    tab.render()
+    stage, settings = tab.page.locator(f"{TAB}stage"), tab.page.locator(f"{TAB}use_settings")
+    settings.wait_for()
+    tab.page.locator(f"{TAB}keyframed_preview").click()
+    tab.film()
+    assert stage.locator(".flipbook-status").inner_text() == "Motion preview"
+    assert stage.locator(".flipbook-outputs button").count() == 0
+    stage.locator(".flipbook-close").click()
+    settings.wait_for()
+    assert stage.locator(".flipbook-status").inner_text() == "Done"
+
+
 def test_a_film_that_begins_closes_the_preview(tab: Tab, studio: Any) -> None:
     studio.engines.allow(2)
     tab.page.locator(f"{TAB}keyframed_preview").click()
