@@ -60,7 +60,9 @@ class TextEncoder:
         self._held = 0
         """Bytes in the memory."""
         self.variant: Hashable = None
-        """What else the models' weights depend on (LoRAs in force): a part of what the memory goes by."""
+        """What else the embeddings depend on (LoRAs in force): a part of what the memory goes by."""
+        self.brought: tuple[Inversion, ...] = ()
+        """Textual inversions of the LoRAs in force; one from the folders goes before one of the same name."""
         self.encoded = 0
         """How many groups went through the models; the memory answers the others."""
 
@@ -94,7 +96,9 @@ class TextEncoder:
         return [v.shape[1] for v in inversion.vectors] == widths
 
     def _encode(self, texts: tuple[str, ...], clip_skip: int, zero_when_empty: bool) -> tuple[Embedding, ...]:
-        rows = [chunked(text, self._tokenizer, self._inversions) for text in texts]
+        own = {inversion.name for inversion in self._inversions}
+        brought = [i for i in self.brought if i.name not in own and self._fits(i)]
+        rows = [chunked(text, self._tokenizer, [*self._inversions, *brought]) for text in texts]
         empty = chunked("", self._tokenizer)[0]
         length = max(len(row) for row in rows)
         read = [

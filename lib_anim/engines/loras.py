@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.models.inversion import Inversion
 from lib_anim.models.lora import Lora
 
 
@@ -68,9 +69,15 @@ class LoraRack:
         self._layers = layers
         self._find = find
         self._read: dict[str, Lora] = {}
-        self._kept: dict[str, Tensor] = {}
+        self._kept: dict[tuple[str, str], Tensor | None] = {}
+        """By layer and parameter; None for a bias that the layer has not by itself."""
         self.uses: tuple[Use, ...] = ()
         """What is in force."""
+
+    @property
+    def inversions(self) -> tuple[Inversion, ...]:
+        """The textual inversions that the LoRAs in force bring along."""
+        return tuple(word for use in self.uses for word in self._lora(use.name).embeddings)
 
     def wear(self, uses: tuple[Use, ...]) -> list[str]:
         """Puts exactly `uses` in force; gives sentences about what of them is left out.
@@ -83,11 +90,6 @@ class LoraRack:
         self._restore()
         sentences: list[str] = []
         for use, lora in zip(uses, loras, strict=True):
-            if lora.embeddings:
-                sentences.append(
-                    f'The LoRA "{use.name}" brings textual inversions of its own '
-                    f"({', '.join(lora.embeddings)}), which are not used."
-                )
             strangers = self._add(use, lora)
             if strangers:
                 sentences.append(
@@ -103,8 +105,11 @@ class LoraRack:
         return self._read[name]
 
     def _restore(self) -> None:
-        for layer, weight in self._kept.items():
-            self._weight(layer).copy_(weight)
+        for (layer, part), value in self._kept.items():
+            if value is None:
+                setattr(self._layers[layer], part, None)
+            else:
+                getattr(self._layers[layer], part).data.copy_(value)
         self._kept.clear()
         self.uses = ()
 
@@ -124,13 +129,26 @@ class LoraRack:
                 strangers += 1
             elif strength:
                 weight = self._weight(layer)
-                if layer not in self._kept:
-                    self._kept[layer] = _compact_copy(weight)
-                weight.copy_(weight.float() + change.delta(weight) * strength)
+                self._move(layer, "weight", change.delta(weight) * strength)
+                if change.bias is not None:
+                    self._move(layer, "bias", change.bias.to(weight.device, torch.float32) * strength)
         return strangers
 
+    def _move(self, layer: str, part: str, by: Tensor) -> None:
+        """Adds `by` to a layer's weight or bias, and keeps what was there before the first LoRA."""
+        now = getattr(self._layers[layer], part)
+        if (layer, part) not in self._kept:
+            self._kept[layer, part] = None if now is None else _compact_copy(now.data)
+        if now is None:
+            setattr(self._layers[layer], part, nn.Parameter(by.to(self._weight(layer)), requires_grad=False))
+        else:
+            now.data.copy_(now.data.float() + by)
+
     def _fits(self, layer: str, lora: Lora) -> bool:
-        return layer in self._layers and lora.changes[layer].fits(self._weight(layer))
+        if layer not in self._layers:
+            return False
+        weight, change = self._weight(layer), lora.changes[layer]
+        return change.fits(weight) and (change.bias is None or len(change.bias) == weight.shape[0])
 
     def _weight(self, layer: str) -> Tensor:
         weight = self._layers[layer].weight
@@ -154,7 +172,7 @@ def _compact_copy(weight: Tensor) -> Tensor:
 def layers_of(
     unet: nn.Module, texts: tuple[nn.Module, ...], ldm_names: Mapping[str, str]
 ) -> dict[str, nn.Module]:
-    """Every linear and convolution layer by kohya's names.
+    """Every linear layer, convolution and norm by kohya's names.
 
     `ldm_names`: diffusers' weight names to the original layout's, which SDXL files use for the UNet.
     """
@@ -176,5 +194,5 @@ def layers_of(
 
 def _weighted(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for name, layer in network.named_modules():
-        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+        if isinstance(layer, (nn.Linear, nn.Conv2d, nn.LayerNorm, nn.GroupNorm)):
             yield name, layer

@@ -35,7 +35,7 @@ class Networks:
     alphas: Tensor
     """(T,) float32 on the CPU: cumulative products of the training schedule."""
     layers: Mapping[str, nn.Module]
-    """Linear and convolution layers by the names that LoRA files use."""
+    """Linear layers, convolutions and norms by the names that LoRA files use."""
 
 
 def load_networks(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Networks:

@@ -98,6 +98,7 @@ class Painter:
         for sentence in self._loras.wear(uses):
             self.warn(sentence)
         self.text.variant = uses
+        self.text.brought = self._loras.inversions
 
     def _sample(
         self,

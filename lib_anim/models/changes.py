@@ -1,4 +1,7 @@
-"""What a LoRA or one of its kin adds to a layer's weight."""
+"""What a LoRA or one of its kin adds to a layer's weight.
+
+Changes that depend on the weight itself are in `turned.py`.
+"""
 
 from __future__ import annotations
 
@@ -19,33 +22,29 @@ class Change(ABC):
     magnitude: Tensor | None = None
     """DoRA (Liu et al. 2024, "Weight-Decomposed Low-Rank Adaptation", eq. 5): the changed weight's lengths,
     one per output (out,), (out, 1, …) or, as LyCORIS had it first, one per input (1, in, …)."""
+    bias: Tensor | None = None
+    """(out,): what is added to the layer's bias."""
 
     @property
-    @abstractmethod
     def rank(self) -> int | None:
         """Width of the narrow middle; None for a change without one."""
-
-    @property
-    @abstractmethod
-    def size(self) -> tuple[int, int]:
-        """(outputs, values in all) of the weight that it is for."""
+        return None
 
     @abstractmethod
-    def product(self, device: torch.device) -> Tensor:
-        """The change before it is scaled: float32 of any shape with the weight's values in their order."""
-
     def fits(self, weight: Tensor) -> bool:
         """Whether it is for a weight of this size."""
-        return self.size == (weight.shape[0], weight.numel())
+
+    @abstractmethod
+    def product(self, weight: Tensor) -> Tensor:
+        """The change of `weight` (float32) before it is scaled: float32 of any shape with the weight's values
+        in their order, on its device."""
 
     def delta(self, like: Tensor) -> Tensor:
         """What is added to the weight `like` at strength 1; float32 of its shape, on its device."""
         scale = 1.0 if self.alpha is None or self.rank is None else self.alpha / self.rank
-        change = self.product(like.device).reshape(like.shape) * scale
-        if self.magnitude is None:
-            return change
         weight = like.float()
-        return self._decomposed(weight + change) - weight
+        change = self.product(weight).reshape(like.shape) * scale
+        return change if self.magnitude is None else self._decomposed(weight + change) - weight
 
     def _decomposed(self, changed: Tensor) -> Tensor:
         """`changed` with the lengths that were learned: per output over all inputs, or the other way."""
@@ -59,8 +58,34 @@ class Change(ABC):
         return decomposed
 
 
+class Added(Change):
+    """A change that does not depend on the weight."""
+
+    @property
+    @abstractmethod
+    def size(self) -> tuple[int, int]:
+        """(outputs, values in all) of the weight that it is for."""
+
+    def fits(self, weight: Tensor) -> bool:
+        return self.size == (weight.shape[0], weight.numel())
+
+
 @dataclass(frozen=True, kw_only=True)
-class LowRank(Change):
+class Whole(Added):
+    """The difference itself: LyCORIS' full matrices, and changes of norms."""
+
+    values: Tensor
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.values.shape[0], self.values.numel()
+
+    def product(self, weight: Tensor) -> Tensor:
+        return self.values.to(weight)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowRank(Added):
     """Down and up again through a narrow middle (Hu et al. 2022, "LoRA", eq. 3)."""
 
     down: Tensor
@@ -79,16 +104,16 @@ class LowRank(Change):
         kernel = 1 if self.mid is None else math.prod(self.mid.shape[2:])
         return self.up.shape[0], self.up.shape[0] * math.prod(self.down.shape[1:]) * kernel
 
-    def product(self, device: torch.device) -> Tensor:
-        down, up = self.down.to(device, torch.float32), self.up.to(device, torch.float32)
+    def product(self, weight: Tensor) -> Tensor:
+        down, up = self.down.to(weight), self.up.to(weight)
         if self.mid is None:
             return up.flatten(1) @ down.flatten(1)
-        mid = self.mid.to(device, torch.float32)
+        mid = self.mid.to(weight)
         return torch.einsum("or,rskl,si->oikl", up.flatten(1), mid, down.flatten(1))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hadamard(Change):
+class Hadamard(Added):
     """Two low-rank products, multiplied value by value (Hyeon-Woo et al. 2022, "FedPara"): LyCORIS' LoHa."""
 
     ups: tuple[Tensor, Tensor]
@@ -108,19 +133,19 @@ class Hadamard(Change):
         kernel = 1 if self.cores is None else math.prod(self.cores[0].shape[2:])
         return out, out * math.prod(self.downs[0].shape[1:]) * kernel
 
-    def product(self, device: torch.device) -> Tensor:
-        first, second = (self._one(i, device) for i in (0, 1))
+    def product(self, weight: Tensor) -> Tensor:
+        first, second = (self._one(i, weight) for i in (0, 1))
         return first * second
 
-    def _one(self, i: int, device: torch.device) -> Tensor:
-        up, down = self.ups[i].to(device, torch.float32), self.downs[i].to(device, torch.float32)
+    def _one(self, i: int, weight: Tensor) -> Tensor:
+        up, down = self.ups[i].to(weight), self.downs[i].to(weight)
         if self.cores is None:
             return up.flatten(1) @ down.flatten(1)
-        return _tucker(self.cores[i].to(device, torch.float32), up, down)
+        return _tucker(self.cores[i].to(weight), up, down)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kronecker(Change):
+class Kronecker(Added):
     """A Kronecker product of two small weights, each whole or of low rank: LyCORIS' LoKr."""
 
     first: tuple[Tensor, ...]
@@ -138,10 +163,9 @@ class Kronecker(Change):
         (a, b), (c, d) = _product_size(self.first), _product_size(self.second)
         return a * c, a * b * c * d
 
-    def product(self, device: torch.device) -> Tensor:
+    def product(self, weight: Tensor) -> Tensor:
         first, second = (
-            _multiplied([part.to(device, torch.float32) for part in parts])
-            for parts in (self.first, self.second)
+            _multiplied([part.to(weight) for part in parts]) for parts in (self.first, self.second)
         )
         # A kernel's places belong to the second factor alone.
         first = first.reshape(*first.shape, *[1] * (second.ndim - first.ndim))

@@ -11,7 +11,7 @@ from typing import Literal
 from lib_anim.errors import FlipbookError
 from lib_anim.models.checkpoint import VAE, family_of, read_checkpoint, read_vae
 from lib_anim.models.header import Header, read_header
-from lib_anim.models.keys import DOWNS, KRONECKER, inversion_keys, is_lora
+from lib_anim.models.keys import DOWNS, KRONECKER, OTHERS, inversion_keys, is_lora
 from lib_anim.models.motion_facts import is_motion, motion_facts
 from lib_anim.models.motion_keys import UNNAMED, is_motion_lora, unwrapped
 from lib_anim.models.pickled import names_in
@@ -23,7 +23,16 @@ Kind = Literal["checkpoint", "vae", "lora", "embedding", "motion module", "contr
 CONTEXTS = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL"}
 """Widths of the text embedding that the published families have."""
 
-KINDS = {".lokr_": "a LoKr", ".hada_": "a LoHa", ".dora_scale": "a DoRA", ".lora_magnitude_vector": "a DoRA"}
+KINDS = {
+    ".lokr_": "a LoKr",
+    ".hada_": "a LoHa",
+    ".dora_scale": "a DoRA",
+    ".lora_magnitude_vector": "a DoRA",
+    ".on_input": "an IA3",
+    ".a1.weight": "a GLoRA",
+    ".oft_": "an OFT",
+    ".diff": "a LyCORIS of whole matrices",
+}
 """Parts of names that tell a LoRA's kin apart."""
 
 STRANGERS = ("a Stable Diffusion 3 model", "a Flux model", "a Stable Video Diffusion model")
@@ -107,14 +116,18 @@ def _archived(path: Path) -> Finding | None:
 def _lora(table: Table) -> Finding | None:
     if not is_lora(table.shapes):
         return None
-    downs = {key: shape for key, shape in table.shapes.items() if key.endswith((*DOWNS, *KRONECKER))}
-    rank = "/".join(str(r) for r, _ in Counter(shape[0] for shape in downs.values()).most_common(2))
+    ends = (*DOWNS, *KRONECKER, *OTHERS)
+    downs = {key: shape for key, shape in table.shapes.items() if key.endswith(ends)}
+    ranks = Counter(shape[0] for key, shape in downs.items() if key.endswith((*DOWNS, ".a1.weight")))
+    rank = "/".join(str(r) for r, _ in ranks.most_common(2))
     if is_motion_lora(table):
         director = table.metadata.get("model_type") == "motion_director"
         kind = "the motion of a MotionDirector training, a motion LoRA" if director else "a motion LoRA"
         middle = ", also in the middle block" if any("mid_block" in key for key in downs) else ""
         return Finding("lora", f"{table.name} is {kind} of rank {rank} ({len(downs)} layers{middle}).")
-    keys = {shape[1] for key, shape in downs.items() if re.search(r"attn2[._](processor\.)?to_k", key)}
+    keys = {
+        shape[1] for key, shape in downs.items() if shape and re.search(r"attn2[._](processor\.)?to_k", key)
+    }
     for_ = next((f" for {CONTEXTS[width]}" for width in keys if width in CONTEXTS), "")
     parts = []
     if any("unet" in key or unwrapped(key).startswith(UNNAMED) for key in downs):
@@ -125,8 +138,7 @@ def _lora(table: Table) -> Finding | None:
     kind = next(
         (kind for ending, kind in KINDS.items() if any(ending in key for key in table.shapes)), "a LoRA"
     )
-    # A LoKr's first factor has no narrow middle to speak of.
-    of_rank = "" if kind == "a LoKr" else f" of rank {rank}"
+    of_rank = f" of rank {rank}" if rank else ""
     return Finding(
         "lora", f"{table.name} is {kind}{for_}{of_rank} that changes {what} ({len(downs)} layers)."
     )

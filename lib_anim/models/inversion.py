@@ -14,6 +14,9 @@ from lib_anim.models.archive import read_tensors, read_tree
 from lib_anim.models.keys import inversion_keys
 from lib_anim.models.signs import sign_of
 
+WRAPPED = "string_to_param."
+"""Beginning of the vectors' name where the WebUI's own form lies inside another file."""
+
 TORCH = (".pt", ".bin", ".pth")
 """Endings of torch's own files."""
 
@@ -38,14 +41,23 @@ def read_inversion(path: Path) -> Inversion:
     """
     safe = path.suffix not in TORCH
     weights = read_tensors(path) if safe else _of_torch(read_tree(path))
-    shapes = {key: tuple(value.shape) for key, value in weights.items()}
-    keys = inversion_keys(shapes)
-    if not keys:
-        what = sign_of(shapes)
+    try:
+        return inversion_of(path.stem, weights)
+    except KeyError as error:
+        what = sign_of(weights)
         is_ = f": it is {what}" if what else ""
-        raise FlipbookError(Problem(f"{path.name} is no textual inversion{is_}.", field="prompt"))
+        raise FlipbookError(Problem(f"{path.name} is no textual inversion{is_}.", field="prompt")) from error
+
+
+def inversion_of(name: str, weights: Mapping[str, Tensor]) -> Inversion:
+    """The word `name`, whose vectors are in `weights` under a .safetensors file's names, or the WebUI's own
+    (`string_to_param.*`). KeyError where there are none."""
+    weights = {"emb_params" if key.startswith(WRAPPED) else key: value for key, value in weights.items()}
+    keys = inversion_keys({key: tuple(value.shape) for key, value in weights.items()})
+    if not keys:
+        raise KeyError(f"vectors of {name}")
     vectors = tuple(weights[key].detach().float() for key in keys)
-    return Inversion(path.stem, tuple(v.reshape(-1, v.shape[-1]) for v in vectors))
+    return Inversion(name, tuple(v.reshape(-1, v.shape[-1]) for v in vectors))
 
 
 def _of_torch(tree: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -19,9 +19,13 @@ KRONECKER = (".lokr_w1", ".lokr_w1_a")
 """Endings of a LoKr's first factor, of which each layer has one."""
 
 
+OTHERS = (".diff", ".w_norm", ".on_input", ".a1.weight", ".oft_blocks", ".oft_diag")
+"""Endings of what each layer has one of in LyCORIS' kinds without a narrow middle, or with two (GLoRA)."""
+
+
 def is_lora(keys: Iterable[str]) -> bool:
     """Whether names are those of a LoRA or its kin in kohya's or diffusers' naming."""
-    return any(key.endswith((*DOWNS, *KRONECKER)) for key in keys)
+    return any(key.endswith((*DOWNS, *KRONECKER, *OTHERS)) for key in keys)
 
 
 def inversion_keys(shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.archive import read_tensors
-from lib_anim.models.changes import Change, Hadamard, Kronecker, LowRank
+from lib_anim.models.changes import Change, Hadamard, Kronecker, LowRank, Whole
+from lib_anim.models.inversion import Inversion, inversion_of
 from lib_anim.models.keys import is_lora
 from lib_anim.models.motion_keys import UNNAMED, unwrapped
 from lib_anim.models.signs import sign_of
 from lib_anim.models.table import read_table
+from lib_anim.models.turned import Factors, Generalized, Rotated
+
+FACTORS_OF = ".on_input"
+"""Ending of IA3's switch; beside it lie the factors, called `weight` alone."""
 
 ROLES = {
     ".lora_down.weight": "down",
@@ -47,6 +53,18 @@ ROLES = {
     ".lokr_w2_a": "kron2a",
     ".lokr_w2_b": "kron2b",
     ".lokr_t2": "kron2t",
+    ".diff": "whole",
+    ".diff_b": "bias",
+    ".w_norm": "whole",
+    ".b_norm": "bias",
+    ".a1.weight": "glora_a1",
+    ".a2.weight": "glora_a2",
+    ".b1.weight": "glora_b1",
+    ".b2.weight": "glora_b2",
+    ".oft_blocks": "blocks",
+    ".oft_diag": "rotations",
+    ".rescale": "rescale",
+    FACTORS_OF: "on_input",
 }
 """Endings of tensor names and the part that each is."""
 
@@ -56,6 +74,9 @@ BUNDLED = "bundle_emb."
 PREFIXES = {"unet.": "lora_unet_", "text_encoder.": "lora_te_", "text_encoder_2.": "lora_te2_"}
 """diffusers' beginnings and kohya's."""
 
+OFT_PREFIX = "oft_unet_"
+"""Beginning in files of kohya's OFT."""
+
 
 @dataclass(frozen=True)
 class Lora:
@@ -63,12 +84,12 @@ class Lora:
 
     name: str
     changes: Mapping[str, Change]
-    embeddings: tuple[str, ...] = ()
-    """Names of textual inversions that the file brings along; they are not read."""
+    embeddings: tuple[Inversion, ...] = ()
+    """Textual inversions that the file brings along."""
 
 
 def read_lora(path: Path) -> Lora:
-    """Reads a LoRA, DoRA, LoCon, LoHa or LoKr.
+    """Reads a LoRA, DoRA, LoCon or another of its kin: LoHa, LoKr, IA3, GLoRA, OFT, BOFT, whole matrices.
 
     Raises FlipbookError when it is something else or changes layers in a way that is not supported: a part
     left out in silence would give another picture than the file's author saw.
@@ -79,37 +100,50 @@ def read_lora(path: Path) -> Lora:
         is_ = f"it is {what}" if what else "its names are none of a LoRA"
         raise FlipbookError(Problem(f"{path.name} is no LoRA: {is_}.", field="prompt"))
     parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
-    bundled: set[str] = set()
+    bundled: dict[str, dict[str, Tensor]] = defaultdict(dict)
     for key, value in read_tensors(path).items():
         if key.startswith(BUNDLED):
-            bundled.add(key.removeprefix(BUNDLED).split(".")[0])
+            word, _, part = key.removeprefix(BUNDLED).partition(".")
+            bundled[word][part] = value
             continue
-        ending = next((ending for ending in ROLES if key.endswith(ending)), None)
-        if ending is None:
+        stem, role = _role(key, names)
+        if role is None:
             raise FlipbookError(
                 Problem(f"{path.name} is a LyCORIS of a kind that is not supported ({key}).", field="prompt")
             )
-        parts[layer_name(key[: -len(ending)])][ROLES[ending]] = value
+        parts[layer_name(stem)][role] = value
     try:
         changes = {layer: _change(p) for layer, p in parts.items()}
+        words = tuple(inversion_of(word, bundled[word]) for word in sorted(bundled))
     except (KeyError, IndexError) as error:
         raise FlipbookError(
             Problem(f"{path.name} is damaged: a layer lacks its part {error}; get it anew.", field="prompt")
         ) from error
-    return Lora(path.stem, changes, tuple(sorted(bundled)))
+    return Lora(path.stem, changes, words)
+
+
+def _role(key: str, names: Collection[str]) -> tuple[str, str | None]:
+    """A tensor's layer, in the file's naming, and the part that it is; None for an unknown part."""
+    for ending, role in ROLES.items():
+        if key.endswith(ending):
+            return key[: -len(ending)], role
+    stem = key.removesuffix(".weight")
+    return stem, "factors" if stem + FACTORS_OF in names else None
 
 
 def _change(parts: dict[str, Tensor]) -> Change:
     """KeyError names a part that is missing."""
-    alpha = float(parts["alpha"]) if "alpha" in parts else None
-    magnitude = parts.get("magnitude")
+    more: dict[str, Any] = {
+        "alpha": float(parts["alpha"]) if "alpha" in parts else None,
+        "magnitude": parts.get("magnitude"),
+        "bias": parts.get("bias"),
+    }
     if "hada1b" in parts:
         return Hadamard(
             ups=(parts["hada1a"], parts["hada2a"]),
             downs=(parts["hada1b"], parts["hada2b"]),
             cores=(parts["hada1t"], parts["hada2t"]) if "hada1t" in parts else None,
-            alpha=alpha,
-            magnitude=magnitude,
+            **more,
         )
     if any(name.startswith("kron") for name in parts):
         first: tuple[Tensor, ...] = (
@@ -120,14 +154,30 @@ def _change(parts: dict[str, Tensor]) -> Change:
         )
         if "kron2t" in parts:
             second += (parts["kron2t"],)
-        return Kronecker(first=first, second=second, alpha=alpha, magnitude=magnitude)
-    return LowRank(down=parts["down"], up=parts["up"], mid=parts.get("mid"), alpha=alpha, magnitude=magnitude)
+        return Kronecker(first=first, second=second, **more)
+    if "whole" in parts:
+        return Whole(values=parts["whole"], **more)
+    if "on_input" in parts:
+        return Factors(values=parts["factors"], on_input=bool(parts["on_input"]), **more)
+    if "glora_a1" in parts:
+        return Generalized(
+            weight_side=(parts["glora_a2"], parts["glora_a1"]),
+            added=(parts["glora_b2"], parts["glora_b1"]),
+            **more,
+        )
+    if "blocks" in parts or "rotations" in parts:
+        finished = "blocks" not in parts
+        blocks = parts["rotations" if finished else "blocks"]
+        return Rotated(blocks=blocks, finished=finished, rescale=parts.get("rescale"), **more)
+    return LowRank(down=parts["down"], up=parts["up"], mid=parts.get("mid"), **more)
 
 
 def layer_name(name: str) -> str:
     """A layer's name in kohya's way: `unet.down_blocks.0…to_q` becomes `lora_unet_down_blocks_0_…_to_q`."""
     if name.startswith(UNNAMED) or name.startswith("module."):
         name = "unet." + unwrapped(name)
+    if name.startswith(OFT_PREFIX):
+        return "lora_unet_" + name.removeprefix(OFT_PREFIX)
     for theirs, ours in PREFIXES.items():
         if name.startswith(theirs):
             # Files of diffusers before 0.22 name the attention's processor instead of its layer.

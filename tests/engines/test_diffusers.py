@@ -292,6 +292,44 @@ def test_weights_below_loras_of_half_files_take_half_the_memory_and_come_back(
     assert torch.equal(rack._weight(TO_K), before)
 
 
+def test_whole_matrices_biases_and_norms_come_and_go(checkpoint: Path, tmp_path: Path) -> None:
+    norm = "lora_te_text_model_encoder_layers_0_layer_norm1"
+    change = {
+        f"{TO_K}.diff": torch.randn(32, 64) * 0.2,
+        f"{TO_K}.diff_b": torch.randn(32) * 0.2,
+        f"{norm}.w_norm": torch.randn(64) * 0.2,
+        f"{norm}.b_norm": torch.randn(64) * 0.2,
+    }
+    save_file(change, tmp_path / "snow.safetensors")
+    engine = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,)))
+    layers = painter_of(engine)._loras._layers
+    before = [
+        value.detach().clone() for value in (layers[TO_K].weight, layers[norm].weight, layers[norm].bias)
+    ]
+    plain = engine.still(REQUEST)
+    worn = engine.still(replace(REQUEST, prompt=REQUEST.prompt + " <lora:snow:0.5>"))
+    assert not np.array_equal(worn, plain)
+    assert torch.allclose(layers[norm].bias, before[2] + change[f"{norm}.b_norm"] / 2, atol=1e-6)
+    assert torch.allclose(layers[TO_K].bias, change[f"{TO_K}.diff_b"] / 2, atol=1e-6), "had none"
+    assert np.array_equal(engine.still(REQUEST), plain)
+    assert layers[TO_K].bias is None
+    after = (layers[TO_K].weight, layers[norm].weight, layers[norm].bias)
+    assert all(map(torch.equal, after, before))
+
+
+def test_a_loras_own_textual_inversion_is_known_while_it_is_worn(checkpoint: Path, tmp_path: Path) -> None:
+    lora_file(tmp_path / "snow.safetensors", TO_K, 32, 64)
+    vectors = torch.randn(2, 64)
+    tensors = load_file(tmp_path / "snow.safetensors")
+    save_file({**tensors, "bundle_emb.snowtree.emb_params": vectors}, tmp_path / "words.safetensors")
+    save_file({"emb_params": vectors}, tmp_path / "snowtree.safetensors")
+    engine = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,)))
+    both = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,), embeddings=(tmp_path,)))
+    known, unknown = (replace(REQUEST, prompt=f"a snowtree <lora:{name}:0.5>") for name in ("words", "snow"))
+    assert np.array_equal(engine.still(known), both.still(unknown))
+    assert not np.array_equal(engine.still(unknown), both.still(unknown)), "not worn, not known"
+
+
 def test_unknown_loras_are_named_with_what_there_is(checkpoint: Path, tmp_path: Path) -> None:
     lora_file(tmp_path / "snow.safetensors", TO_K, 32, 64)
     lora_file(tmp_path / "wide.safetensors", TO_K, 320, 768)

@@ -131,31 +131,53 @@ KINDS = {
     "a DoRA": {"lora_down.weight": (4, 64), "lora_up.weight": (32, 4), "dora_scale": (1, 64)},
     "a LoHa": {"hada_w1_a": (32, 4), "hada_w1_b": (4, 64), "hada_w2_a": (32, 4), "hada_w2_b": (4, 64)},
     "a LoKr": {"lokr_w1": (4, 8), "lokr_w2_a": (8, 2), "lokr_w2_b": (2, 8), "alpha": ()},
+    "an IA3": {"weight": (32, 1), "on_input": ()},
+    "a GLoRA": {"a1.weight": (4, 64), "a2.weight": (64, 4), "b1.weight": (4, 64), "b2.weight": (32, 4)},
+    "an OFT": {"oft_blocks": (4, 8, 8), "alpha": (), "rescale": (32, 1)},
+    "a LyCORIS of whole matrices": {"diff": (32, 64), "diff_b": (32,)},
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_files_are_read_and_named_by_kind(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "snow.safetensors"
-    save_file({f"{LAYER}.{part}": normal(*shape) for part, shape in KINDS[kind].items()}, path)
+    tensors = {f"{LAYER}.{part}": normal(*shape) for part, shape in KINDS[kind].items()}
+    if f"{LAYER}.on_input" in tensors:
+        tensors[f"{LAYER}.on_input"] = torch.tensor(0)
+    save_file(tensors, path)
     found = inspect(path)
     assert found.kind == "lora"
     assert f"is {kind} " in found.sentence
     assert read_lora(path).changes[LAYER].delta(normal(32, 64)).isfinite().all()
 
 
-def test_textual_inversions_inside_a_lora_are_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", ["string_to_param.*", "emb_params"])
+def test_textual_inversions_inside_a_lora_are_read(tmp_path: Path, part: str) -> None:
     tensors = {f"{LAYER}.{part}": normal(*shape) for part, shape in KINDS["a LoRA"].items()}
-    path = tmp_path / "snow.safetensors"
-    save_file({**tensors, "bundle_emb.snowtree.string_to_param.*": normal(2, 64)}, path)
-    assert read_lora(path).embeddings == ("snowtree",)
+    path, vectors = tmp_path / "snow.safetensors", normal(2, 64)
+    save_file({**tensors, f"bundle_emb.snowtree.{part}": vectors}, path)
+    (word,) = read_lora(path).embeddings
+    assert word.name == "snowtree"
+    assert torch.equal(word.vectors[0], vectors)
+
+
+def test_sdxls_textual_inversions_inside_a_lora_are_read(tmp_path: Path) -> None:
+    tensors = {f"{LAYER}.{part}": normal(*shape) for part, shape in KINDS["a LoRA"].items()}
+    path, vectors = tmp_path / "snow.safetensors", (normal(2, 64), normal(2, 128))
+    for part, both in zip(("clip_l", "clip_g"), vectors, strict=True):
+        tensors[f"bundle_emb.snowtree.{part}"] = both
+    save_file(tensors, path)
+    (word,) = read_lora(path).embeddings
+    assert all(map(torch.equal, word.vectors, vectors))
 
 
 @pytest.mark.parametrize(
     ("tensors", "words"),
     [
-        ({"lora_down.weight": (4, 64), "lora_up.weight": (32, 4), "diff_b": (32,)}, "not supported.*diff_b"),
-        ({"oft_blocks": (4, 8, 8)}, "not supported"),
+        ({"lora_down.weight": (4, 64), "lora_up.weight": (32, 4), "gate": (32,)}, "not supported.*gate"),
+        ({"lora_down.weight": (4, 64), "weight": (32,)}, "not supported.*weight"),
+        ({"on_input": ()}, "lacks its part 'factors'"),
+        ({"a1.weight": (4, 64), "a2.weight": (64, 4), "b1.weight": (4, 64)}, "lacks its part 'glora_b2'"),
         ({"lora_down.weight": (4, 64)}, "lacks its part 'up'"),
         ({"lora_up.weight": (32, 4), "hada_w1_b": (4, 64)}, "lacks its part 'hada1a'"),
     ],

@@ -33,6 +33,7 @@ from lib_anim.engines.prompts import course, courses  # noqa: E402
 from lib_anim.engines.samplers import SAMPLERS  # noqa: E402
 from lib_anim.engines.sigmas import SPACINGS, ConsistencyLevels, NoiseLevels, noise_levels  # noqa: E402
 from lib_anim.models.folders import ModelFolders  # noqa: E402
+from tests.webui.lora_kinds import KINDS, WORD, write_loras  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -142,57 +143,6 @@ def witness(start_webui: Any) -> Iterator[Witness]:
     # No extension of ours is in there, and every answer's status is checked: what it logs is its own. (It has
     # logged a TypeError under a change of checkpoint, and gone on.)
     webui.stop()
-
-
-LAYERS = {
-    "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k": (32, 64),
-    "lora_unet_mid_block_attentions_0_proj_in": (64, 64, 1, 1),
-    "lora_unet_up_blocks_1_resnets_0_conv1": (64, 128, 3, 3),
-    "lora_te_text_model_encoder_layers_0_mlp_fc1": (256, 64),
-}
-"""Layers of the golden checkpoint and the shapes of their weights."""
-
-
-def write_loras(folder: Path) -> None:
-    """One file of every kind, changing attention, convolutions and the text model."""
-    from safetensors.torch import save_file
-
-    draw = torch.Generator().manual_seed(8)
-
-    def normal(*shape: int) -> Any:
-        return torch.randn(shape, generator=draw) * 0.3
-
-    kinds: dict[str, dict[str, Any]] = {name: {} for name in ("lora", "dora", "loha", "lokr", "tucker")}
-    for layer, (out, into, *kernel) in LAYERS.items():
-        flat = int(np.prod([into, *kernel]))
-        ends = [1] * len(kernel)
-        low = {
-            f"{layer}.lora_down.weight": normal(4, into, *kernel),
-            f"{layer}.lora_up.weight": normal(out, 4, *ends),
-            f"{layer}.alpha": torch.tensor(2.0),
-        }
-        kinds["lora"] |= low
-        kinds["dora"] |= {**low, f"{layer}.dora_scale": normal(1, into, *ends).abs() + 1}
-        kinds["loha"] |= {
-            f"{layer}.hada_w1_a": normal(out, 4),
-            f"{layer}.hada_w1_b": normal(4, flat),
-            f"{layer}.hada_w2_a": normal(out, 4),
-            f"{layer}.hada_w2_b": normal(4, flat),
-            f"{layer}.alpha": torch.tensor(2.0),
-        }
-        kinds["lokr"] |= {
-            f"{layer}.lokr_w1": normal(4, 4),
-            f"{layer}.lokr_w2": normal(out // 4, into // 4, *kernel),
-        }
-        if len(kernel) == 2 and kernel[0] > 1:
-            kinds["tucker"] |= {
-                f"{layer}.lora_down.weight": normal(4, into, 1, 1),
-                f"{layer}.lora_mid.weight": normal(4, 4, *kernel),
-                f"{layer}.lora_up.weight": normal(out, 4, 1, 1),
-                f"{layer}.alpha": torch.tensor(4.0),
-            }
-    for name, tensors in kinds.items():
-        save_file(tensors, folder / f"{name}.safetensors")
 
 
 def test_prompts_are_read_and_encoded_as_there(witness: Witness) -> None:
@@ -444,12 +394,16 @@ def test_seeds_sources_and_switches_paint_as_there(witness: Witness) -> None:
     assert {what: mean for what, mean in far.items() if mean > 0.05} == {}
 
 
-@pytest.mark.parametrize("kind", ["lora", "dora", "loha", "lokr", "tucker"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_loras_and_their_kin_paint_as_there(witness: Witness, kind: str) -> None:
     witness.choose("golden")
     engine = witness.opened("golden")
-    request = replace(REQUEST, prompt=f"{REQUEST.prompt} <lora:{kind}:0.7>")
+    words = f"{REQUEST.prompt} {WORD}" if kind == "bundled" else REQUEST.prompt
+    request = replace(REQUEST, prompt=f"{words} <lora:{kind}:0.7>")
     want = there(witness, request)
+    if kind == "bundled":
+        plain = there(witness, replace(REQUEST, prompt=f"{words} <lora:lora:0.7>"))
+        assert np.abs(want.astype(int) - plain).mean() > 2, "the WebUI knows the LoRA's word"
     assert np.abs(want.astype(int) - there(witness, REQUEST)).mean() > 2, "the WebUI wears it"
     assert differ(engine, request, want) < 0.05
 
