@@ -35,12 +35,13 @@ TITLES = {
 
 
 @pytest.fixture(scope="module")
-def opened(clip_host: Any, chromium: Any) -> Iterator[Tab]:
+def opened(clip_host: Any, request: pytest.FixtureRequest) -> Iterator[Tab]:
     """The tab of a WebUI with motion modules, opened once for all: that takes longer than a small film.
 
-    A script of Flipbook's that fails on the page fails the tests.
+    Asks for the browser last, so that none is started where there is no WebUI. A script of Flipbook's that
+    fails on the page fails the tests.
     """
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page = request.getfixturevalue("chromium").new_page(viewport={"width": 1280, "height": 900})
     failures: list[str] = []
     page.on("pageerror", lambda error: failures.append(f"{error}\n{error.stack}"))
     page.set_default_timeout(60_000)
