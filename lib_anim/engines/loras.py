@@ -69,8 +69,10 @@ class LoraRack:
         self._layers = layers
         self._find = find
         self._read: dict[str, Lora] = {}
-        self._kept: dict[tuple[str, str], Tensor | None] = {}
-        """By layer and parameter; None for a bias that the layer has not by itself."""
+        self._kept: dict[tuple[nn.Module, str], Tensor | None] = {}
+        """By layer, which LoRAs may call by different names, and parameter; None for a bias that it lacks."""
+        self._changed: set[tuple[nn.Module, str]] = set()
+        """What of it has other values now."""
         self.uses: tuple[Use, ...] = ()
         """What is in force."""
 
@@ -96,6 +98,7 @@ class LoraRack:
                     f'{strangers} of {len(lora.changes)} layers of the LoRA "{use.name}" do not exist in '
                     "this checkpoint and are left out."
                 )
+        self._kept = {key: value for key, value in self._kept.items() if key in self._changed}
         self.uses = uses
         return sentences
 
@@ -105,12 +108,14 @@ class LoraRack:
         return self._read[name]
 
     def _restore(self) -> None:
-        for (layer, part), value in self._kept.items():
+        """Takes everything off. What was kept stays for the next LoRAs: most change the same layers."""
+        for module, part in self._changed:
+            value = self._kept[module, part]
             if value is None:
-                setattr(self._layers[layer], part, None)
+                setattr(module, part, None)
             else:
-                getattr(self._layers[layer], part).data.copy_(value)
-        self._kept.clear()
+                getattr(module, part).data.copy_(value)
+        self._changed.clear()
         self.uses = ()
 
     def _add(self, use: Use, lora: Lora) -> int:
@@ -136,11 +141,13 @@ class LoraRack:
 
     def _move(self, layer: str, part: str, by: Tensor) -> None:
         """Adds `by` to a layer's weight or bias, and keeps what was there before the first LoRA."""
-        now = getattr(self._layers[layer], part)
-        if (layer, part) not in self._kept:
-            self._kept[layer, part] = None if now is None else _compact_copy(now.data)
+        module = self._layers[layer]
+        now = getattr(module, part)
+        if (module, part) not in self._kept:
+            self._kept[module, part] = None if now is None else _compact_copy(now.data)
+        self._changed.add((module, part))
         if now is None:
-            setattr(self._layers[layer], part, nn.Parameter(by.to(self._weight(layer)), requires_grad=False))
+            setattr(module, part, nn.Parameter(by.to(self._weight(layer)), requires_grad=False))
         else:
             now.data.copy_(now.data.float() + by)
 

@@ -62,6 +62,25 @@ def test_weights_below_loras_of_half_files_take_half_the_memory_and_come_back(
     assert torch.equal(rack._weight(TO_K), before)
 
 
+def test_loras_that_call_a_layer_by_two_names_come_off_together(checkpoint: Path, tmp_path: Path) -> None:
+    lora_file(tmp_path / "diffusers.safetensors", TO_K, 32, 64)
+    other = "lora_unet_input_blocks_1_1_transformer_blocks_0_attn2_to_k"
+    lora_file(tmp_path / "original.safetensors", other, 32, 64, seed=1)
+    engine = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,)))
+    layers = painter_of(engine)._loras._layers
+    assert layers[TO_K] is layers[other]
+    before, plain = layers[TO_K].weight.detach().clone(), engine.still(REQUEST)
+    words = ("<lora:diffusers:0.5> <lora:original:1>", "<lora:original:0.5>", "<lora:diffusers:0.25>")
+    for tags in words:
+        assert not np.array_equal(engine.still(replace(REQUEST, prompt=f"{REQUEST.prompt} {tags}")), plain)
+    change = load_file(tmp_path / "diffusers.safetensors")
+    delta = change[f"{TO_K}.lora_up.weight"] @ change[f"{TO_K}.lora_down.weight"] * (2.0 / 4) * 0.25
+    assert torch.allclose(layers[TO_K].weight, before + delta, atol=1e-5), "the last one alone"
+    assert np.array_equal(engine.still(REQUEST), plain)
+    assert torch.equal(layers[TO_K].weight, before)
+    assert painter_of(engine)._loras._kept == {}, "no copies without LoRAs"
+
+
 def test_whole_matrices_biases_and_norms_come_and_go(checkpoint: Path, tmp_path: Path) -> None:
     norm = "lora_te_text_model_encoder_layers_0_layer_norm1"
     change = {
