@@ -75,7 +75,7 @@ docs: setup
 	$(BIN)/python -m lib_anim reference docs/reference
 
 bench: setup
-	for bench in $(filter-out benchmarks/memory.py,$(wildcard benchmarks/*.py)); do echo "== $$bench"; PYTHONPATH=. $(BIN)/python $$bench || exit 1; done
+	for bench in $(filter-out benchmarks/films.py benchmarks/memory.py,$(wildcard benchmarks/*.py)); do echo "== $$bench"; PYTHONPATH=. $(BIN)/python $$bench || exit 1; done
 
 clean:
 	rm -rf .venv .venv-webui .venv-tab out

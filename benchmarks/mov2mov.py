@@ -17,7 +17,6 @@ variables nothing is measured, and it says so.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import shutil
@@ -28,14 +27,12 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
+from benchmarks.films import make_film  # noqa: E402
 from lib_anim.media.read import open_source  # noqa: E402
-from lib_anim.media.write import open_sink  # noqa: E402
+from tests.webui.running import OwnWebUI  # noqa: E402
 
 FILM = {
     "prompt": "a house in winter",
@@ -46,16 +43,6 @@ FILM = {
     "denoising": 0.5,
     "fps": 24,
 }
-
-
-def make_film(path: Path, frames: int, size: int) -> Path:
-    """A film of smooth noise that pans by a pixel a frame."""
-    coarse = np.random.default_rng(0).integers(0, 256, (size // 16 + 2, (size + frames) // 16 + 2, 3))
-    wide = cv2.GaussianBlur(np.kron(coarse, np.ones((16, 16, 1))).astype(np.float32), (0, 0), 6)
-    with open_sink(path, width=size, height=size, rate=24) as sink:
-        for number in range(frames):
-            sink.write(np.ascontiguousarray(wide[:size, number : number + size]).astype(np.uint8))
-    return path
 
 
 def ask(url: str, path: str, body: Any = None) -> Any:
@@ -101,18 +88,13 @@ def measured(url: str, who: str, body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def started(folder: Path) -> Any:
+def started(folder: Path) -> OwnWebUI:
     """A WebUI with both extensions and the door, from what the tests of the WebUI start theirs with."""
     place = REPOSITORY / "tests" / "webui"
-    spec = importlib.util.spec_from_file_location("webui_hosts", place / "conftest.py")
-    assert spec is not None
-    assert spec.loader is not None
-    hosts = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(hosts)
     models = folder / "models"
     (models / "Stable-diffusion").mkdir(parents=True)
     root = Path(os.environ["WEBUI_ROOT"]).resolve()
-    webui = hosts.OwnWebUI(root, models, folder / "data")
+    webui = OwnWebUI(root, models, folder / "data")
     webui.run_python(str(place / "tiny_checkpoint.py"), str(root), str(models / "Stable-diffusion"))
     webui.add_extension("flipbook")
     extensions = webui.data / "extensions"

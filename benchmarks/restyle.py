@@ -25,12 +25,12 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.films import make_film
 from benchmarks.memory import memory
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract import OnStep, Picture, StillRequest
 from lib_anim.jobs.job import render, start
 from lib_anim.media.pictures import write_picture
-from lib_anim.media.write import open_sink
 from lib_anim.pipelines.events import Event, Progress
 from lib_anim.pipelines.kinds import RESTYLE
 from lib_anim.settings.restyle import Restyle
@@ -50,16 +50,6 @@ class Waiting(CheckerEngine):
         time.sleep(self.seconds)
         self.times.append((begin, time.perf_counter()))
         return picture
-
-
-def make_film(path: Path, frames: int, size: int) -> Path:
-    """A film of smooth noise that pans by a pixel a frame."""
-    coarse = np.random.default_rng(0).integers(0, 256, (size // 16 + 2, (size + frames) // 16 + 2, 3))
-    wide = cv2.GaussianBlur(np.kron(coarse, np.ones((16, 16, 1))).astype(np.float32), (0, 0), 6)
-    with open_sink(path, width=size, height=size, rate=24) as sink:
-        for number in range(frames):
-            sink.write(np.ascontiguousarray(wide[:size, number : number + size]).astype(np.uint8))
-    return path
 
 
 def ours(video: Path, folder: Path, painting: float, **changes: Any) -> dict[str, float]:

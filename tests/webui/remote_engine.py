@@ -131,7 +131,7 @@ def start_engine(folder: Path) -> Engine:
     root = os.environ.get("WEBUI_ROOT")
     if not root:
         pytest.skip("needs a WebUI checkout: WEBUI_ROOT=its folder")
-    hosts = loaded(Path(__file__).with_name("conftest.py"))
+    hosts = loaded(Path(__file__).with_name("running.py"))
     models = folder / "models"
     checkpoints = models / "Stable-diffusion"
     checkpoints.mkdir(parents=True)

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import OwnWebUI, WebUI
+from tests.webui.running import OwnWebUI, WebUI
+
 from .test_host import open_page, reload_ui
 
 V = "/flipbook/v1"

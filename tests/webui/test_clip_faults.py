@@ -33,7 +33,6 @@ def host(start_clip_webui: Callable[..., Any], tmp_path_factory: pytest.TempPath
 
     if not os.environ.get("WEBUI_ROOT"):
         pytest.skip("needs a WebUI checkout: WEBUI_ROOT=its folder")
-    pytest.importorskip("diffusers", reason="makes motion modules: run it with .venv")
     webui = start_clip_webui(tmp_path_factory.mktemp("faults"), "sd-webui-controlnet")
     yield webui
     webui.stop()

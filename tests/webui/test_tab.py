@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.browser.conftest import TAB, Tab
-from tests.webui.conftest import REPOSITORY, WebUI
+from tests.webui.running import REPOSITORY, WebUI
 from tests.webui.test_host import open_page, open_tab, reload_ui
 
 pytestmark = [pytest.mark.webui, pytest.mark.timeout(900)]

@@ -17,7 +17,7 @@ from PIL import Image, PngImagePlugin
 from lib_anim.media.write import open_sink
 from tests.browser.conftest import TAB, Tab
 from tests.browser.test_runs import drop
-from tests.webui.conftest import WebUI
+from tests.webui.running import WebUI
 from tests.webui.test_host import open_page, open_tab
 from tests.webui.test_tab import finished, newest, pixels
 

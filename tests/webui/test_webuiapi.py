@@ -7,7 +7,7 @@ import urllib.parse
 
 import pytest
 
-from .conftest import WebUI
+from tests.webui.running import WebUI
 
 
 @pytest.mark.webui
