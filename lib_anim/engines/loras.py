@@ -91,13 +91,17 @@ class LoraRack:
         loras = [self._lora(use.name) for use in uses]
         self._restore()
         sentences: list[str] = []
-        for use, lora in zip(uses, loras, strict=True):
-            strangers = self._add(use, lora)
-            if strangers:
-                sentences.append(
-                    f'{strangers} of {len(lora.changes)} layers of the LoRA "{use.name}" do not exist in '
-                    "this checkpoint and are left out."
-                )
+        try:
+            for use, lora in zip(uses, loras, strict=True):
+                strangers = self._add(use, lora)
+                if strangers:
+                    sentences.append(
+                        f'{strangers} of {len(lora.changes)} layers of the LoRA "{use.name}" do not exist in '
+                        "this checkpoint and are left out."
+                    )
+        except BaseException:
+            self._restore()
+            raise
         self._kept = {key: value for key, value in self._kept.items() if key in self._changed}
         self.uses = uses
         return sentences
@@ -121,7 +125,6 @@ class LoraRack:
     def _add(self, use: Use, lora: Lora) -> int:
         """Adds one LoRA; gives the number of its layers that the networks lack."""
         if not any(self._fits(layer, lora) for layer in lora.changes):
-            self._restore()
             raise FlipbookError(
                 Problem(
                     f'the LoRA "{use.name}" is for another kind of checkpoint; no layer fits.', field="prompt"

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lib_anim.errors import FlipbookError, NotFound
+from lib_anim.models.changes import LowRank
 from lib_anim.models.folders import ModelFolders
 from tests.engines.test_diffusers import REQUEST, opened, painter_of
 
@@ -79,6 +80,30 @@ def test_loras_that_call_a_layer_by_two_names_come_off_together(checkpoint: Path
     assert np.array_equal(engine.still(REQUEST), plain)
     assert torch.equal(layers[TO_K].weight, before)
     assert painter_of(engine)._loras._kept == {}, "no copies without LoRAs"
+
+
+def test_what_fails_half_way_leaves_no_lora_behind(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lora_file(tmp_path / "snow.safetensors", TO_K, 32, 64)
+    tensors = {k.replace("to_k", "to_v"): v for k, v in load_file(tmp_path / "snow.safetensors").items()}
+    save_file({**load_file(tmp_path / "snow.safetensors"), **tensors}, tmp_path / "snow.safetensors")
+    engine = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,)))
+    plain, delta, calls = engine.still(REQUEST), LowRank.delta, []
+
+    def failing(self: LowRank, like: torch.Tensor) -> torch.Tensor:
+        calls.append(like)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return delta(self, like)
+
+    worn = replace(REQUEST, prompt=REQUEST.prompt + " <lora:snow:0.5>")
+    with monkeypatch.context() as patch:
+        patch.setattr(LowRank, "delta", failing)
+        with pytest.raises(KeyboardInterrupt):
+            engine.still(worn)
+    assert np.array_equal(engine.still(REQUEST), plain)
+    assert not np.array_equal(engine.still(worn), plain)
 
 
 def test_whole_matrices_biases_and_norms_come_and_go(checkpoint: Path, tmp_path: Path) -> None:
