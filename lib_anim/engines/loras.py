@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.models.changes import Change
+from lib_anim.models.folders import stamp
 from lib_anim.models.inversion import Inversion
-from lib_anim.models.lora import Lora
+from lib_anim.models.lora import Lora, read_lora
+from lib_anim.motion.session import is_shortage
+
+INPAINTING = 9
+"""Channels that an inpainting checkpoint's first convolution sees; a LoRA's change is for the first four."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,10 @@ def _use(tag: str, fields: list[str]) -> Use:
         if unknown or len(plain) > 2:
             raise ValueError(unknown)
         text = float(named.get("te", plain[0] if plain else 1))
-        return Use(name, text, float(named.get("unet", plain[1] if len(plain) > 1 else text)))
+        unet = float(named.get("unet", plain[1] if len(plain) > 1 else text))
+        if not (math.isfinite(text) and math.isfinite(unet)):
+            raise ValueError(tag)
+        return Use(name, text, unet)
     except ValueError as error:
         raise FlipbookError(
             Problem(
@@ -64,31 +75,30 @@ def _use(tag: str, fields: list[str]) -> Use:
 class LoraRack:
     """Adds LoRAs to weights and takes them off again exactly: it keeps the weights that it changes."""
 
-    def __init__(self, layers: Mapping[str, nn.Module], find: Callable[[str], Lora]) -> None:
-        """`layers`: every layer by kohya's name for it; `find` reads the LoRA of a name."""
+    def __init__(self, layers: Mapping[str, nn.Module], find: Callable[[str], Path]) -> None:
+        """`layers`: every layer by kohya's name for it; `find` gives the file of a LoRA's name."""
         self._layers = layers
         self._find = find
-        self._read: dict[str, Lora] = {}
+        self._read: dict[str, tuple[tuple[Path, int, int], Lora]] = {}
         self._kept: dict[tuple[nn.Module, str], Tensor | None] = {}
         """By layer, which LoRAs may call by different names, and parameter; None for a bias that it lacks."""
         self._changed: set[tuple[nn.Module, str]] = set()
         """What of it has other values now."""
-        self.uses: tuple[Use, ...] = ()
-        """What is in force."""
-
-    @property
-    def inversions(self) -> tuple[Inversion, ...]:
+        self.variant: tuple[Hashable, ...] = ()
+        """What is in force, and which files it came from: what embeddings depend on."""
+        self.inversions: tuple[Inversion, ...] = ()
         """The textual inversions that the LoRAs in force bring along."""
-        return tuple(word for use in self.uses for word in self._lora(use.name).embeddings)
 
     def wear(self, uses: tuple[Use, ...]) -> list[str]:
         """Puts exactly `uses` in force; gives sentences about what of them is left out.
 
-        Nothing is done when they are in force already. When one cannot be read, none is in force.
+        Nothing is done when they are in force already, from the same files. When one cannot be read or put
+        on, none is in force.
         """
-        if uses == self.uses:
-            return []
         loras = [self._lora(use.name) for use in uses]
+        variant = tuple((use, self._read[use.name][0]) for use in uses)
+        if variant == self.variant and (variant or not self._changed):
+            return []
         self._restore()
         sentences: list[str] = []
         try:
@@ -103,67 +113,110 @@ class LoraRack:
             self._restore()
             raise
         self._kept = {key: value for key, value in self._kept.items() if key in self._changed}
-        self.uses = uses
+        self.variant = variant
+        self.inversions = tuple(word for lora in loras for word in lora.embeddings)
         return sentences
 
     def _lora(self, name: str) -> Lora:
-        if name not in self._read:
-            self._read[name] = self._find(name)
-        return self._read[name]
+        """The LoRA of a name, read anew when its file has changed."""
+        known = self._read.get(name)
+        if known is None or not known[0][0].is_file() or stamp(known[0][0]) != known[0]:
+            path = self._find(name)
+            self._read[name] = stamp(path), read_lora(path)
+        return self._read[name][1]
 
     def _restore(self) -> None:
         """Takes everything off. What was kept stays for the next LoRAs: most change the same layers."""
+        self.variant, self.inversions = (), ()
         for module, part in self._changed:
-            value = self._kept[module, part]
+            value, now = self._kept[module, part], _values(module, part)
             if value is None:
                 setattr(module, part, None)
-            else:
-                getattr(module, part).data.copy_(value)
+            elif now is not None:
+                now.copy_(value)
         self._changed.clear()
-        self.uses = ()
 
     def _add(self, use: Use, lora: Lora) -> int:
         """Adds one LoRA; gives the number of its layers that the networks lack."""
-        if not any(self._fits(layer, lora) for layer in lora.changes):
-            raise FlipbookError(
-                Problem(
-                    f'the LoRA "{use.name}" is for another kind of checkpoint; no layer fits.', field="prompt"
-                )
-            )
-        strangers = 0
+        strangers, fitting = 0, False
         for layer, change in lora.changes.items():
             strength = use.unet if layer.startswith("lora_unet_") else use.text
-            if not self._fits(layer, lora):
+            module = self._layers.get(layer)
+            weight = None if module is None else _values(module, "weight")
+            if module is None or weight is None:
                 strangers += 1
-            elif strength:
-                weight = self._weight(layer)
-                self._move(layer, "weight", change.delta(weight) * strength)
+                continue
+            moved = self._moved(use, layer, change, weight, strength)
+            if moved is None and not _sees_masks(module):
+                raise _other_kind(use, f"its layer {layer} has another size here")
+            strangers += moved is None
+            fitting = fitting or moved is not None
+            if moved is not None and strength:
+                self._set(module, "weight", moved)
                 if change.bias is not None:
-                    self._move(layer, "bias", change.bias.to(weight.device, torch.float32) * strength)
+                    self._set(
+                        module, "bias", change.bias.to(weight.device, torch.float32) * strength, plus=True
+                    )
+        if not fitting:
+            raise _other_kind(use, "no layer fits")
         return strangers
 
-    def _move(self, layer: str, part: str, by: Tensor) -> None:
-        """Adds `by` to a layer's weight or bias, and keeps what was there before the first LoRA."""
-        module = self._layers[layer]
-        now = getattr(module, part)
+    def _moved(self, use: Use, layer: str, change: Change, weight: Tensor, strength: float) -> Tensor | None:
+        """`weight` with the change in float32; None where the change is for another size."""
+        try:
+            if not change.fits(weight) or (change.bias is not None and change.bias.shape != weight.shape[:1]):
+                return None
+            moved = weight.float() + change.delta(weight) * strength if strength else weight
+        except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            if isinstance(error, RuntimeError) and is_shortage(error):
+                raise
+            raise FlipbookError(
+                Problem(
+                    f'the LoRA "{use.name}" is damaged: its layer {layer} does not fit together ({error}); '
+                    "get it anew.",
+                    field="prompt",
+                )
+            ) from error
+        if not bool(moved.to(weight.dtype).isfinite().all()):
+            raise FlipbookError(
+                Problem(
+                    f'the LoRA "{use.name}" makes values that are no numbers at strength {strength:g} '
+                    f"({layer}); use less of it, or get it anew.",
+                    field="prompt",
+                )
+            )
+        return moved
+
+    def _set(self, module: nn.Module, part: str, values: Tensor, *, plus: bool = False) -> None:
+        """Sets a layer's weight or bias, or adds to it; keeps what was there before the first LoRA."""
+        now = _values(module, part)
         if (module, part) not in self._kept:
-            self._kept[module, part] = None if now is None else _compact_copy(now.data)
+            self._kept[module, part] = None if now is None else _compact_copy(now)
         self._changed.add((module, part))
         if now is None:
-            setattr(module, part, nn.Parameter(by.to(self._weight(layer)), requires_grad=False))
+            like = _values(module, "weight")
+            setattr(module, part, nn.Parameter(values.to(like), requires_grad=False))
         else:
-            now.data.copy_(now.data.float() + by)
+            now.copy_(now.float() + values if plus else values)
 
-    def _fits(self, layer: str, lora: Lora) -> bool:
-        if layer not in self._layers:
-            return False
-        weight, change = self._weight(layer), lora.changes[layer]
-        return change.fits(weight) and (change.bias is None or len(change.bias) == weight.shape[0])
 
-    def _weight(self, layer: str) -> Tensor:
-        weight = self._layers[layer].weight
-        assert isinstance(weight, torch.nn.Parameter)
-        return weight.data
+def _other_kind(use: Use, why: str) -> FlipbookError:
+    return FlipbookError(
+        Problem(f'the LoRA "{use.name}" is for another kind of checkpoint; {why}.', field="prompt")
+    )
+
+
+def _sees_masks(module: nn.Module) -> bool:
+    return isinstance(module, nn.Conv2d) and module.in_channels == INPAINTING
+
+
+def _values(module: nn.Module, part: str) -> Tensor | None:
+    """A layer's weight or bias, to be written; of what sees masks only the part that others have too."""
+    value = getattr(module, part)
+    if value is None:
+        return None
+    data: Tensor = value.data
+    return data[:, :4] if part == "weight" and _sees_masks(module) else data
 
 
 def _compact_copy(weight: Tensor) -> Tensor:

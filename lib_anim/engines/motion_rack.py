@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lib_anim.engines.contract import MotionChoice
 from lib_anim.errors import FlipbookError, NotFound, Problem
-from lib_anim.models.folders import find_weights
+from lib_anim.models.folders import find_weights, stamp
 from lib_anim.models.motion import MotionModule, read_motion_module
 from lib_anim.models.motion_facts import MotionFacts, is_motion, motion_facts
 from lib_anim.models.motion_keys import is_motion_lora
@@ -37,7 +37,7 @@ class MotionRack:
     def module(self, name: str) -> MotionModule:
         """The module of a name, from memory or its file. Raises NotFound, FlipbookError."""
         path = self.path(name)
-        key = _key(path)
+        key = stamp(path)
         if self._read is None or self._read[0] != key:
             self._read = None
             self._read = key, read_motion_module(path)
@@ -60,7 +60,7 @@ class MotionRack:
         if path is None:
             # Says where they are looked for; a file of that name that is another kind is told what it is.
             return read_motion_lora(find_weights(name, self._lora_folders, "motion LoRA", "motion_loras"))
-        key = _key(path)
+        key = stamp(path)
         if key not in self._loras:
             self._loras[key] = read_motion_lora(path)
         return self._loras[key]
@@ -86,7 +86,7 @@ class MotionRack:
 
     def _facts(self, path: Path) -> MotionFacts | FlipbookError | None:
         """What a file is; why it is of no use where it looks like a motion module; None for other files."""
-        key = _key(path)
+        key = stamp(path)
         if key not in self._told:
             self._told[key] = _told(path)
         return self._told[key]
@@ -107,12 +107,6 @@ def _moves(path: Path) -> bool:
         return is_motion_lora(read_table(path))
     except FlipbookError:
         return False
-
-
-def _key(path: Path) -> tuple[Path, int, int]:
-    """Changes when the file does."""
-    facts = path.stat()
-    return path, facts.st_mtime_ns, facts.st_size
 
 
 def _told(path: Path) -> MotionFacts | FlipbookError | None:

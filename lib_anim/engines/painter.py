@@ -30,7 +30,6 @@ from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.checkpoint import Checkpoint
 from lib_anim.models.folders import TORCH, ModelFolders, find_weights
 from lib_anim.models.inversion import Inversion
-from lib_anim.models.lora import read_lora
 from lib_anim.models.tokenizer import open_tokenizer
 
 Warn = Callable[[str], None]
@@ -74,7 +73,7 @@ class Painter:
         self.text = TextEncoder(networks.text, open_tokenizer(checkpoint.tokenizer), device, inversions)
         self._loras = LoraRack(
             networks.layers,
-            lambda name: read_lora(find_weights(name, folders.loras, "LoRA", "prompt", TORCH)),
+            lambda name: find_weights(name, folders.loras, "LoRA", "prompt", TORCH),
         )
 
     def paint(self, request: StillRequest, on_step: OnStep | None, *, small: bool) -> Picture:
@@ -97,7 +96,7 @@ class Painter:
         """Puts exactly these LoRAs in force on the networks."""
         for sentence in self._loras.wear(uses):
             self.warn(sentence)
-        self.text.variant = uses
+        self.text.variant = self._loras.variant
         self.text.brought = self._loras.inversions
 
     def _sample(

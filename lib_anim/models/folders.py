@@ -75,3 +75,9 @@ def find_weights(
     where = " or ".join(str(folder) for folder in folders) or "no folder"
     have = f"there: {', '.join(sorted(found)[:12])}" if found else "there are none"
     raise NotFound(Problem(f'there is no {kind} "{name}" in {where}; {have}.', field=field))
+
+
+def stamp(path: Path) -> tuple[Path, int, int]:
+    """Changes when the file does: path, time of its last change, size."""
+    facts = path.stat()
+    return path, facts.st_mtime_ns, facts.st_size

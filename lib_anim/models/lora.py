@@ -115,9 +115,15 @@ def read_lora(path: Path) -> Lora:
     try:
         changes = {layer: _change(p) for layer, p in parts.items()}
         words = tuple(inversion_of(word, bundled[word]) for word in sorted(bundled))
-    except (KeyError, IndexError) as error:
+    except KeyError as error:
         raise FlipbookError(
             Problem(f"{path.name} is damaged: a layer lacks its part {error}; get it anew.", field="prompt")
+        ) from error
+    except (IndexError, RuntimeError, TypeError, ValueError) as error:
+        raise FlipbookError(
+            Problem(
+                f"{path.name} is damaged: a tensor has a wrong shape ({error}); get it anew.", field="prompt"
+            )
         ) from error
     return Lora(path.stem, changes, words)
 

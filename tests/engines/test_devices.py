@@ -79,7 +79,7 @@ def on_card(path: Path, folder: Path, mode: FakeTensorMode) -> Painter:
         moved(network, mode)
     painter.device = painter.text._device = CARD
     painter.way = apart(painter.way)  # type: ignore[method-assign]
-    painter._loras._find = apart(painter._loras._find)
+    painter._loras._lora = apart(painter._loras._lora)  # type: ignore[method-assign]
     return painter
 
 

@@ -55,12 +55,13 @@ def test_weights_below_loras_of_half_files_take_half_the_memory_and_come_back(
     lora_file(tmp_path / "snow.safetensors", TO_K, 32, 64)
     engine = opened(half, folders=ModelFolders(loras=(tmp_path,)))
     rack = painter_of(engine)._loras
-    before = rack._weight(TO_K).clone()
+    layer = rack._layers[TO_K]
+    before = layer.weight.detach().clone()
     engine.still(replace(REQUEST, prompt=REQUEST.prompt + " <lora:snow:0.5>"))
-    assert not torch.equal(rack._weight(TO_K), before)
+    assert not torch.equal(layer.weight, before)
     assert [kept.element_size() for kept in rack._kept.values()] == [2]
     engine.still(REQUEST)
-    assert torch.equal(rack._weight(TO_K), before)
+    assert torch.equal(layer.weight, before)
 
 
 def test_loras_that_call_a_layer_by_two_names_come_off_together(checkpoint: Path, tmp_path: Path) -> None:
@@ -104,6 +105,72 @@ def test_what_fails_half_way_leaves_no_lora_behind(
             engine.still(worn)
     assert np.array_equal(engine.still(REQUEST), plain)
     assert not np.array_equal(engine.still(worn), plain)
+
+
+def test_a_lora_is_read_anew_when_its_file_has_changed(checkpoint: Path, tmp_path: Path) -> None:
+    lora_file(tmp_path / "snow.safetensors", TO_K, 32, 64)
+    folders = ModelFolders(loras=(tmp_path,))
+    engine, worn = opened(checkpoint, folders=folders), replace(REQUEST, prompt="a ball <lora:snow:0.5>")
+    first = engine.still(worn)
+    lora_file(tmp_path / "new.safetensors", TO_K, 32, 64, seed=1)
+    (tmp_path / "new.safetensors").replace(tmp_path / "snow.safetensors")
+    second = engine.still(worn)
+    assert not np.array_equal(second, first)
+    assert np.array_equal(second, opened(checkpoint, folders=folders).still(worn))
+
+
+ODD = {
+    "ranks": {"lora_down.weight": (4, 64), "lora_up.weight": (32, 3)},
+    "no rank": {"lora_down.weight": (0, 64), "lora_up.weight": (32, 0), "alpha": ()},
+    "alphas": {"lora_down.weight": (4, 64), "lora_up.weight": (32, 4), "alpha": (2,)},
+    "lengths": {"lora_down.weight": (4, 64), "lora_up.weight": (32, 4), "dora_scale": (5,)},
+    "no axes": {"lora_down.weight": (4, 64), "lora_up.weight": ()},
+    "blocks": {"oft_blocks": (4, 8, 7)},
+    "axes": {"oft_blocks": (4, 8)},
+    "switches": {"weight": (32,), "on_input": (2,)},
+    "pairs": {"hada_w1_a": (32, 4), "hada_w1_b": (4, 64), "hada_w2_a": (32, 3), "hada_w2_b": (3, 60)},
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_a_layer_that_does_not_fit_together_is_a_sentence(
+    checkpoint: Path, tmp_path: Path, what: str
+) -> None:
+    lora_file(tmp_path / "snow.safetensors", TO_K.replace("to_k", "to_v"), 32, 64)
+    odd = {f"{TO_K}.{part}": torch.ones(shape) for part, shape in ODD[what].items()}
+    save_file({**load_file(tmp_path / "snow.safetensors"), **odd}, tmp_path / "snow.safetensors")
+    engine = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,)))
+    plain = engine.still(REQUEST)
+    with pytest.raises(FlipbookError, match=r"snow.* (damaged|another kind)"):
+        engine.still(replace(REQUEST, prompt="<lora:snow:1>"))
+    assert np.array_equal(engine.still(REQUEST), plain)
+
+
+@pytest.mark.parametrize(("value", "strength"), [(float("nan"), 1), (1.0, 1e38)])
+def test_what_makes_no_numbers_is_the_loras_fault(
+    checkpoint: Path, tmp_path: Path, value: float, strength: float
+) -> None:
+    save_file({f"{TO_K}.diff": torch.full((32, 64), value * 100)}, tmp_path / "snow.safetensors")
+    engine = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,)))
+    with pytest.raises(FlipbookError, match='LoRA "snow" makes values that are no numbers'):
+        engine.still(replace(REQUEST, prompt=f"<lora:snow:{strength}>"))
+
+
+@pytest.mark.parametrize("strength", ["nan", "inf"])
+def test_strengths_that_are_no_numbers_are_refused(checkpoint: Path, strength: str) -> None:
+    with pytest.raises(FlipbookError, match="cannot be read"):
+        opened(checkpoint).still(replace(REQUEST, prompt=f"<lora:snow:{strength}>"))
+
+
+def test_a_lora_of_the_other_family_is_refused_whole(checkpoint: Path, tmp_path: Path) -> None:
+    """Some layers have one size in both; those alone would be another picture than anybody has meant."""
+    lora_file(tmp_path / "snow.safetensors", TO_K.replace("attn2", "attn1"), 32, 32)
+    tensors = load_file(tmp_path / "snow.safetensors")
+    wide = {f"{TO_K}.lora_down.weight": torch.ones(4, 128), f"{TO_K}.lora_up.weight": torch.ones(32, 4)}
+    save_file({**tensors, **wide}, tmp_path / "snow.safetensors")
+    engine = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,)))
+    with pytest.raises(FlipbookError, match=r"another kind of checkpoint; its layer .* has another size"):
+        engine.still(replace(REQUEST, prompt="<lora:snow:1>"))
 
 
 def test_whole_matrices_biases_and_norms_come_and_go(checkpoint: Path, tmp_path: Path) -> None:
