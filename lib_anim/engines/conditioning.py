@@ -148,7 +148,17 @@ class TextEncoder:
         if skip == 1:
             last: Tensor = output.last_hidden_state
             return last, pooled
-        hidden: Tensor = output.hidden_states[-skip]
+        states = output.hidden_states
+        if skip > len(states):
+            layers = len(states) - 1
+            raise FlipbookError(
+                Problem(
+                    f"is {skip}, but this checkpoint's text encoder has {layers} layers; "
+                    f"use {layers} at most.",
+                    field="clip_skip",
+                )
+            )
+        hidden: Tensor = states[-skip]
         # SD 1.x was trained behind the final normalisation, SDXL's two models before it.
         return (hidden if self._two else _text_model(model).final_layer_norm(hidden)), pooled
 

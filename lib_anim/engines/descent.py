@@ -32,7 +32,8 @@ def spaced(spacing: str, steps: int, denoising: float | None, levels: NoiseLevel
     sigmas: list[float] = noise_levels(spacing, steps, levels).tolist()
     reach = (min(s for s in sigmas if s > 0), sigmas[0])
     if denoising is not None:
-        sigmas = sigmas[max(0, steps - _encoded(denoising, steps) - 1) :]
+        # Spacings may have fewer levels than steps: the last step is always left.
+        sigmas = sigmas[min(max(0, steps - _encoded(denoising, steps) - 1), len(sigmas) - 2) :]
     return Descent(sigmas=tuple(sigmas), init=1.0, noise=sigmas[0], reach=reach)
 
 

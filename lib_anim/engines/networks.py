@@ -23,6 +23,9 @@ from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.archive import header_of, read_tensors
 from lib_anim.models.checkpoint import VAE, Checkpoint, TextShape, UNetShape, VAEShape, read_vae
 
+SHORTEST = 50
+"""Training steps that a schedule of noise has at least: consistency models know as many levels."""
+
 
 @dataclass(frozen=True)
 class Networks:
@@ -43,6 +46,9 @@ def load_networks(checkpoint: Checkpoint, device: torch.device, dtype: torch.dty
 
     Raises FlipbookError when names or shapes do not fit.
     """
+    _refuse_widths(checkpoint.path, "UNet", checkpoint.unet)
+    if checkpoint.vae is not None:
+        _refuse_widths(checkpoint.path, "VAE", checkpoint.vae)
     weights = read_tensors(checkpoint.path)
     unet = build_unet(checkpoint.unet)
     fill(unet, convert_ldm_unet_checkpoint(weights, dict(unet.config)), checkpoint.path, "UNet", dtype)
@@ -59,6 +65,15 @@ def load_networks(checkpoint: Checkpoint, device: torch.device, dtype: torch.dty
             upsampler.forward = partial(_enlarge, upsampler)
     names = convert_ldm_unet_checkpoint({key: key for key in weights}, dict(unet.config))
     return Networks(unet, vae, text, alphas, layers_of(unet, text, names))
+
+
+def _refuse_widths(path: Path, part: str, shape: UNetShape | VAEShape) -> None:
+    """FlipbookError for widths that norms of groups cannot divide."""
+    if any(width % shape.norm_groups for width in shape.channels):
+        widths = ", ".join(map(str, shape.channels))
+        raise FlipbookError(
+            Problem(f"{path.name}: the {part}'s widths ({widths}) are no multiples of {shape.norm_groups}.")
+        )
 
 
 def fill(
@@ -139,6 +154,7 @@ def load_vae(path: Path, scale: float) -> AutoencoderKL:
     """
     own = {key.removeprefix(VAE): value for key, value in read_tensors(path).items()}
     shape = read_vae(header_of(path), scale)
+    _refuse_widths(path, "VAE", shape)
     vae = build_vae(shape)
     if "encoder.down_blocks.0.resnets.0.conv1.weight" not in own:
         own = _vae_weights({VAE + key: value for key, value in own.items()}, vae, VAE)
@@ -193,7 +209,16 @@ def _alphas(checkpoint: Checkpoint, weights: Mapping[str, Tensor]) -> Tensor:
     """
     own = weights.get("alphas_cumprod")
     if own is not None:
-        return own.float()
+        own = own.float()
+        falls = own.ndim == 1 and len(own) >= SHORTEST and bool((own[:-1] >= own[1:]).all())
+        if not (falls and float(own[-1]) > 0 and float(own[0]) < 1):
+            raise FlipbookError(
+                Problem(
+                    f"{checkpoint.path.name} brings a noise schedule of its own (alphas_cumprod) that does "
+                    f"not fall from below 1 to above 0 in {SHORTEST} steps or more; get it anew."
+                )
+            )
+        return own
     steps, first, last = checkpoint.schedule
     betas = torch.linspace(first**0.5, last**0.5, steps, dtype=torch.float64) ** 2
     return torch.cumprod(1 - betas, 0).float()

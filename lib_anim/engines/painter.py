@@ -28,7 +28,7 @@ from lib_anim.engines.travel import mixed
 from lib_anim.engines.walk import Draw, Walk
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.checkpoint import Checkpoint
-from lib_anim.models.folders import TORCH, ModelFolders, find_weights
+from lib_anim.models.folders import TORCH, ModelFolders, find_lora, find_weights
 from lib_anim.models.inversion import Inversion
 from lib_anim.models.tokenizer import open_tokenizer
 
@@ -73,7 +73,7 @@ class Painter:
         self.text = TextEncoder(networks.text, open_tokenizer(checkpoint.tokenizer), device, inversions)
         self._loras = LoraRack(
             networks.layers,
-            lambda name: find_weights(name, folders.loras, "LoRA", "prompt", TORCH),
+            lambda name: find_lora(name, folders.loras),
         )
 
     def paint(self, request: StillRequest, on_step: OnStep | None, *, small: bool) -> Picture:
@@ -245,6 +245,15 @@ class Painter:
         if len(self._codecs) > 1:
             del self._codecs[next(key for key in reversed(self._codecs) if key is not None)]
         vae = load_vae(path, self.checkpoint.latent_scale).to(device=self.device)
+        wanted = self.checkpoint.unet.out_channels
+        if vae.config.latent_channels != wanted:
+            raise FlipbookError(
+                Problem(
+                    f"{path.name} has {vae.config.latent_channels} latent channels, "
+                    f"{self.checkpoint.path.name} {wanted}; choose a VAE of its family.",
+                    field="vae",
+                )
+            )
         self._codecs[name] = self._codec_of(vae)
         return self._codecs[name]
 

@@ -107,7 +107,7 @@ def _when(node: Tree[Token], calls: int) -> int:
     """The call after which an edit takes hold: a number with a point is a fraction of all calls."""
     number = next(t for t in reversed(node.children) if isinstance(t, Token) and t.type == "NUMBER")
     value = float(number) * calls if "." in number else float(number)
-    return min(calls, int(value))
+    return calls if value >= calls else int(value)
 
 
 class _AtCall(Transformer[Token, str]):

@@ -37,7 +37,7 @@ class PhiloxNormals:
     """
 
     def __init__(self, seed: int) -> None:
-        self._key = np.array([seed & 0xFFFFFFFF, seed >> 32], np.uint64)
+        self._key = np.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], np.uint64)
         self._drawn = 0
 
     def draw(self, shape: tuple[int, ...]) -> Tensor:

@@ -29,6 +29,10 @@ class Told:
     """`heads` and `activation` from that folder's config.json, where stated."""
 
 
+FEWEST_STEPS = 49
+"""Training steps that a schedule must have more of: consistency models know 50 levels."""
+
+
 def told_beside(path: Path) -> Told:
     """What the yaml beside the checkpoint `path` says.
 
@@ -40,9 +44,10 @@ def told_beside(path: Path) -> Told:
     try:
         tree: Any = yaml.safe_load(beside.read_text("utf-8"))
         params: dict[str, Any] = tree["model"]["params"]
-        unet = (params.get("unet_config") or {}).get("params") or {}
-        text = (params.get("cond_stage_config") or {}).get("params") or {}
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        unet = dict((params.get("unet_config") or {}).get("params") or {})
+        text = dict((params.get("cond_stage_config") or {}).get("params") or {})
+        side = _native_size(params)
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise FlipbookError(Problem(f"{beside.name} beside the weights is unreadable: {error}.")) from error
     if params.get("parameterization", "eps") != "eps":
         raise FlipbookError(
@@ -50,10 +55,12 @@ def told_beside(path: Path) -> Told:
         )
     tokenizer = _folder(beside, text.get("version"))
     return Told(
-        unet=_stated(unet, heads="num_heads", head_size="num_head_channels"),
-        schedule=_stated(params, steps="timesteps", beta_start="linear_start", beta_end="linear_end"),
-        latent_scale=params.get("scale_factor"),
-        native_size=_native_size(params),
+        unet=_numbers(beside, unet, heads="num_heads", head_size="num_head_channels"),
+        schedule=_numbers(
+            beside, params, steps="timesteps", beta_start="linear_start", beta_end="linear_end"
+        ),
+        latent_scale=_numbers(beside, params, scale="scale_factor").get("scale"),
+        native_size=side,
         tokenizer=tokenizer,
         text=_text(tokenizer),
     )
@@ -62,6 +69,23 @@ def told_beside(path: Path) -> Told:
 def _stated(tree: dict[str, Any], **names: str) -> dict[str, Any]:
     """The entries of `tree` under our names; LDM writes −1 for "not this one"."""
     return {ours: tree[theirs] for ours, theirs in names.items() if tree.get(theirs) not in (None, -1)}
+
+
+def _numbers(beside: Path, tree: dict[str, Any], **names: str) -> dict[str, Any]:
+    """As `_stated`; FlipbookError for what is no number above 0, and for counts that are not whole."""
+    found = _stated(tree, **names)
+    for ours, value in found.items():
+        count = ours in ("steps", "heads", "head_size")
+        low = FEWEST_STEPS if ours == "steps" else 0
+        if not isinstance(value, int if count else int | float) or isinstance(value, bool) or value <= low:
+            kind = "whole number" if count else "number"
+            raise FlipbookError(
+                Problem(
+                    f"{beside.name} beside the weights says {names[ours]}: {value}; "
+                    f"write a {kind} above {low}."
+                )
+            )
+    return found
 
 
 def _native_size(params: dict[str, Any]) -> int | None:

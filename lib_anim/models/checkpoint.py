@@ -17,6 +17,9 @@ Family = Literal["sd1", "sdxl"]
 
 VAE = "first_stage_model."
 
+FLOATS = ("F", "BF")
+"""How the names of types begin that hold weights as they are; whole numbers would need scales beside."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class UNetShape:
@@ -131,6 +134,20 @@ def read_checkpoint(path: Path) -> Checkpoint:
                 f"{path.name} looks like {constants['title']}, but a part is missing or misshapen ({error})."
             )
         ) from error
+    if vae is not None and vae.latent_channels != unet.out_channels:
+        raise FlipbookError(
+            Problem(
+                f"{path.name} does not fit together: its VAE has {vae.latent_channels} latent channels, "
+                f"its UNet {unet.out_channels}."
+            )
+        )
+    dtype = header.tensors[UNET + "input_blocks.0.0.weight"].dtype
+    if not dtype.startswith(FLOATS):
+        raise FlipbookError(
+            Problem(
+                f"{path.name} holds its weights as {dtype}, which is not supported; use a version in F16."
+            )
+        )
     s = constants["schedule"] | told.schedule
     return Checkpoint(
         path=path,
@@ -143,7 +160,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         native_size=_native_size(header, told.native_size or constants["native_size"]),
         schedule=(s["steps"], s["beta_start"], s["beta_end"]),
         tokenizer=told.tokenizer,
-        dtype=header.tensors[UNET + "input_blocks.0.0.weight"].dtype,
+        dtype=dtype,
     )
 
 
@@ -244,8 +261,11 @@ def _vae_shape(header: Header, prefix: str, norm_groups: int, scale: float) -> V
         return next(i for i in range(1000) if prefix + pattern.format(i) not in header.tensors)
 
     levels = present(level + block.format(0))
+    if not levels:
+        raise KeyError("its encoder")
+    widths = [header.shape(prefix + (level + block.format(0)).format(i))[0] for i in range(levels)]
     return VAEShape(
-        channels=tuple(header.shape(prefix + (level + block.format(0)).format(i))[0] for i in range(levels)),
+        channels=tuple(widths),
         layers=present(level.format(0) + block),
         latent_channels=header.shape(prefix + "decoder.conv_in.weight")[1],
         norm_groups=norm_groups,

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lib_anim.errors import NotFound, Problem
+from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.models.header import read_header
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ def weights_in(folders: Iterable[Path], endings: tuple[str, ...] = SAFE) -> dict
     found: dict[str, Path] = {}
     for folder in folders:
         for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-            if path.suffix in endings and path.is_file():
+            if path.suffix.lower() in endings and path.is_file():
                 found.setdefault(path.stem, path)
     return found
 
@@ -75,6 +76,29 @@ def find_weights(
     where = " or ".join(str(folder) for folder in folders) or "no folder"
     have = f"there: {', '.join(sorted(found)[:12])}" if found else "there are none"
     raise NotFound(Problem(f'there is no {kind} "{name}" in {where}; {have}.', field=field))
+
+
+def find_lora(name: str, folders: Iterable[Path]) -> Path:
+    """The LoRA of a file's name, else of the name that its trainer gave it (`ss_output_name`).
+
+    The WebUI's cards write the latter into prompts. Raises NotFound.
+    """
+    folders = tuple(folders)
+    try:
+        return find_weights(name, folders, "LoRA", "prompt", TORCH)
+    except NotFound:
+        for path in weights_in(folders).values():
+            if _told_name(path) == name:
+                return path
+        raise
+
+
+def _told_name(path: Path) -> str | None:
+    try:
+        return read_header(path).metadata.get("ss_output_name")
+    except FlipbookError:
+        # It is no LoRA of that name; whoever asks for it by its own hears what it is.
+        return None
 
 
 def stamp(path: Path) -> tuple[Path, int, int]:

@@ -110,7 +110,21 @@ def _archived(path: Path) -> Finding | None:
         table = read_table(path)
     except FlipbookError:
         return None
-    return _lora(table) or _motion(table)
+    from lib_anim.models.archive import header_of
+
+    vae = _vae(header_of(path)) if sign_of(table.shapes) == "a VAE" else None
+    return _lora(table) or _motion(table) or vae or _inversion(path)
+
+
+def _inversion(path: Path) -> Finding | None:
+    """A textual inversion in a torch file."""
+    from lib_anim.models.inversion import read_inversion
+
+    try:
+        word = read_inversion(path)
+    except FlipbookError:
+        return None
+    return _word(path.name, [tuple(vectors.shape) for vectors in word.vectors])
 
 
 def _lora(table: Table) -> Finding | None:
@@ -118,7 +132,8 @@ def _lora(table: Table) -> Finding | None:
         return None
     ends = (*DOWNS, *KRONECKER, *OTHERS)
     downs = {key: shape for key, shape in table.shapes.items() if key.endswith(ends)}
-    ranks = Counter(shape[0] for key, shape in downs.items() if key.endswith((*DOWNS, ".a1.weight")))
+    narrow = (*DOWNS, ".a1.weight")
+    ranks = Counter(shape[0] for key, shape in downs.items() if shape and key.endswith(narrow))
     rank = "/".join(str(r) for r, _ in ranks.most_common(2))
     if is_motion_lora(table):
         director = table.metadata.get("model_type") == "motion_director"
@@ -126,7 +141,9 @@ def _lora(table: Table) -> Finding | None:
         middle = ", also in the middle block" if any("mid_block" in key for key in downs) else ""
         return Finding("lora", f"{table.name} is {kind} of rank {rank} ({len(downs)} layers{middle}).")
     keys = {
-        shape[1] for key, shape in downs.items() if shape and re.search(r"attn2[._](processor\.)?to_k", key)
+        shape[1]
+        for key, shape in downs.items()
+        if len(shape) > 1 and re.search(r"attn2[._](processor\.)?to_k", key)
     }
     for_ = next((f" for {CONTEXTS[width]}" for width in keys if width in CONTEXTS), "")
     parts = []
@@ -158,18 +175,22 @@ def _embedding(header: Header) -> Finding | None:
     keys = inversion_keys(Table.of(header).shapes)
     if not keys:
         return None
-    shapes = [header.shape(key) for key in keys]
+    return _word(header.path.name, [header.shape(key) for key in keys])
+
+
+def _word(name: str, shapes: list[tuple[int, ...]]) -> Finding:
     count = shapes[0][0] if len(shapes[0]) == 2 else 1
     width = sum(shape[-1] for shape in shapes)
     family = CONTEXTS.get(width, f"models {width} wide")
     vectors = "1 vector" if count == 1 else f"{count} vectors"
-    return Finding("embedding", f"{header.path.name} is a textual inversion of {vectors} for {family}.")
+    return Finding("embedding", f"{name} is a textual inversion of {vectors} for {family}.")
 
 
 def _controlnet(header: Header) -> Finding | None:
     if not any("input_hint_block" in k or "controlnet_cond_embedding" in k for k in header.tensors):
         return None
-    widths = {e.shape[1] for k, e in header.tensors.items() if k.endswith("attn2.to_k.weight")}
+    keys = [e.shape for k, e in header.tensors.items() if k.endswith("attn2.to_k.weight")]
+    widths = {shape[1] for shape in keys if len(shape) > 1}
     for_ = next((f" for {CONTEXTS[width]}" for width in widths if width in CONTEXTS), "")
     return Finding(
         "controlnet", f"{header.path.name} is a ControlNet{for_} ({_millions(header)}, {_dtypes(header)})."

@@ -17,6 +17,9 @@ from lib_anim.models.signs import sign_of
 WRAPPED = "string_to_param."
 """Beginning of the vectors' name where the WebUI's own form lies inside another file."""
 
+LONGEST = 75
+"""Vectors of one word: a chunk of a prompt takes no more."""
+
 TORCH = (".pt", ".bin", ".pth")
 """Endings of torch's own files."""
 
@@ -56,8 +59,18 @@ def inversion_of(name: str, weights: Mapping[str, Tensor]) -> Inversion:
     keys = inversion_keys({key: tuple(value.shape) for key, value in weights.items()})
     if not keys:
         raise KeyError(f"vectors of {name}")
-    vectors = tuple(weights[key].detach().float() for key in keys)
-    return Inversion(name, tuple(v.reshape(-1, v.shape[-1]) for v in vectors))
+    vectors = tuple(weights[key].detach().float().reshape(-1, weights[key].shape[-1]) for key in keys)
+    counts = {len(v) for v in vectors}
+    if len(counts) > 1 or max(counts) > LONGEST:
+        told = " and ".join(str(len(v)) for v in vectors)
+        raise FlipbookError(
+            Problem(
+                f'the textual inversion "{name}" has {told} vectors; each text model takes as many as the '
+                f"other, and {LONGEST} at most.",
+                field="prompt",
+            )
+        )
+    return Inversion(name, vectors)
 
 
 def _of_torch(tree: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -66,5 +79,6 @@ def _of_torch(tree: Mapping[str, Any]) -> dict[str, Tensor]:
     if inner is None:
         return {key: value for key, value in tree.items() if isinstance(value, Tensor)}
     # Containers of torch before 1.12 come back with their values in an attribute.
-    vectors = next(iter((getattr(inner, "_parameters", None) or dict(inner)).values()), None)
+    inner = getattr(inner, "_parameters", None) or inner
+    vectors = next(iter(dict(inner).values()), None) if hasattr(inner, "keys") else None
     return {"emb_params": vectors} if isinstance(vectors, Tensor) else {}

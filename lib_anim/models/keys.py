@@ -35,9 +35,10 @@ def inversion_keys(shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
     """
     names = tuple(shapes)
     if set(names) >= {"clip_l", "clip_g"}:
-        return ("clip_l", "clip_g")
-    if "emb_params" in names:
-        return ("emb_params",)
-    if len(names) == 1 and 1 <= len(shapes[names[0]]) <= 2 and shapes[names[0]][-1] >= 32:
-        return names
-    return ()
+        names = ("clip_l", "clip_g")
+    elif "emb_params" in names:
+        names = ("emb_params",)
+    elif len(names) != 1 or not shapes[names[0]] or shapes[names[0]][-1] < 32:
+        return ()
+    vectors = all(1 <= len(shapes[name]) <= 2 and all(shapes[name]) for name in names)
+    return names if vectors else ()

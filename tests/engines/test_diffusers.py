@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -370,6 +371,53 @@ def test_ancestral_delta_changes_the_steps_noise_only(checkpoint: Path, engine: 
     assert np.array_equal(shifted.still(REQUEST), engine.still(REQUEST))
     ancestral = replace(REQUEST, sampler="Euler a")
     assert not np.array_equal(shifted.still(ancestral), engine.still(ancestral))
+
+
+def test_more_clip_skip_than_layers_is_a_sentence(engine: DiffusersEngine) -> None:
+    with pytest.raises(FlipbookError, match="text encoder has 3 layers") as caught:
+        engine.still(replace(REQUEST, clip_skip=12))
+    assert caught.value.problems[0].field == "clip_skip"
+
+
+def test_requests_at_the_ends_of_what_is_allowed_paint(checkpoint: Path, engine: DiffusersEngine) -> None:
+    init = np.full((64, 64, 3), 0.5, np.float32)
+    few = replace(REQUEST, sampler="LCM", scheduler="DDIM", steps=60, init=init, denoising=0.0)
+    assert np.isfinite(engine.still(few)).all()
+    assert np.isfinite(engine.still(replace(REQUEST, prompt="[red:blue:1e999] [a:b:1.0e999]"))).all()
+    below = opened(checkpoint, noise="nv", ancestral_delta=-5)
+    assert np.isfinite(below.still(replace(REQUEST, sampler="Euler a", seed=1))).all()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("alphas_cumprod", torch.linspace(0.99, 0.01, 30), "noise schedule"),
+        ("alphas_cumprod", torch.tensor(0.5), "noise schedule"),
+        ("alphas_cumprod", torch.zeros(1000), "noise schedule"),
+        ("model.diffusion_model.input_blocks.0.0.weight", torch.ones(32, 4, 3, 3, dtype=torch.int8), "as I8"),
+    ],
+)
+def test_what_no_checkpoint_holds_is_a_sentence(
+    checkpoint: Path, tmp_path: Path, key: str, value: torch.Tensor, words: str
+) -> None:
+    save_file({**load_file(checkpoint), key: value}, tmp_path / "odd.safetensors")
+    with pytest.raises(FlipbookError, match=words):
+        opened(tmp_path / "odd.safetensors").still(REQUEST)
+
+
+def test_a_checkpoint_without_an_encoder_is_a_sentence(checkpoint: Path, tmp_path: Path) -> None:
+    kept = {k: v for k, v in load_file(checkpoint).items() if "first_stage_model.encoder" not in k}
+    save_file(kept, tmp_path / "half.safetensors")
+    with pytest.raises(FlipbookError, match="its encoder"):
+        opened(tmp_path / "half.safetensors")
+
+
+@pytest.mark.parametrize("told", ["timesteps: 30", "timesteps: [1]", "scale_factor: 0", "linear_start: wide"])
+def test_a_yaml_with_wrong_numbers_is_a_sentence(checkpoint: Path, tmp_path: Path, told: str) -> None:
+    shutil.copy(checkpoint, tmp_path / "odd.safetensors")
+    (tmp_path / "odd.yaml").write_text(f"model:\n  params:\n    {told}\n")
+    with pytest.raises(FlipbookError, match=r"odd.yaml beside the weights says .* number above"):
+        opened(tmp_path / "odd.safetensors")
 
 
 def test_an_unknown_device_is_a_sentence(checkpoint: Path) -> None:

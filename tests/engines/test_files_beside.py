@@ -173,6 +173,46 @@ def test_a_lora_of_the_other_family_is_refused_whole(checkpoint: Path, tmp_path:
         engine.still(replace(REQUEST, prompt="<lora:snow:1>"))
 
 
+def test_damaged_inversions_are_passed_over(checkpoint: Path, tmp_path: Path) -> None:
+    """One file of somebody's folder must not keep the engine from opening."""
+    save_file({"emb_params": torch.ones(())}, tmp_path / "flat.safetensors")
+    save_file({"emb_params": torch.ones(2, 0)}, tmp_path / "empty.safetensors")
+    save_file({"emb_params": torch.ones(76, 64)}, tmp_path / "long.safetensors")
+    save_file({"clip_l": torch.ones(2, 64), "clip_g": torch.ones(5, 64)}, tmp_path / "uneven.safetensors")
+    torch.save({"string_to_param": 5}, tmp_path / "number.pt")
+    (tmp_path / "broken.pt").write_bytes(b"\x80\x02}q\x00(X\x01")
+    engine = opened(checkpoint, folders=ModelFolders(embeddings=(tmp_path,)))
+    assert np.array_equal(engine.still(REQUEST), opened(checkpoint).still(REQUEST))
+    assert sum("embedding was passed over" in warning for warning in engine.warnings) == 6
+
+
+def test_a_lora_answers_to_its_trainers_name_too(checkpoint: Path, tmp_path: Path) -> None:
+    lora_file(tmp_path / "snow_v2-000010.safetensors", TO_K, 32, 64)
+    tensors = load_file(tmp_path / "snow_v2-000010.safetensors")
+    save_file(tensors, tmp_path / "snow_v2-000010.safetensors", {"ss_output_name": "snow"})
+    engine = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,)))
+    asked = [replace(REQUEST, prompt=f"a ball <lora:{name}:1>") for name in ("snow", "snow_v2-000010")]
+    assert np.array_equal(*(engine.still(request) for request in asked))
+
+
+def test_a_vae_of_another_family_is_refused(checkpoint: Path, maker: ModuleType, tmp_path: Path) -> None:
+    maker.write_sd1(tmp_path / "other.safetensors")
+    vae = {k: v for k, v in load_file(tmp_path / "other.safetensors").items() if k.startswith("first_stage")}
+    root = "first_stage_model."
+    for key, shape in (("quant_conv.weight", (32, 32, 1, 1)), ("post_quant_conv.weight", (16, 16, 1, 1))):
+        vae[root + key] = torch.zeros(shape)
+    vae[root + "quant_conv.bias"], vae[root + "post_quant_conv.bias"] = torch.zeros(32), torch.zeros(16)
+    vae[root + "decoder.conv_in.weight"] = torch.zeros(32, 16, 3, 3)
+    vae[root + "encoder.conv_out.weight"], vae[root + "encoder.conv_out.bias"] = (
+        torch.zeros(32, 32, 3, 3),
+        torch.zeros(32),
+    )
+    save_file(vae, tmp_path / "wide.safetensors")
+    engine = opened(checkpoint, folders=ModelFolders(vaes=(tmp_path,)))
+    with pytest.raises(FlipbookError, match=r"wide.safetensors has 16 latent channels"):
+        engine.still(replace(REQUEST, vae="wide"))
+
+
 def test_whole_matrices_biases_and_norms_come_and_go(checkpoint: Path, tmp_path: Path) -> None:
     norm = "lora_te_text_model_encoder_layers_0_layer_norm1"
     change = {

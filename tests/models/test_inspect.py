@@ -132,11 +132,27 @@ def test_other_families_are_named(
     assert words in found.sentence
 
 
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"emb_params": ()},
+        {"lora_unet_a_attn2_to_k.lora_down.weight": ()},
+        {"lora_unet_a_attn2_to_k.lora_down.weight": (4,)},
+        {"input_hint_block.0.weight": (8, 3), "a.attn2.to_k.weight": (8,)},
+        {"decoder.conv_in.weight": (8, 4, 3, 3)},
+    ],
+)
+def test_odd_shapes_are_a_sentence(tmp_path: Path, tensors: dict[str, tuple[int, ...]]) -> None:
+    found = of(tmp_path / "a.safetensors", **{key: torch.zeros(shape) for key, shape in tensors.items()})
+    assert "a.safetensors" in found.sentence
+    assert "out of range" not in found.sentence
+
+
 def test_pickled_files_are_named(tmp_path: Path) -> None:
     torch.save({"string_to_param": {"*": torch.zeros(2, 768)}}, tmp_path / "word.pt")
     found = inspect(tmp_path / "word.pt")
-    assert found.kind == "other"
-    assert "a textual inversion as a pickled torch file" in found.sentence
+    assert found.kind == "embedding"
+    assert "a textual inversion of 2 vectors for SD 1.x" in found.sentence
 
 
 KINDS = {
