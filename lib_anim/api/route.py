@@ -12,7 +12,6 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
-from starlette.requests import ClientDisconnect
 
 from lib_anim.errors import FlipbookError, Problem
 
@@ -21,9 +20,6 @@ LARGEST_BODY = 64 * 2**20
 
 DEEPEST = 50
 """Levels of objects and arrays inside each other."""
-
-GONE = 499
-"""Status for a caller who has left before the request was read; nginx's."""
 
 
 class TooLarge(FlipbookError):
@@ -55,9 +51,6 @@ class Route(APIRoute):
                 return await handle(request)
             except FlipbookError as error:
                 return refusal(error)
-            except ClientDisconnect:
-                # A page that is left while it still asks is no error, and nobody reads this answer.
-                return Response(status_code=GONE)
             except RequestValidationError as error:
                 return refusal(FlipbookError(*(_problem(wrong) for wrong in error.errors())))
 

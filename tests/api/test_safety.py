@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import numpy as np
@@ -32,24 +31,6 @@ def test_without_the_token_every_route_is_closed(desk):
                 assert client.request(method, path, headers=header).status_code == 401, (method, path)
     right = {"Authorization": "Bearer s3cret"}
     assert client.get(f"{V}/kinds", headers=right).status_code == 200
-
-
-@pytest.mark.parametrize("path", ["curves", "jobs", "uploads", "settings"])
-def test_a_caller_who_leaves_while_asking_is_no_error(desk, path):
-    """A page that is reloaded while a form still asks filled the WebUI's log with tracebacks."""
-    sent = []
-
-    async def receive():
-        return {"type": "http.disconnect"}
-
-    async def send(message):
-        sent.append(message)
-
-    headers = [(b"content-type", b"application/json"), (b"host", b"testserver"), (b"content-length", b"9")]
-    scope = {"type": "http", "method": "POST", "path": f"{V}/{path}", "headers": headers, "query_string": b""}
-    scope |= {"scheme": "http", "server": ("testserver", 80), "http_version": "1.1", "root_path": ""}
-    asyncio.run(create_app(desk, hosts=["testserver"])(scope, receive, send))
-    assert [message["status"] for message in sent if "status" in message] == [499]
 
 
 def test_a_name_that_leads_here_from_elsewhere_is_not_served(desk):
