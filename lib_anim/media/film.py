@@ -57,6 +57,8 @@ class FilmSink:
         self._warnings = list(warnings)
         self._converter: Any = VideoReformatter()
         self._count = 0
+        self._decoded: int | None = None
+        """When the last packet is decoded, in ticks."""
         self._done = False
         self._pad = (spec.height % 2, spec.width % 2) if spec.form.even else (0, 0)
         self._container: Any = None
@@ -126,12 +128,22 @@ class FilmSink:
                 # Without it the last picture of a film, or the only one, would last no time at all.
                 if not packet.duration:
                     packet.duration = round(self._last_duration() / packet.time_base)
-                # libx265 leaves it to chance in films shorter than its delay.
-                if packet.dts is None or abs(packet.pts - packet.dts) > _LONGEST_DELAY:
-                    packet.dts = packet.pts
+                packet.dts = self._decoded = self._when_decoded(packet)
                 self._container.mux(packet)
         except (av.error.FFmpegError, OSError) as error:
             raise FlipbookError(Problem(f"{self.path} cannot be written: {error}.", "out")) from error
+
+    def _when_decoded(self, packet: Any) -> int:
+        """The packet's time of decoding, mended where it cannot be.
+
+        libx265 leaves it to chance in films shorter than its delay: it may be far off, or near and still
+        after the picture is shown.
+        """
+        dts, pts = packet.dts, int(packet.pts)
+        after = self._decoded is None or (dts is not None and dts > self._decoded)
+        if dts is not None and pts - _LONGEST_DELAY <= dts <= pts and after:
+            return int(dts)
+        return pts if self._decoded is None else max(pts, self._decoded + 1)
 
     def _last_duration(self) -> Fraction:
         """Seconds that the frame written last is shown, so that the film's end falls on its tick."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,6 +96,35 @@ def test_a_megabyte_of_settings_comes_back(tmp_path: Path, name: str, count: int
 def test_every_letter_of_the_settings_comes_back(tmp_path: Path, name: str, clip: Callable) -> None:
     text = "tab\t line\n return\r\n quote\" 'x' <a> &amp; ]]> \\ 雪 🎬 \u2028 é"
     assert read_comment(write(tmp_path, name, clip(2), comment=text)) == text
+
+
+class ByChance:
+    """A stream whose encoder leaves the times of decoding to chance, as libx265 does in short films."""
+
+    def __init__(self, stream: Any, times: list[int | None]) -> None:
+        self._stream, self._times = stream, iter(times)
+
+    def encode(self, picture: Any) -> Iterator[Any]:
+        for packet in self._stream.encode(picture):
+            packet.dts = next(self._times)
+            yield packet
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@pytest.mark.parametrize("times", [(900, 3), (None, None), (-(2**62), 2**62), (5, 5), (0, 0)])
+def test_times_of_decoding_left_to_chance_end_no_film(
+    tmp_path: Path, times: tuple[int | None, ...], clip: Callable
+) -> None:
+    frames = clip(2)
+    height, width = frames[0].shape[:2]
+    sink = open_sink(tmp_path / "film.mp4", width=width, height=height, rate=24, format="h264")
+    sink._stream = ByChance(sink._stream, list(times))
+    for frame in frames:
+        sink.write(frame)
+    with open_source(sink.close()) as source:
+        assert len(list(source)) == 2
 
 
 @pytest.mark.parametrize("name", FORMATS)
