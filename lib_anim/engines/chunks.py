@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lib_anim.engines.prompts import BREAK, weighted
-from lib_anim.models.inversion import Inversion
+from lib_anim.models.inversion import LENGTH, Inversion
 from lib_anim.models.tokenizer import Tokenizer
-
-LENGTH = 75
-"""Tokens per chunk, without the marks at its start and end (CLIP's 77 positions)."""
 
 BACKTRACK = 20
 """A chunk that fills up within this many tokens after a comma ends at that comma."""

@@ -166,7 +166,9 @@ class LoraRack:
         try:
             if not change.fits(weight) or (change.bias is not None and change.bias.shape != weight.shape[:1]):
                 return None
-            moved = weight.float() + change.delta(weight) * strength if strength else weight
+            if not strength:
+                return weight
+            moved = weight.float() + change.delta(weight) * strength
         except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:
             if isinstance(error, RuntimeError) and is_shortage(error):
                 raise
@@ -177,7 +179,9 @@ class LoraRack:
                     field="prompt",
                 )
             ) from error
-        if not bool(moved.to(weight.dtype).isfinite().all()):
+        values = [moved.to(weight.dtype), *([] if change.bias is None else [change.bias * strength])]
+        # What was broken before is the checkpoint's fault, which is told when it has painted.
+        if not all(bool(v.isfinite().all()) for v in values) and bool(weight.isfinite().all()):
             raise FlipbookError(
                 Problem(
                     f'the LoRA "{use.name}" makes values that are no numbers at strength {strength:g} '

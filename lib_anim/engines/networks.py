@@ -19,12 +19,10 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from lib_anim.engines.loras import layers_of
+from lib_anim.engines.sigmas import CONSISTENCY_STEPS
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.archive import header_of, read_tensors
 from lib_anim.models.checkpoint import VAE, Checkpoint, TextShape, UNetShape, VAEShape, read_vae
-
-SHORTEST = 50
-"""Training steps that a schedule of noise has at least: consistency models know as many levels."""
 
 
 @dataclass(frozen=True)
@@ -209,16 +207,18 @@ def _alphas(checkpoint: Checkpoint, weights: Mapping[str, Tensor]) -> Tensor:
     """
     own = weights.get("alphas_cumprod")
     if own is not None:
-        own = own.float()
-        falls = own.ndim == 1 and len(own) >= SHORTEST and bool((own[:-1] >= own[1:]).all())
-        if not (falls and float(own[-1]) > 0 and float(own[0]) < 1):
-            raise FlipbookError(
-                Problem(
-                    f"{checkpoint.path.name} brings a noise schedule of its own (alphas_cumprod) that does "
-                    f"not fall from below 1 to above 0 in {SHORTEST} steps or more; get it anew."
-                )
+        alphas, where = own.float(), "alphas_cumprod in it"
+    else:
+        steps, first, last = checkpoint.schedule
+        betas = torch.linspace(first**0.5, last**0.5, steps, dtype=torch.float64) ** 2
+        alphas, where = torch.cumprod(1 - betas, 0).float(), "the yaml beside it"
+    long = alphas.ndim == 1 and len(alphas) >= CONSISTENCY_STEPS
+    falls = long and bool((alphas[:-1] >= alphas[1:]).all())
+    if not (falls and float(alphas[-1]) > 0 and float(alphas[0]) < 1):
+        raise FlipbookError(
+            Problem(
+                f"{checkpoint.path.name}: the noise schedule ({where}) does not fall from below 1 to above 0 "
+                f"in {CONSISTENCY_STEPS} steps or more; mend it there, or get the checkpoint anew."
             )
-        return own
-    steps, first, last = checkpoint.schedule
-    betas = torch.linspace(first**0.5, last**0.5, steps, dtype=torch.float64) ** 2
-    return torch.cumprod(1 - betas, 0).float()
+        )
+    return alphas

@@ -29,10 +29,6 @@ class Told:
     """`heads` and `activation` from that folder's config.json, where stated."""
 
 
-FEWEST_STEPS = 49
-"""Training steps that a schedule must have more of: consistency models know 50 levels."""
-
-
 def told_beside(path: Path) -> Told:
     """What the yaml beside the checkpoint `path` says.
 
@@ -76,13 +72,11 @@ def _numbers(beside: Path, tree: dict[str, Any], **names: str) -> dict[str, Any]
     found = _stated(tree, **names)
     for ours, value in found.items():
         count = ours in ("steps", "heads", "head_size")
-        low = FEWEST_STEPS if ours == "steps" else 0
-        if not isinstance(value, int if count else int | float) or isinstance(value, bool) or value <= low:
+        if not isinstance(value, int if count else int | float) or isinstance(value, bool) or value <= 0:
             kind = "whole number" if count else "number"
             raise FlipbookError(
                 Problem(
-                    f"{beside.name} beside the weights says {names[ours]}: {value}; "
-                    f"write a {kind} above {low}."
+                    f"{beside.name} beside the weights says {names[ours]}: {value}; write a {kind} above 0."
                 )
             )
     return found

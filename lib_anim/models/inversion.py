@@ -17,8 +17,9 @@ from lib_anim.models.signs import sign_of
 WRAPPED = "string_to_param."
 """Beginning of the vectors' name where the WebUI's own form lies inside another file."""
 
-LONGEST = 75
-"""Vectors of one word: a chunk of a prompt takes no more."""
+LENGTH = 75
+"""Tokens of a prompt that CLIP reads at once, without the marks at start and end of its 77 positions: a word
+has no more vectors."""
 
 TORCH = (".pt", ".bin", ".pth")
 """Endings of torch's own files."""
@@ -61,12 +62,12 @@ def inversion_of(name: str, weights: Mapping[str, Tensor]) -> Inversion:
         raise KeyError(f"vectors of {name}")
     vectors = tuple(weights[key].detach().float().reshape(-1, weights[key].shape[-1]) for key in keys)
     counts = {len(v) for v in vectors}
-    if len(counts) > 1 or max(counts) > LONGEST:
+    if len(counts) > 1 or max(counts) > LENGTH:
         told = " and ".join(str(len(v)) for v in vectors)
         raise FlipbookError(
             Problem(
                 f'the textual inversion "{name}" has {told} vectors; each text model takes as many as the '
-                f"other, and {LONGEST} at most.",
+                f"other, and {LENGTH} at most.",
                 field="prompt",
             )
         )

@@ -156,6 +156,14 @@ def test_what_makes_no_numbers_is_the_loras_fault(
         engine.still(replace(REQUEST, prompt=f"<lora:snow:{strength}>"))
 
 
+def test_a_broken_checkpoint_is_not_the_loras_fault(checkpoint: Path, tmp_path: Path) -> None:
+    lora_file(tmp_path / "snow.safetensors", TO_K, 32, 64)
+    engine = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,)))
+    painter_of(engine)._loras._layers[TO_K].weight.data[0, 0] = float("nan")
+    with pytest.raises(FlipbookError, match=r"UNet of .* its weights are broken"):
+        engine.still(replace(REQUEST, prompt="<lora:snow:1>"))
+
+
 @pytest.mark.parametrize("strength", ["nan", "inf"])
 def test_strengths_that_are_no_numbers_are_refused(checkpoint: Path, strength: str) -> None:
     with pytest.raises(FlipbookError, match="cannot be read"):
