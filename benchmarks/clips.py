@@ -16,8 +16,8 @@ from benchmarks.memory import forget_peak, memory
 from lib_anim.engines.contract import Engine
 from lib_anim.engines.diffusers import open_engine
 from lib_anim.jobs.job import render, start
-from lib_anim.pipelines.kinds import CLIP
-from lib_anim.settings.clip import Clip
+from lib_anim.kinds.clip.settings import Clip
+from lib_anim.kinds.registry import CLIP
 
 
 def random_checkpoint(folder: Path) -> Path:

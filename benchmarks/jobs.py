@@ -28,9 +28,9 @@ from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract import OnStep, Picture, StillRequest
 from lib_anim.jobs import job, writing
 from lib_anim.jobs.growing import GrowingFilm
-from lib_anim.pipelines.events import Event, Progress
-from lib_anim.pipelines.kinds import KEYFRAMED
-from lib_anim.settings.keyframed import Keyframed
+from lib_anim.kinds.events import Event, Progress
+from lib_anim.kinds.keyframed.settings import Keyframed
+from lib_anim.kinds.registry import KEYFRAMED
 
 PAINT = 0.25
 """Seconds that a picture takes."""

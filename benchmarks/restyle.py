@@ -30,10 +30,10 @@ from benchmarks.memory import memory
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract import OnStep, Picture, StillRequest
 from lib_anim.jobs.job import render, start
+from lib_anim.kinds.events import Event, Progress
+from lib_anim.kinds.registry import RESTYLE
+from lib_anim.kinds.restyle.settings import Restyle
 from lib_anim.media.pictures import write_picture
-from lib_anim.pipelines.events import Event, Progress
-from lib_anim.pipelines.kinds import RESTYLE
-from lib_anim.settings.restyle import Restyle
 
 
 class Waiting(CheckerEngine):

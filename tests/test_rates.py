@@ -5,9 +5,9 @@ from fractions import Fraction
 import pytest
 
 from lib_anim.errors import FlipbookError
+from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.media.rates import parse_rate
 from lib_anim.rates import rate_of
-from lib_anim.settings.keyframed import Keyframed
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ from lib_anim.actions.settings_files import Loaded
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import Listener
+from lib_anim.kinds.assemble.order import frame_order, keeps_step, read_in_order
+from lib_anim.kinds.assemble.settings import Assemble
+from lib_anim.kinds.events import Progress, Warned
 from lib_anim.media.contract import Frame, FrameSource
 from lib_anim.media.formats import FORMATS, SEQUENCES, find_format
 from lib_anim.media.mux import Sound
@@ -21,9 +24,6 @@ from lib_anim.media.pictures import write_picture
 from lib_anim.media.read import PICTURE_RATE, open_source
 from lib_anim.media.sheet import contact_sheet, sheet_frames
 from lib_anim.media.write import open_sink
-from lib_anim.pipelines.assemble.order import frame_order, keeps_step, read_in_order
-from lib_anim.pipelines.events import Progress, Warned
-from lib_anim.settings.assemble import Assemble
 from lib_anim.settings.base import to_json
 
 

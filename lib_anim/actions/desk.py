@@ -36,15 +36,15 @@ from lib_anim.jobs.needs import check_needs, plan_for
 from lib_anim.jobs.queue import Order, Queue
 from lib_anim.jobs.record import JobEvent, JobRecord, Status
 from lib_anim.jobs.worker import Worker
-from lib_anim.pipelines.kinds import KINDS
-from lib_anim.pipelines.trial import Trial
-from lib_anim.settings.assemble import Assemble
+from lib_anim.kinds.assemble.settings import Assemble
+from lib_anim.kinds.draft import Trial
+from lib_anim.kinds.keyframed.deforum.importer import is_deforum
+from lib_anim.kinds.keyframed.settings import Keyframed
+from lib_anim.kinds.registry import KINDS
+from lib_anim.kinds.restyle.mov2mov import is_mov2mov
+from lib_anim.kinds.restyle.settings import Restyle
 from lib_anim.settings.base import Settings, json_schema, specs, to_json
-from lib_anim.settings.deforum import is_deforum
 from lib_anim.settings.fields import Flag, Number, Spec, problems_of
-from lib_anim.settings.keyframed import Keyframed
-from lib_anim.settings.mov2mov import is_mov2mov
-from lib_anim.settings.restyle import Restyle
 
 TITLES = {kind.name: kind.title for kind in KINDS.values()} | {Assemble.kind: "Assembly"}
 

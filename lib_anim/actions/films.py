@@ -13,8 +13,8 @@ from lib_anim.errors import NotFound, Problem
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import Listener, Result, render, reopen, start
 from lib_anim.jobs.rerender import rerender as rerender_part
-from lib_anim.pipelines.kinds import KINDS, Kind
-from lib_anim.pipelines.trial import WHOLE, Trial
+from lib_anim.kinds.draft import WHOLE, Trial
+from lib_anim.kinds.registry import KINDS, Kind
 
 
 def find_kind(name: str) -> Kind:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lib_anim.errors import FlipbookError, NotFound, Problem
+from lib_anim.kinds.assemble.settings import Assemble
 from lib_anim.media.sniff import SUFFIXES, sniff_file
-from lib_anim.settings.assemble import Assemble
 from lib_anim.settings.base import Settings, specs
 
 WRITTEN = {Assemble.kind: ("sheet", "poster")}

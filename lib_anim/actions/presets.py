@@ -14,9 +14,9 @@ from typing import Any
 from lib_anim.actions.settings_files import settings_from, settings_of
 from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
 from lib_anim.jobs import atomic
+from lib_anim.kinds.keyframed.deforum.importer import is_deforum
+from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.settings.base import Settings, specs, to_json
-from lib_anim.settings.deforum import is_deforum
-from lib_anim.settings.keyframed import Keyframed
 from lib_anim.settings.parts import PARTS
 from lib_anim.settings.portable import without_folders
 

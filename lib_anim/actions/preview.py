@@ -9,11 +9,11 @@ from lib_anim.errors import FlipbookError, Problem
 from lib_anim.jobs.job import Listener
 from lib_anim.jobs.needs import look
 from lib_anim.jobs.writing import to_uint8
+from lib_anim.kinds.events import Progress, Warned
+from lib_anim.kinds.keyframed.plan import KeyframedPlan, plan
+from lib_anim.kinds.keyframed.preview import motion_preview
+from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.media.write import open_sink
-from lib_anim.pipelines.events import Progress, Warned
-from lib_anim.pipelines.keyframed.plan import KeyframedPlan, plan
-from lib_anim.pipelines.keyframed.preview import motion_preview
-from lib_anim.settings.keyframed import Keyframed
 
 LONGER_SIDE = 256
 """Pixels: enough to see a camera move, and 240 frames in seconds."""

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from lib_anim.actions.settings_files import read_json, settings_from
 from lib_anim.errors import FlipbookError, NotFound, Problem
-from lib_anim.settings.clip import Clip
-from lib_anim.settings.deforum import is_deforum
-from lib_anim.settings.keyframed import Keyframed
-from lib_anim.settings.mov2mov import is_mov2mov
-from lib_anim.settings.restyle import Restyle
+from lib_anim.kinds.clip.settings import Clip
+from lib_anim.kinds.keyframed.deforum.importer import is_deforum
+from lib_anim.kinds.keyframed.settings import Keyframed
+from lib_anim.kinds.restyle.mov2mov import is_mov2mov
+from lib_anim.kinds.restyle.settings import Restyle
 from lib_anim.timeline.context import Context
 from lib_anim.timeline.prompts import FramePrompt, PromptTrack, parse_prompts
 from lib_anim.timeline.schedule import parse_schedule

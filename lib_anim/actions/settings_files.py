@@ -11,15 +11,15 @@ from typing import Any
 
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.jobs.folder import RunFolder
+from lib_anim.kinds.keyframed.deforum.importer import from_deforum, is_deforum
+from lib_anim.kinds.keyframed.deforum.keys import key_of
+from lib_anim.kinds.keyframed.settings import Keyframed
+from lib_anim.kinds.restyle.mov2mov import from_mov2mov, is_mov2mov, known_keys
+from lib_anim.kinds.restyle.settings import Restyle
+from lib_anim.kinds.settings_by_kind import SETTINGS
 from lib_anim.media.probe import probe
 from lib_anim.settings.base import Settings, from_json, specs, unknown_key
-from lib_anim.settings.deforum import from_deforum, is_deforum
-from lib_anim.settings.deforum_keys import key_of
-from lib_anim.settings.keyframed import Keyframed
-from lib_anim.settings.kinds import SETTINGS
-from lib_anim.settings.mov2mov import from_mov2mov, is_mov2mov, known_keys
 from lib_anim.settings.parts import partial
-from lib_anim.settings.restyle import Restyle
 
 LARGEST = 64 * 2**20
 """Bytes of a settings file; Parseq manifests of long films take some ten megabytes."""

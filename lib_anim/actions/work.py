@@ -14,9 +14,9 @@ from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import Result, render, reopen, start
 from lib_anim.jobs.rerender import rerender
 from lib_anim.jobs.worker import Leased, Work
-from lib_anim.pipelines.events import Event
-from lib_anim.pipelines.trial import Trial
-from lib_anim.settings.assemble import Assemble
+from lib_anim.kinds.assemble.settings import Assemble
+from lib_anim.kinds.draft import Trial
+from lib_anim.kinds.events import Event
 from lib_anim.settings.base import from_json
 
 

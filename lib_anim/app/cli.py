@@ -14,9 +14,9 @@ from lib_anim.app import commands
 from lib_anim.app.serve import add_flags as add_serve_flags
 from lib_anim.app.serve import add_page_flags, serve, show
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.settings.assemble import Assemble
+from lib_anim.kinds.assemble.settings import Assemble
+from lib_anim.kinds.settings_by_kind import SETTINGS
 from lib_anim.settings.flags import add_flags
-from lib_anim.settings.kinds import SETTINGS
 
 WRONG_INPUT = 2
 """Exit code for what the user can put right."""

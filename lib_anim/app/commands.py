@@ -23,12 +23,12 @@ from lib_anim.app.engines import open_engine
 from lib_anim.app.progress import ProgressBar
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.jobs.job import Result
-from lib_anim.pipelines.trial import Trial
-from lib_anim.settings.assemble import Assemble
+from lib_anim.kinds.assemble.settings import Assemble
+from lib_anim.kinds.draft import Trial
+from lib_anim.kinds.keyframed.settings import Keyframed
+from lib_anim.kinds.settings_by_kind import SETTINGS
 from lib_anim.settings.base import json_schema
 from lib_anim.settings.flags import flag_changes, parse_changes
-from lib_anim.settings.keyframed import Keyframed
-from lib_anim.settings.kinds import SETTINGS
 from lib_anim.settings.parts import PARTS
 from lib_anim.settings.reference import stale_pages, write_reference
 from lib_anim.timeline.context import Context

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from tqdm import tqdm
 
-from lib_anim.pipelines.events import Estimated, Event, FrameDone, Progress, Warned
+from lib_anim.kinds.events import Estimated, Event, FrameDone, Progress, Warned
 
 
 class ProgressBar:

@@ -10,12 +10,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from lib_anim.jobs import atomic
+from lib_anim.kinds.clip.motion_settings import Motion
+from lib_anim.kinds.clip.presentation import shown_frames
 from lib_anim.media.contract import Frame
 from lib_anim.media.mux import Sound
 from lib_anim.media.pictures import write_picture
 from lib_anim.media.write import open_sink
-from lib_anim.pipelines.clip.showing import shown_frames
-from lib_anim.settings.motion import Motion
 
 FILMS = {
     "GIF": (".gif", "gif"),

@@ -11,13 +11,13 @@ from typing import Any
 
 from lib_anim.jobs.clip_films import write_clip
 from lib_anim.jobs.folder import RunFolder
+from lib_anim.kinds.clip.motion_settings import Motion
+from lib_anim.kinds.needs import SoundNeed
 from lib_anim.media.contract import Frame
 from lib_anim.media.mux import Sound
 from lib_anim.media.pictures import write_picture
 from lib_anim.media.sheet import contact_sheet, sheet_frames
 from lib_anim.media.write import open_sink
-from lib_anim.pipelines.needs import SoundNeed
-from lib_anim.settings.motion import Motion
 
 FILM, SHEET = "film.mp4", "sheet.png"
 

@@ -22,10 +22,10 @@ from lib_anim.jobs.leaps import Leap, leaps
 from lib_anim.jobs.needs import make_plan, opened
 from lib_anim.jobs.parts import History, Part, owner_of, parts_of
 from lib_anim.jobs.writing import take_frames, until
-from lib_anim.pipelines.events import Estimated, Event, FrameDone, Progress, Warned
-from lib_anim.pipelines.kinds import Kind, Plan
-from lib_anim.pipelines.trial import WHOLE, Trial, trial_of
-from lib_anim.pipelines.upscaling import upscaled_size, upscaling
+from lib_anim.kinds.draft import WHOLE, Trial, trial_of
+from lib_anim.kinds.events import Estimated, Event, FrameDone, Progress, Warned
+from lib_anim.kinds.registry import Kind, Plan
+from lib_anim.kinds.upscale_step import upscaled_size, upscaling
 from lib_anim.settings.base import Settings, from_json, to_json
 from lib_anim.settings.portable import without_folders
 

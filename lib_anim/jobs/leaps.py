@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lib_anim.pipelines.kinds import Kind, Plan
+from lib_anim.kinds.registry import Kind, Plan
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

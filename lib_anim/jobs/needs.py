@@ -9,12 +9,12 @@ from typing import Any
 
 from lib_anim.engines.contract import Capabilities, Engine
 from lib_anim.errors import NotFound, Problem, under_field
+from lib_anim.kinds.draft import Trial
+from lib_anim.kinds.needs import Need, PictureNeed, VideoNeed
+from lib_anim.kinds.registry import Kind, Plan
 from lib_anim.media.contract import SourceInfo
 from lib_anim.media.pictures import read_parameters, read_picture
 from lib_anim.media.read import Source, open_source
-from lib_anim.pipelines.kinds import Kind, Plan
-from lib_anim.pipelines.needs import Need, PictureNeed, VideoNeed
-from lib_anim.pipelines.trial import Trial
 from lib_anim.settings.base import Settings
 
 

@@ -11,9 +11,9 @@ from lib_anim.engines.contract import Engine, Interrupted, OnStep
 from lib_anim.errors import Conflict, Problem
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.needs import make_plan, opened
-from lib_anim.pipelines.events import Event, FrameDone, Progress
-from lib_anim.pipelines.kinds import Kind, Plan
-from lib_anim.pipelines.trial import Trial
+from lib_anim.kinds.draft import Trial
+from lib_anim.kinds.events import Event, FrameDone, Progress
+from lib_anim.kinds.registry import Kind, Plan
 from lib_anim.settings.base import from_json
 
 

@@ -14,8 +14,8 @@ from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import Listener, Result, go_on, reopen
 from lib_anim.jobs.needs import make_plan
 from lib_anim.jobs.parts import History, Part, parts_json, parts_of
-from lib_anim.pipelines.kinds import Kind, Plan
-from lib_anim.pipelines.trial import trial_of
+from lib_anim.kinds.draft import trial_of
+from lib_anim.kinds.registry import Kind, Plan
 from lib_anim.settings.base import Settings, to_json
 
 

@@ -16,7 +16,7 @@ from lib_anim.errors import FlipbookError, Problem
 from lib_anim.jobs.presence import Presence
 from lib_anim.jobs.queue import LOOK, Queue
 from lib_anim.jobs.record import JobRecord
-from lib_anim.pipelines.events import Estimated, Event, FrameDone, Progress, Warned
+from lib_anim.kinds.events import Estimated, Event, FrameDone, Progress, Warned
 
 LOG = logging.getLogger(__name__)
 

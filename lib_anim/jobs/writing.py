@@ -12,8 +12,8 @@ import numpy as np
 
 from lib_anim.engines.contract import Interrupted, Picture
 from lib_anim.jobs.folder import RunFolder
+from lib_anim.kinds.events import Event, Finished, FrameDone
 from lib_anim.media.pictures import write_picture
-from lib_anim.pipelines.events import Event, Finished, FrameDone
 
 WRITES_AHEAD = 8
 """Frames that may wait for the disk while the next ones are painted."""

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from lib_anim.kinds.keyframed.deforum.reference_page import keys_page, with_tables
 from lib_anim.settings.base import Settings, specs
-from lib_anim.settings.deforum_page import keys_page, with_tables
 from lib_anim.settings.fields import Spec
 
 COMMAND = "python -m lib_anim reference docs/reference"

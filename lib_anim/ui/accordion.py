@@ -9,11 +9,11 @@ from typing import Any
 import gradio as gr
 
 from lib_anim.errors import FlipbookError
+from lib_anim.kinds.clip.animatediff import IN_TXT2IMG, KEYS, POSITIONS
+from lib_anim.kinds.clip.motion_settings import LATENTS, Motion
 from lib_anim.media.probe import probe
-from lib_anim.settings.animatediff import IN_TXT2IMG, KEYS, POSITIONS
 from lib_anim.settings.base import specs
 from lib_anim.settings.fields import Choices
-from lib_anim.settings.motion import LATENTS, Motion
 from lib_anim.ui import controls, majors
 from lib_anim.ui.toolkit import Toolkit
 

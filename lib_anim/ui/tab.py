@@ -13,8 +13,8 @@ import gradio as gr
 
 from lib_anim import __version__
 from lib_anim.actions.desk import Desk
+from lib_anim.kinds.settings_by_kind import SETTINGS
 from lib_anim.settings.fields import PathText, Prompts, Schedule, Text
-from lib_anim.settings.kinds import SETTINGS
 from lib_anim.ui import majors, words
 from lib_anim.ui.asking import Asking
 from lib_anim.ui.fields import words_of

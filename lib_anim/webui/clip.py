@@ -13,11 +13,11 @@ from modules import sd_samplers, sd_unet, shared
 from lib_anim.engines.motion_rack import MotionRack
 from lib_anim.engines.steering import clip_plan
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.kinds.clip.module import chosen_module
 from lib_anim.models.motion import MotionModule
 from lib_anim.motion.fit import refuse_misfit
 from lib_anim.motion.session import ClipSession
 from lib_anim.motion.sites import Sites, sites_of_ldm
-from lib_anim.pipelines.clip.module import chosen_module
 from lib_anim.webui.alphas import Alphas
 from lib_anim.webui.clip_hints import ClipHints
 from lib_anim.webui.clip_noise import ClipRandom

@@ -8,10 +8,10 @@ from typing import Any
 
 from modules import scripts
 
-from lib_anim.settings.animatediff import NAME, ClipCall
+from lib_anim.kinds.clip.animatediff import NAME, ClipCall
+from lib_anim.kinds.clip.motion_settings import LATENTS, Motion
 from lib_anim.settings.base import specs
 from lib_anim.settings.fields import Choice, Flag, Number, PathText, Rate, Schedule
-from lib_anim.settings.motion import LATENTS, Motion
 from lib_anim.ui.accordion import AUTOMATIC, ENABLE
 
 AXES = "flipbook_axes"

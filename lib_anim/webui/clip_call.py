@@ -15,12 +15,12 @@ from PIL import Image, UnidentifiedImageError
 from lib_anim.engines.contract import Mask
 from lib_anim.errors import FlipbookError, Problem, under_field
 from lib_anim.imaging.mask import from_luminance
+from lib_anim.kinds.clip.animatediff import ClipCall
+from lib_anim.kinds.clip.inputs import EFFECT_MASK, SCALE_MASK
+from lib_anim.kinds.clip.motion_settings import Motion
+from lib_anim.kinds.clip.steering import prompts_close, ramp_of, steering_of
+from lib_anim.kinds.curves import evaluate
 from lib_anim.media.pictures import read_picture
-from lib_anim.pipelines.clip.inputs import EFFECT_MASK, SCALE_MASK
-from lib_anim.pipelines.clip.steering import prompts_close, ramp_of, steering_of
-from lib_anim.pipelines.curves import evaluate
-from lib_anim.settings.animatediff import ClipCall
-from lib_anim.settings.motion import Motion
 from lib_anim.timeline.context import Context
 from lib_anim.timeline.prompts import Travel, parse_prompts
 from lib_anim.webui.clip_prompts import ClipPrompts, Ways, ways_of

@@ -17,7 +17,7 @@ from PIL import Image
 
 from lib_anim import __version__
 from lib_anim.jobs.clip_films import ClipFiles, next_stem, write_clip
-from lib_anim.settings.animatediff import NAME, ClipCall, to_infotext
+from lib_anim.kinds.clip.animatediff import NAME, ClipCall, to_infotext
 from lib_anim.webui.clip import HostClip
 from lib_anim.webui.clip_axes import plotted
 from lib_anim.webui.clip_finish import finished

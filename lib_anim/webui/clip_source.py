@@ -8,11 +8,11 @@ import numpy as np
 from PIL import Image
 
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.kinds.clip.inputs import PICTURES
+from lib_anim.kinds.clip.motion_settings import Motion
 from lib_anim.media.contract import FrameSource
 from lib_anim.media.pictures import read_picture
 from lib_anim.media.read import open_source
-from lib_anim.pipelines.clip.inputs import PICTURES
-from lib_anim.settings.motion import Motion
 
 
 class ClipSource:

@@ -11,8 +11,8 @@ from modules import extensions, paths, sd_models, shared, ui_common
 
 from lib_anim.engines.contract import MotionChoice
 from lib_anim.engines.motion_rack import MotionRack
+from lib_anim.kinds.clip.module import NO_MODULE
 from lib_anim.motion.sites import sites_of_ldm
-from lib_anim.pipelines.clip.module import NO_MODULE
 from lib_anim.ui.accordion import AUTOMATIC
 
 OPTION = "animatediff_model_path"

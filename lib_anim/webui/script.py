@@ -10,9 +10,9 @@ import gradio as gr
 from modules import scripts
 
 from lib_anim.errors import FlipbookError
-from lib_anim.settings.animatediff import NAME, ClipCall, from_infotext, read_args, read_dict
+from lib_anim.kinds.clip.animatediff import NAME, ClipCall, from_infotext, read_args, read_dict
+from lib_anim.kinds.clip.motion_settings import Motion
 from lib_anim.settings.base import specs
-from lib_anim.settings.motion import Motion
 from lib_anim.ui import controls
 from lib_anim.ui.accordion import AUTOMATIC, ENABLE, Modules, draw_accordion, order, title
 from lib_anim.ui.toolkit import Toolkit

@@ -7,12 +7,12 @@ import pytest
 
 from lib_anim.actions.assembly import assemble
 from lib_anim.errors import FlipbookError, NotFound
+from lib_anim.kinds.assemble.settings import Assemble
 from lib_anim.media.pictures import read_picture, write_picture
 from lib_anim.media.probe import probe
 from lib_anim.media.read import open_source
 from lib_anim.media.sound import click_track, read_sound, write_wav
 from lib_anim.media.write import open_sink
-from lib_anim.settings.assemble import Assemble
 
 LEVELS = [20, 60, 100, 140, 180, 220]
 

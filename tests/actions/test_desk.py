@@ -10,9 +10,9 @@ import pytest
 from lib_anim.actions.desk import Desk
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.errors import Conflict, FlipbookError, NotFound
+from lib_anim.kinds.registry import KINDS
 from lib_anim.media.pictures import read_picture, write_picture
 from lib_anim.media.probe import probe
-from lib_anim.pipelines.kinds import KINDS
 
 from .conftest import SETTINGS, Checkers, ended
 

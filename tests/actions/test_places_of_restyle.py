@@ -7,8 +7,8 @@ import pytest
 
 from lib_anim.actions.places import Places
 from lib_anim.errors import FlipbookError
+from lib_anim.kinds.restyle.settings import Restyle
 from lib_anim.media.pictures import write_picture
-from lib_anim.settings.restyle import Restyle
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from lib_anim.engines.contract import Interrupted
 from lib_anim.errors import Conflict
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import render, reopen, start
+from lib_anim.kinds.events import FrameDone
+from lib_anim.kinds.registry import KINDS
 from lib_anim.media.pictures import read_picture
 from lib_anim.media.probe import probe
 from lib_anim.media.write import open_sink
-from lib_anim.pipelines.events import FrameDone
-from lib_anim.pipelines.kinds import KINDS
 
 FRAMES = 9
 

@@ -15,16 +15,16 @@ from lib_anim.errors import FlipbookError
 from lib_anim.jobs.clip_films import FILMS, next_stem, write_clip
 from lib_anim.jobs.job import render, start
 from lib_anim.jobs.rerender import rerender
+from lib_anim.kinds.clip.animatediff import ClipCall, from_infotext, to_infotext
+from lib_anim.kinds.clip.motion_settings import Motion
+from lib_anim.kinds.clip.settings import Clip
+from lib_anim.kinds.registry import CLIP
 from lib_anim.media.comment import read_comment
 from lib_anim.media.pictures import read_text
 from lib_anim.media.probe import probe
 from lib_anim.media.read import open_source
-from lib_anim.pipelines.kinds import CLIP
-from lib_anim.settings.animatediff import ClipCall, from_infotext, to_infotext
-from lib_anim.settings.clip import Clip
 from lib_anim.settings.infotext import from_infotext as settings_from_infotext
 from lib_anim.settings.infotext import to_infotext as settings_to_infotext
-from lib_anim.settings.motion import Motion
 
 TEXT = (
     'a "red" ball, sky\n0: day\n8: night — 夜\nNegative prompt: <blue> & grey\nSteps: 4, '

@@ -16,13 +16,13 @@ from lib_anim.jobs import film as films
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import Result, render, reopen, start
 from lib_anim.jobs.rerender import rerender
+from lib_anim.kinds.clip.settings import Clip
+from lib_anim.kinds.events import FrameDone
+from lib_anim.kinds.keyframed.settings import Keyframed
+from lib_anim.kinds.registry import CLIP, KEYFRAMED
 from lib_anim.media.film import FilmSink
 from lib_anim.media.pictures import read_picture
 from lib_anim.media.read import open_source
-from lib_anim.pipelines.events import FrameDone
-from lib_anim.pipelines.kinds import CLIP, KEYFRAMED
-from lib_anim.settings.clip import Clip
-from lib_anim.settings.keyframed import Keyframed
 
 FRAMES = 12
 SETTINGS = {"width": 64, "height": 64, "frames": FRAMES, "fps": 12, "seed": 5, "zoom": 1.02, "cadence": 2}

@@ -17,11 +17,11 @@ from lib_anim.engines.contract import Interrupted
 from lib_anim.errors import Conflict, FlipbookError, NotFound
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import Result, render, reopen, start
+from lib_anim.kinds.events import FrameDone, Warned
+from lib_anim.kinds.keyframed.settings import Keyframed
+from lib_anim.kinds.registry import KEYFRAMED
 from lib_anim.media.pictures import read_picture, read_text
 from lib_anim.media.probe import probe
-from lib_anim.pipelines.events import FrameDone, Warned
-from lib_anim.pipelines.kinds import KEYFRAMED
-from lib_anim.settings.keyframed import Keyframed
 
 SETTINGS = {
     "width": 64,

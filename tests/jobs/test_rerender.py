@@ -20,14 +20,14 @@ from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import Result, render, reopen, start
 from lib_anim.jobs.rerender import rerender
 from lib_anim.jobs.writing import to_uint8
+from lib_anim.kinds.events import FrameDone, Progress
+from lib_anim.kinds.keyframed.inputs import Inputs
+from lib_anim.kinds.keyframed.loop import run as run_loop
+from lib_anim.kinds.keyframed.settings import Keyframed
+from lib_anim.kinds.registry import KEYFRAMED
 from lib_anim.media.pictures import read_picture, read_text
 from lib_anim.media.probe import probe
 from lib_anim.media.write import open_sink
-from lib_anim.pipelines.events import FrameDone, Progress
-from lib_anim.pipelines.keyframed.inputs import Inputs
-from lib_anim.pipelines.keyframed.pipeline import run as run_loop
-from lib_anim.pipelines.kinds import KEYFRAMED
-from lib_anim.settings.keyframed import Keyframed
 
 FRAMES = 30
 SETTINGS: dict[str, Any] = {

@@ -23,16 +23,16 @@ from lib_anim.errors import FlipbookError, NotFound
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import Result, render, reopen, start
 from lib_anim.jobs.rerender import rerender
+from lib_anim.kinds.draft import WHOLE, Trial
+from lib_anim.kinds.events import FrameDone
+from lib_anim.kinds.registry import RESTYLE
+from lib_anim.kinds.restyle.settings import Restyle
 from lib_anim.media.pictures import read_picture, read_text, write_picture
 from lib_anim.media.probe import probe
 from lib_anim.media.sound import click_track, read_sound, write_wav
 from lib_anim.media.write import open_sink
-from lib_anim.pipelines.events import FrameDone
-from lib_anim.pipelines.kinds import RESTYLE
-from lib_anim.pipelines.trial import WHOLE, Trial
-from lib_anim.settings.restyle import Restyle
+from tests.kinds.restyle.conftest import digest
 from tests.media.test_video import make
-from tests.pipelines.restyle.conftest import digest
 
 COUNT = 12
 

@@ -24,11 +24,11 @@ from lib_anim.engines.checker import CheckerEngine
 from lib_anim.errors import Conflict, FlipbookError
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import render, reopen, start
+from lib_anim.kinds.events import FrameDone
+from lib_anim.kinds.keyframed.settings import Keyframed
+from lib_anim.kinds.registry import KEYFRAMED
 from lib_anim.media.pictures import read_picture
 from lib_anim.media.probe import probe
-from lib_anim.pipelines.events import FrameDone
-from lib_anim.pipelines.kinds import KEYFRAMED
-from lib_anim.settings.keyframed import Keyframed
 from tests.engines.conftest import checkpoint, maker  # noqa: F401 (fixtures)
 
 SETTINGS: dict[str, Any] = {

@@ -11,12 +11,12 @@ from lib_anim.engines.checker import CheckerEngine
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import most_bytes, render, reopen, start
 from lib_anim.jobs.rerender import rerender
+from lib_anim.kinds.draft import Trial
+from lib_anim.kinds.events import Estimated, FrameDone
+from lib_anim.kinds.keyframed.settings import Keyframed
+from lib_anim.kinds.registry import KEYFRAMED
 from lib_anim.media.pictures import read_picture, read_text
 from lib_anim.media.probe import probe
-from lib_anim.pipelines.events import Estimated, FrameDone
-from lib_anim.pipelines.kinds import KEYFRAMED
-from lib_anim.pipelines.trial import Trial
-from lib_anim.settings.keyframed import Keyframed
 
 SETTINGS: dict[str, Any] = {
     "width": 128,

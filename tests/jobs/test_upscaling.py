@@ -12,9 +12,9 @@ from lib_anim.errors import FlipbookError
 from lib_anim.imaging.fit import fit
 from lib_anim.jobs.job import most_bytes, render, start
 from lib_anim.jobs.rerender import rerender
+from lib_anim.kinds.registry import KINDS
 from lib_anim.media.pictures import read_picture
 from lib_anim.media.probe import probe
-from lib_anim.pipelines.kinds import KINDS
 
 LOOP = {"width": 64, "height": 72, "frames": 6, "seed": 5, "prompts": "a", "zoom": 1.05, "cadence": 2}
 

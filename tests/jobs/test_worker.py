@@ -6,7 +6,7 @@ import pytest
 
 from lib_anim.jobs import worker
 from lib_anim.jobs.queue import Order, Queue
-from lib_anim.pipelines.events import FrameDone
+from lib_anim.kinds.events import FrameDone
 
 
 def test_quick_frames_before_a_slow_one_are_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,11 @@ from typing import ClassVar
 import pytest
 
 from lib_anim.errors import FlipbookError
+from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.settings.base import Settings, from_json, json_schema, specs, to_json
 from lib_anim.settings.fields import Choice, Flag, Number, Schedule, setting
 from lib_anim.settings.flags import add_flags, flag_changes, parse_changes
 from lib_anim.settings.infotext import from_infotext, to_infotext
-from lib_anim.settings.keyframed import Keyframed
 from lib_anim.settings.reference import reference
 
 

@@ -7,9 +7,9 @@ import argparse
 import pytest
 
 from lib_anim.errors import FlipbookError
+from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.settings.base import specs
 from lib_anim.settings.flags import add_flags, flag_changes, parse_changes
-from lib_anim.settings.keyframed import Keyframed
 
 
 def test_json_is_read_and_all_else_is_text() -> None:

@@ -12,9 +12,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lib_anim.errors import FlipbookError
-from lib_anim.settings.assemble import Assemble
+from lib_anim.kinds.assemble.settings import Assemble
+from lib_anim.kinds.clip.settings import Clip
+from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.settings.base import Settings, from_json, json_schema, specs, to_json
-from lib_anim.settings.clip import Clip
 from lib_anim.settings.fields import (
     Choice,
     Choices,
@@ -31,7 +32,6 @@ from lib_anim.settings.fields import (
     problems_of,
 )
 from lib_anim.settings.infotext import from_infotext, to_infotext
-from lib_anim.settings.keyframed import Keyframed
 from lib_anim.settings.names import Names
 from lib_anim.settings.scripts import ScriptArguments
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lib_anim.errors import FlipbookError
-from lib_anim.settings.keyframed import Keyframed
+from lib_anim.kinds.keyframed.settings import Keyframed
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lib_anim.errors import FlipbookError
+from lib_anim.kinds.clip.settings import Clip
+from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.settings.base import specs
-from lib_anim.settings.clip import Clip
-from lib_anim.settings.keyframed import Keyframed
 from lib_anim.settings.parts import PARTS, partial
 
 MINE = Keyframed(zoom="0:(1.5)", prompts={"0": "mine"}, fps=12, strength="0:(0.2)", seed=1)

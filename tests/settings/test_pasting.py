@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from lib_anim.errors import FlipbookError
+from lib_anim.kinds.keyframed.settings import Keyframed
+from lib_anim.kinds.restyle.settings import Restyle
 from lib_anim.settings.infotext import to_infotext
-from lib_anim.settings.keyframed import Keyframed
 from lib_anim.settings.pasting import pasted
-from lib_anim.settings.restyle import Restyle
 
 WEBUI = """a (red:1.2) house, <lora:x:0.5>
 by the sea

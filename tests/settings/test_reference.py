@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from lib_anim.kinds.keyframed.deforum.keys import ROWS, UNIT_ROWS
+from lib_anim.kinds.keyframed.deforum.migrations import MIGRATIONS
+from lib_anim.kinds.keyframed.deforum.reference_page import keys_page, with_tables
+from lib_anim.kinds.keyframed.deforum.refusals import REFUSALS
+from lib_anim.kinds.keyframed.settings import Keyframed
+from lib_anim.kinds.settings_by_kind import SETTINGS
 from lib_anim.settings.base import specs
-from lib_anim.settings.deforum_keys import ROWS, UNIT_ROWS
-from lib_anim.settings.deforum_migrations import MIGRATIONS
-from lib_anim.settings.deforum_page import keys_page, with_tables
-from lib_anim.settings.deforum_refusals import REFUSALS
 from lib_anim.settings.fields import Text, setting
-from lib_anim.settings.keyframed import Keyframed
-from lib_anim.settings.kinds import SETTINGS
 from lib_anim.settings.reference import COMMAND, pages, reference, stale_pages, write_reference
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lib_anim.errors import FlipbookError
+from lib_anim.kinds.restyle.settings import Restyle
 from lib_anim.settings.base import from_json, to_json
 from lib_anim.settings.infotext import from_infotext, to_infotext
-from lib_anim.settings.restyle import Restyle
 
 GIVEN = {"ADetailer": [True, {"ad_model": "face"}]}
 

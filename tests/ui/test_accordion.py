@@ -8,9 +8,9 @@ import pytest
 
 gradio = pytest.importorskip("gradio", reason="needs the WebUI's packages: make test-webui-env")
 
-from lib_anim.settings.animatediff import KEYS, POSITIONS  # noqa: E402
+from lib_anim.kinds.clip.animatediff import KEYS, POSITIONS  # noqa: E402
+from lib_anim.kinds.clip.motion_settings import LATENTS, Motion  # noqa: E402
 from lib_anim.settings.base import specs  # noqa: E402
-from lib_anim.settings.motion import LATENTS, Motion  # noqa: E402
 from lib_anim.ui.accordion import Modules, draw_accordion, order, title  # noqa: E402
 from lib_anim.ui.controls import shown  # noqa: E402
 from lib_anim.ui.toolkit import Toolkit  # noqa: E402

@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("gradio", reason="needs the WebUI's packages: make test-webui-env")
 
+from lib_anim.kinds.settings_by_kind import SETTINGS
 from lib_anim.settings.base import from_json, specs, to_json
 from lib_anim.settings.fields import Number
-from lib_anim.settings.kinds import SETTINGS
 from lib_anim.ui import controls
 from lib_anim.ui.form import defaults_of, shown_of
 

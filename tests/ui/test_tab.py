@@ -14,8 +14,8 @@ import pytest
 pytest.importorskip("gradio", reason="needs the WebUI's packages: make test-webui-env")
 
 from lib_anim.actions.desk import Desk
+from lib_anim.kinds.settings_by_kind import SETTINGS
 from lib_anim.settings.base import specs
-from lib_anim.settings.kinds import SETTINGS
 from lib_anim.ui import localization
 from lib_anim.ui.tab import draw_tab
 from lib_anim.ui.toolkit import Toolkit

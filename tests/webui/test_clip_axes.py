@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lib_anim.kinds.clip.motion_settings import LATENTS, Motion
 from lib_anim.settings.base import specs
 from lib_anim.settings.fields import Choice, Flag, Number, Rate
-from lib_anim.settings.motion import LATENTS, Motion
 
 pytestmark = [pytest.mark.webui, pytest.mark.timeout(900)]
 

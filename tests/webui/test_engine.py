@@ -19,9 +19,9 @@ from PIL import Image
 from lib_anim.engines.contract import Interrupted, PromptTravel, StillRequest, Style
 from lib_anim.errors import FlipbookError
 from lib_anim.jobs.job import render, start
+from lib_anim.kinds.keyframed.settings import Keyframed
+from lib_anim.kinds.registry import KEYFRAMED
 from lib_anim.media.pictures import read_picture
-from lib_anim.pipelines.kinds import KEYFRAMED
-from lib_anim.settings.keyframed import Keyframed
 
 pytestmark = [pytest.mark.webui, pytest.mark.timeout(900)]
 

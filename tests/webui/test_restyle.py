@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from lib_anim.jobs.job import render, reopen, start
+from lib_anim.kinds.events import FrameDone
+from lib_anim.kinds.registry import RESTYLE
+from lib_anim.kinds.restyle.settings import Restyle
 from lib_anim.media.pictures import read_picture, write_picture
-from lib_anim.pipelines.events import FrameDone
-from lib_anim.pipelines.kinds import RESTYLE
-from lib_anim.settings.restyle import Restyle
 
 pytestmark = [pytest.mark.webui, pytest.mark.timeout(1800)]
 

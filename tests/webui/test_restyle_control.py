@@ -10,9 +10,9 @@ import pytest
 
 from lib_anim.errors import FlipbookError
 from lib_anim.jobs.job import render, start
+from lib_anim.kinds.registry import RESTYLE
+from lib_anim.kinds.restyle.settings import Restyle
 from lib_anim.media.pictures import read_picture, write_picture
-from lib_anim.pipelines.kinds import RESTYLE
-from lib_anim.settings.restyle import Restyle
 
 pytestmark = [pytest.mark.webui, pytest.mark.timeout(900)]
 

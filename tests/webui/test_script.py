@@ -39,8 +39,8 @@ def test_each_tab_has_ids_of_its_own(host: Any) -> None:
 @pytest.mark.parametrize("img2img", [False, True])
 def test_paste_restores_every_control(host: Any, img2img: bool) -> None:
     gradio = pytest.importorskip("gradio")
-    from lib_anim.settings.animatediff import ClipCall, to_infotext
-    from lib_anim.settings.motion import Motion
+    from lib_anim.kinds.clip.animatediff import ClipCall, to_infotext
+    from lib_anim.kinds.clip.motion_settings import Motion
     from lib_anim.webui.script import call_of
 
     motion = Motion(
@@ -65,7 +65,7 @@ def test_paste_restores_every_control(host: Any, img2img: bool) -> None:
 
 
 def test_rows_of_the_old_extension_and_several_dicts_are_read(host: Any) -> None:
-    from lib_anim.settings.animatediff import ClipCall
+    from lib_anim.kinds.clip.animatediff import ClipCall
     from lib_anim.webui.script import call_of
 
     row = ["mm.safetensors", True, 24, 12, 0, "R-P", 16, 1, -1, ["GIF"], "Off", 10]

@@ -1,0 +1,1 @@
+"""Kinds of film: one folder per kind, and what all kinds share."""

@@ -1,0 +1,1 @@
+"""Assemble: existing frames become a film."""

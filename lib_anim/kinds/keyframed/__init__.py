@@ -1,0 +1,1 @@
+"""Keyframed animation."""

@@ -1,0 +1,1 @@
+"""Importer for Deforum's settings files."""

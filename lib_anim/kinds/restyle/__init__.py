@@ -1,0 +1,1 @@
+"""Restyle: img2img over every frame of a film."""

@@ -1,1 +1,0 @@
-"""Plans in, events out: one sub-package per kind of film."""

@@ -1,1 +1,0 @@
-"""Assembly: frames of a source in a new order and time."""

@@ -1,1 +1,0 @@
-"""Deforum-style keyframed animation."""

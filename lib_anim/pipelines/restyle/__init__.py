@@ -1,1 +1,0 @@
-"""mov2mov-style restyling: every frame of a video through img2img."""
