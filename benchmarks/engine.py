@@ -16,8 +16,8 @@ import torch
 from diffusers import EulerDiscreteScheduler
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract import StillRequest
-from lib_anim.engines.diffusers import DiffusersEngine, open_engine
+from lib_anim.engines.contract.types import StillRequest
+from lib_anim.engines.diffusion.engine import DiffusersEngine, open_engine
 
 
 def milliseconds(rounds: int, *works: Callable[[], object]) -> list[float]:

@@ -25,7 +25,7 @@ from unittest import mock
 import numpy as np
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract import OnStep, Picture, StillRequest
+from lib_anim.engines.contract.types import OnStep, Picture, StillRequest
 from lib_anim.jobs import job, writing
 from lib_anim.jobs.growing import GrowingFilm
 from lib_anim.kinds.events import Event, Progress

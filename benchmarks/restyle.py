@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.films import make_film
 from benchmarks.memory import memory
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract import OnStep, Picture, StillRequest
+from lib_anim.engines.contract.types import OnStep, Picture, StillRequest
 from lib_anim.jobs.job import render, start
 from lib_anim.kinds.events import Event, Progress
 from lib_anim.kinds.registry import RESTYLE

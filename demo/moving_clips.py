@@ -14,7 +14,7 @@ from demo.clips import FRAMES
 from demo.export import MOTION_NAME, NAME
 from demo.scenes import MOTIONS, MOVES, colours_in, held_out_combinations
 from lib_anim.app.engines import open_engine
-from lib_anim.engines.contract import ClipFrame, ClipRequest, Steering
+from lib_anim.engines.contract.types import ClipFrame, ClipRequest, Steering
 from lib_anim.media.sheet import contact_sheet
 
 SIDE = 128

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from lib_anim.engines.contract import Capabilities, Engine
+from lib_anim.engines.contract.types import Capabilities, Engine
 
 
 class Engines(Protocol):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lib_anim.actions.settings_files import Loaded, settings_from
-from lib_anim.engines.contract import Engine, OnStep
+from lib_anim.engines.contract.types import Engine, OnStep
 from lib_anim.errors import NotFound, Problem
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import Listener, Result, render, reopen, start

@@ -9,7 +9,7 @@ from lib_anim.actions.assembly import assemble_run
 from lib_anim.actions.engines import Engines
 from lib_anim.actions.films import engine_of, find_kind
 from lib_anim.actions.settings_files import Loaded, settings_from, settings_of
-from lib_anim.engines.contract import Interrupted
+from lib_anim.engines.contract.types import Interrupted
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import Result, render, reopen, start
 from lib_anim.jobs.rerender import rerender

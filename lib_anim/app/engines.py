@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lib_anim.engines.contract import Capabilities, Engine
+from lib_anim.engines.contract.types import Capabilities, Engine
 from lib_anim.errors import NotFound, Problem
 from lib_anim.models.folders import ModelFolders, weights_in
 
@@ -27,7 +27,7 @@ def open_engine(name: str) -> tuple[Engine, str]:
         sentence = f'"{name}" is no engine; it takes demo, checker, or the path of a .safetensors checkpoint'
         raise NotFound(Problem(sentence, field="engine"))
     # torch and diffusers take seconds to import; schedules, prompts and previews do without them.
-    from lib_anim.engines.diffusers import open_engine as open_diffusers
+    from lib_anim.engines.diffusion.engine import open_engine as open_diffusers
 
     return open_diffusers(checkpoint), name if name == "demo" else str(checkpoint.absolute())
 

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from lib_anim import __version__
-from lib_anim.engines.contract import (
+from lib_anim.engines.contract.checks import check, check_clip
+from lib_anim.engines.contract.types import (
     Capabilities,
     ClipRequest,
     MotionChoice,
@@ -17,9 +18,8 @@ from lib_anim.engines.contract import (
     Picture,
     StillRequest,
 )
-from lib_anim.engines.request import check, check_clip
-from lib_anim.engines.samplers import SAMPLERS
-from lib_anim.engines.sigmas import SPACINGS
+from lib_anim.engines.sampling.noise_levels import SPACINGS
+from lib_anim.engines.sampling.samplers import SAMPLERS
 from lib_anim.imaging.fit import fit
 
 SQUARES = 8

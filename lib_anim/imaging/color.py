@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lib_anim.engines.contract import Picture
+from lib_anim.engines.contract.types import Picture
 
 ColorSpace = Literal["RGB", "HSV", "LAB"]
 

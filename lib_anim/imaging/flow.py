@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lib_anim.engines.contract import Mask, Picture
+from lib_anim.engines.contract.types import Mask, Picture
 from lib_anim.errors import FlipbookError
 from lib_anim.imaging.sample import Border, Floats, sample
 

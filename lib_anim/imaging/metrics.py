@@ -7,7 +7,7 @@ import math
 import cv2
 import numpy as np
 
-from lib_anim.engines.contract import Picture
+from lib_anim.engines.contract.types import Picture
 from lib_anim.imaging.flow import optical_flow
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from lib_anim.engines.contract import Mask, Picture
+from lib_anim.engines.contract.types import Mask, Picture
 from lib_anim.errors import FlipbookError, Problem
 
 NoiseType = Literal["uniform", "perlin"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from lib_anim.engines.contract import Picture
+from lib_anim.engines.contract.types import Picture
 from lib_anim.imaging.flow import Flow, agreement, pull
 from lib_anim.imaging.mask import overlay
 

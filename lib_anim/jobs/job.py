@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lib_anim import __version__
-from lib_anim.engines.contract import Engine, Interrupted, OnStep
+from lib_anim.engines.contract.types import Engine, Interrupted, OnStep
 from lib_anim.errors import Conflict, FlipbookError, Problem
 from lib_anim.jobs.film import Showing
 from lib_anim.jobs.folder import KEEP_EVERY, RunFolder

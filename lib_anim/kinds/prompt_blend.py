@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lib_anim.engines.contract import PromptTravel
+from lib_anim.engines.contract.types import PromptTravel
 from lib_anim.timeline.prompts import Travel
 
 Blend = Literal["hold", "AND", "lerp", "slerp"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from lib_anim.engines.contract import Capabilities, Engine, Picture
+from lib_anim.engines.contract.types import Capabilities, Engine, Picture
 from lib_anim.errors import Problem
 
 USUAL = "Lanczos"

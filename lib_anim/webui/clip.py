@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import torch
 from modules import sd_samplers, sd_unet, shared
 
-from lib_anim.engines.motion_rack import MotionRack
-from lib_anim.engines.steering import clip_plan
+from lib_anim.engines.diffusion.clip_plan import clip_plan
+from lib_anim.engines.diffusion.motion_store import MotionRack
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.kinds.clip.module import chosen_module
 from lib_anim.models.motion import MotionModule

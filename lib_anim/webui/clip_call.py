@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from lib_anim.engines.contract import Mask
+from lib_anim.engines.contract.types import Mask
 from lib_anim.errors import FlipbookError, Problem, under_field
 from lib_anim.imaging.mask import from_luminance
 from lib_anim.kinds.clip.animatediff import ClipCall

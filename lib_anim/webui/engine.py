@@ -25,7 +25,9 @@ from modules import (
     shared,
 )
 
-from lib_anim.engines.contract import (
+from lib_anim.engines.contract.checks import check, check_clip
+from lib_anim.engines.contract.scripts import enabled_units
+from lib_anim.engines.contract.types import (
     Capabilities,
     ClipRequest,
     Interrupted,
@@ -34,8 +36,6 @@ from lib_anim.engines.contract import (
     StillRequest,
     Style,
 )
-from lib_anim.engines.request import check, check_clip
-from lib_anim.engines.scripts import enabled_units
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.motion.sites import Sites, sites_of_ldm
 from lib_anim.webui import control

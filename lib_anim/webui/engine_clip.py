@@ -10,7 +10,7 @@ import numpy as np
 from modules import processing, shared
 from PIL import Image
 
-from lib_anim.engines.contract import ClipRequest, Picture
+from lib_anim.engines.contract.types import ClipRequest, Picture
 from lib_anim.motion.travel import How
 from lib_anim.webui.clip import HostClip
 from lib_anim.webui.clip_films import frame_of, latent_decoded

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from modules import sd_models, sd_vae
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract import Capabilities, Engine
+from lib_anim.engines.contract.types import Capabilities, Engine
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.webui import control
 from lib_anim.webui.engine import NAME, WebuiEngine

@@ -9,8 +9,8 @@ from typing import Any
 
 from modules import extensions, paths, sd_models, shared, ui_common
 
-from lib_anim.engines.contract import MotionChoice
-from lib_anim.engines.motion_rack import MotionRack
+from lib_anim.engines.contract.types import MotionChoice
+from lib_anim.engines.diffusion.motion_store import MotionRack
 from lib_anim.kinds.clip.module import NO_MODULE
 from lib_anim.motion.sites import sites_of_ldm
 from lib_anim.ui.accordion import AUTOMATIC

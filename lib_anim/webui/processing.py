@@ -10,7 +10,7 @@ import numpy as np
 from modules import scripts
 from modules.processing import StableDiffusionProcessingImg2Img, StableDiffusionProcessingTxt2Img
 
-from lib_anim.engines.contract import StillRequest
+from lib_anim.engines.contract.types import StillRequest
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.webui.pictures import to_pil
 from lib_anim.webui.script import AnimateDiffScript

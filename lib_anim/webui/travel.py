@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from modules import extra_networks, prompt_parser, sd_samplers
 
-from lib_anim.engines.contract import PromptTravel
-from lib_anim.engines.mixing import How, between
+from lib_anim.engines.contract.types import PromptTravel
+from lib_anim.engines.text.mixing import How, between
 
 Part = prompt_parser.ComposableScheduledPromptConditioning
 Stretch = prompt_parser.ScheduledPromptConditioning

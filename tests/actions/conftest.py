@@ -7,7 +7,7 @@ import pytest
 
 from lib_anim.actions.desk import Desk
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract import Capabilities, Engine
+from lib_anim.engines.contract.types import Capabilities, Engine
 from lib_anim.errors import NotFound
 
 SETTINGS = {

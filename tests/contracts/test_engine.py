@@ -13,7 +13,7 @@ import pytest
 from safetensors.torch import save_file
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract import (
+from lib_anim.engines.contract.types import (
     ClipFrame,
     ClipRequest,
     ControlUnit,
@@ -23,7 +23,7 @@ from lib_anim.engines.contract import (
     Steering,
     StillRequest,
 )
-from lib_anim.engines.diffusers import open_engine
+from lib_anim.engines.diffusion.engine import open_engine
 from lib_anim.errors import FlipbookError
 
 REQUEST = StillRequest(prompt="a red ball in snow", negative="blue", width=64, height=48, seed=7, steps=4)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract import Interrupted
+from lib_anim.engines.contract.types import Interrupted
 from lib_anim.errors import Conflict
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import render, reopen, start

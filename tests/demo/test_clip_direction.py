@@ -9,7 +9,7 @@ from demo.direction import drift, way
 from demo.moving_clips import Wanted, held_out_clips, painted_clips
 from demo.scenes import MOTIONS
 from demo.train import HERE
-from lib_anim.engines.contract import Picture
+from lib_anim.engines.contract.types import Picture
 
 COUNT, SIDE = 16, 128
 

@@ -16,8 +16,8 @@ from demo.networks import Widths
 from demo.train_moving import Moving
 from demo.train_unet import Course
 from demo.training import Plan
-from lib_anim.engines.contract import StillRequest
-from lib_anim.engines.diffusers import open_engine
+from lib_anim.engines.contract.types import StillRequest
+from lib_anim.engines.diffusion.engine import open_engine
 
 TINY = Widths(unet=(32, 32, 32, 32), vae=(64, 64, 64, 64), heads=8, context=32, text_layers=1, text_heads=2)
 ONE = Plan(steps=1, batch=1, peak=1e-3, seed=5, warmup=1, save_every=1)

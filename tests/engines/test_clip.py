@@ -12,7 +12,7 @@ import torch
 from diffusers import AnimateDiffPipeline, EulerDiscreteScheduler
 from safetensors.torch import save_file
 
-from lib_anim.engines.contract import (
+from lib_anim.engines.contract.types import (
     ClipFrame,
     ClipRequest,
     FreeInit,
@@ -22,7 +22,7 @@ from lib_anim.engines.contract import (
     Steering,
     StillRequest,
 )
-from lib_anim.engines.diffusers import DiffusersEngine, open_engine
+from lib_anim.engines.diffusion.engine import DiffusersEngine, open_engine
 from lib_anim.errors import FlipbookError
 from tests.models.random_checkpoint import write_sd1
 from tests.motion.conftest import KINDS, WIDTHS, native, oracle  # noqa: F401 (a fixture)
@@ -160,7 +160,7 @@ def test_without_effect_frames_are_their_stills(engine: DiffusersEngine) -> None
     own = engine.still(still)
     assert not np.array_equal(frame, own)
     try:
-        from lib_anim.engines.clip import levels_of
+        from lib_anim.engines.diffusion.clip import levels_of
 
         painter.levels = levels_of(painter, engine._motion.module("v3.safetensors"), False)
         assert np.abs(frame - engine.still(still)).max() < 1e-4

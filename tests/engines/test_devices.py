@@ -21,13 +21,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 
-from lib_anim.engines import inpaint, unipc
-from lib_anim.engines.contract import PromptTravel, StillRequest
-from lib_anim.engines.diffusers import open_engine
-from lib_anim.engines.loras import taken_out
-from lib_anim.engines.painter import Painter
-from lib_anim.engines.samplers import SAMPLERS
-from lib_anim.engines.sigmas import ConsistencyLevels, NoiseLevels
+from lib_anim.engines.contract.types import PromptTravel, StillRequest
+from lib_anim.engines.diffusion import inpaint
+from lib_anim.engines.diffusion.engine import open_engine
+from lib_anim.engines.diffusion.lora_manager import taken_out
+from lib_anim.engines.diffusion.painter import Painter
+from lib_anim.engines.sampling import unipc
+from lib_anim.engines.sampling.noise_levels import ConsistencyLevels, NoiseLevels
+from lib_anim.engines.sampling.samplers import SAMPLERS
 from lib_anim.models.folders import ModelFolders
 
 CARD = torch.device("meta")

@@ -17,11 +17,12 @@ from diffusers import (
 )
 from safetensors.torch import load_file, save_file
 
-from lib_anim.engines import conditioning, networks
-from lib_anim.engines import painter as painting
-from lib_anim.engines.contract import StillRequest
-from lib_anim.engines.diffusers import DiffusersEngine, open_engine
-from lib_anim.engines.painter import Painter
+from lib_anim.engines.contract.types import StillRequest
+from lib_anim.engines.diffusion import networks
+from lib_anim.engines.diffusion import painter as painting
+from lib_anim.engines.diffusion.engine import DiffusersEngine, open_engine
+from lib_anim.engines.diffusion.painter import Painter
+from lib_anim.engines.text import encoder as conditioning
 from lib_anim.models.folders import ModelFolders
 
 REQUEST = StillRequest(

@@ -14,8 +14,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lib_anim.engines import painter as painting
-from lib_anim.engines.diffusers import DiffusersEngine, open_engine
+from lib_anim.engines.diffusion import painter as painting
+from lib_anim.engines.diffusion.engine import DiffusersEngine, open_engine
 from lib_anim.errors import FlipbookError
 from tests.engines.test_diffusers import REQUEST, opened, painter_of
 

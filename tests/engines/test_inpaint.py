@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib_anim.engines.contract import StillRequest
-from lib_anim.engines.inpaint import area, blurred, filled, prepare
+from lib_anim.engines.contract.types import StillRequest
+from lib_anim.engines.diffusion.inpaint import area, blurred, filled, prepare
 
 
 def masked(left: int, top: int, right: int, bottom: int, size: tuple[int, int] = (64, 48)) -> np.ndarray:

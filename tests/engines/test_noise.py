@@ -10,9 +10,9 @@ import pytest
 import torch
 import torchsde
 
-from lib_anim.engines.brownian import BrownianNoise
-from lib_anim.engines.noise import PictureNoise, slerp
-from lib_anim.engines.randomness import PhiloxNormals
+from lib_anim.engines.sampling.brownian import BrownianNoise
+from lib_anim.engines.sampling.noise import PictureNoise, slerp
+from lib_anim.engines.sampling.randomness import PhiloxNormals
 
 SHAPE = (4, 8, 8)
 

@@ -11,10 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib_anim.engines.chunks import chunked
-from lib_anim.engines.conditioning import TextEncoder
-from lib_anim.engines.networks import load_networks
-from lib_anim.engines.prompts import course, courses, weighted
+from lib_anim.engines.diffusion.networks import load_networks
+from lib_anim.engines.text.chunks import chunked
+from lib_anim.engines.text.encoder import TextEncoder
+from lib_anim.engines.text.prompt_parser import course, courses, weighted
 from lib_anim.errors import FlipbookError
 from lib_anim.models.checkpoint import read_checkpoint
 from lib_anim.models.inversion import read_inversion

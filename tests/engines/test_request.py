@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lib_anim.engines.contract import Capabilities, ControlUnit, StillRequest
-from lib_anim.engines.request import check
+from lib_anim.engines.contract.checks import check
+from lib_anim.engines.contract.types import Capabilities, ControlUnit, StillRequest
 from lib_anim.errors import FlipbookError
 
 CAN = Capabilities(

@@ -19,11 +19,11 @@ from diffusers import (
 )
 from torch import Tensor
 
-from lib_anim.engines import descent
-from lib_anim.engines.denoiser import bounded
-from lib_anim.engines.samplers import SAMPLERS
-from lib_anim.engines.sigmas import ConsistencyLevels, NoiseLevels, noise_levels
-from lib_anim.engines.walk import Walk, ancestral_split
+from lib_anim.engines.diffusion.denoiser import bounded
+from lib_anim.engines.sampling import sigma_schedule as descent
+from lib_anim.engines.sampling.noise_levels import ConsistencyLevels, NoiseLevels, noise_levels
+from lib_anim.engines.sampling.sampler_input import Walk, ancestral_split
+from lib_anim.engines.sampling.samplers import SAMPLERS
 
 SPREAD = 1.5
 """Deviation of the toy's data, N(0, SPREAD²), for which the best denoiser is linear."""

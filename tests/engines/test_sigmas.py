@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib_anim.engines import descent
-from lib_anim.engines.sigmas import SPACINGS, ConsistencyLevels, NoiseLevels, noise_levels
+from lib_anim.engines.sampling import sigma_schedule as descent
+from lib_anim.engines.sampling.noise_levels import SPACINGS, ConsistencyLevels, NoiseLevels, noise_levels
 from lib_anim.errors import FlipbookError
 
 BETAS = np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from lib_anim.engines.conditioning import Embedding
-from lib_anim.engines.contract import PromptTravel, StillRequest
-from lib_anim.engines.denoiser import Guide
-from lib_anim.engines.diffusers import open_engine
-from lib_anim.engines.prompts import Course
-from lib_anim.engines.travel import mix, mixed
+from lib_anim.engines.contract.types import PromptTravel, StillRequest
+from lib_anim.engines.diffusion.denoiser import Guide
+from lib_anim.engines.diffusion.engine import open_engine
+from lib_anim.engines.text.encoder import Embedding
+from lib_anim.engines.text.prompt_parser import Course
+from lib_anim.engines.text.travel import mix, mixed
 
 EMPTY = Embedding(torch.zeros(77, 8))
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract import Interrupted
+from lib_anim.engines.contract.types import Interrupted
 from lib_anim.errors import Conflict, FlipbookError, NotFound
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import Result, render, reopen, start

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract import Capabilities, StillRequest
+from lib_anim.engines.contract.types import Capabilities, StillRequest
 from lib_anim.errors import FlipbookError, NotFound
 from lib_anim.jobs.folder import RunFolder
 from lib_anim.jobs.job import Result, render, reopen, start

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from lib_anim.engines.contract import (
+from lib_anim.engines.contract.checks import check_clip
+from lib_anim.engines.contract.types import (
     Capabilities,
     ClipRequest,
     Engine,
@@ -26,7 +27,6 @@ from lib_anim.engines.contract import (
     Picture,
     StillRequest,
 )
-from lib_anim.engines.request import check_clip
 from lib_anim.errors import FlipbookError
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib_anim.engines.contract import Interrupted, PromptTravel, StillRequest, Style
+from lib_anim.engines.contract.types import Interrupted, PromptTravel, StillRequest, Style
 from lib_anim.errors import FlipbookError
 from lib_anim.jobs.job import render, start
 from lib_anim.kinds.keyframed.settings import Keyframed

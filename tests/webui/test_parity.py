@@ -25,13 +25,13 @@ from PIL import Image
 torch = pytest.importorskip("torch", reason="needs the embedded engine's packages: run it with .venv")
 pytest.importorskip("diffusers", reason="needs the embedded engine's packages: run it with .venv")
 
-from lib_anim.engines.brownian import BrownianNoise  # noqa: E402
-from lib_anim.engines.contract import StillRequest  # noqa: E402
-from lib_anim.engines.diffusers import DiffusersEngine, open_engine  # noqa: E402
-from lib_anim.engines.noise import PictureNoise  # noqa: E402
-from lib_anim.engines.prompts import course, courses  # noqa: E402
-from lib_anim.engines.samplers import SAMPLERS  # noqa: E402
-from lib_anim.engines.sigmas import SPACINGS, ConsistencyLevels, NoiseLevels, noise_levels  # noqa: E402
+from lib_anim.engines.contract.types import StillRequest  # noqa: E402
+from lib_anim.engines.diffusion.engine import DiffusersEngine, open_engine  # noqa: E402
+from lib_anim.engines.sampling.brownian import BrownianNoise  # noqa: E402
+from lib_anim.engines.sampling.noise import PictureNoise  # noqa: E402
+from lib_anim.engines.sampling.noise_levels import SPACINGS, ConsistencyLevels, NoiseLevels, noise_levels  # noqa: E402
+from lib_anim.engines.sampling.samplers import SAMPLERS  # noqa: E402
+from lib_anim.engines.text.prompt_parser import course, courses  # noqa: E402
 from lib_anim.models.folders import ModelFolders  # noqa: E402
 from tests.webui.lora_kinds import KINDS, WORD, write_loras  # noqa: E402
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lib_anim.engines.contract import Mask, Picture
+from lib_anim.engines.contract.types import Mask, Picture
 from lib_anim.imaging import mask as masks
 from lib_anim.imaging.fit import picture_of
 from lib_anim.kinds.clip.settings import Clip

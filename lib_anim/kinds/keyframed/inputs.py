@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lib_anim.engines.contract import Mask, Picture
+from lib_anim.engines.contract.types import Mask, Picture
 from lib_anim.imaging import mask as masks
 from lib_anim.imaging.fit import alpha_of, picture_of
 from lib_anim.kinds.keyframed.settings import Keyframed

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from lib_anim.engines.contract import Picture
+from lib_anim.engines.contract.types import Picture
 from lib_anim.imaging.warp import Matrix
 from lib_anim.kinds.keyframed.plan import KeyframedPlan
 

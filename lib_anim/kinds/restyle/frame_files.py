@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from lib_anim.engines.contract import Picture
+from lib_anim.engines.contract.types import Picture
 from lib_anim.imaging.fit import Fit, picture_of
 from lib_anim.kinds.restyle.plan import RestylePlan
 from lib_anim.kinds.restyle.settings import ALPHA, PREVIOUS, VIDEO

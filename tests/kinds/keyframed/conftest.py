@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lib_anim.engines.contract import Capabilities, OnStep, Picture, StillRequest
+from lib_anim.engines.contract.types import Capabilities, OnStep, Picture, StillRequest
 from lib_anim.kinds.keyframed.plan import KeyframedPlan, plan
 from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.kinds.needs import VideoNeed

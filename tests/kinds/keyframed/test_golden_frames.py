@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from lib_anim.engines.contract import Picture, StillRequest
+from lib_anim.engines.contract.types import Picture, StillRequest
 from lib_anim.kinds.events import FrameDone
 from lib_anim.kinds.keyframed.inputs import Inputs
 from lib_anim.kinds.keyframed.loop import run
@@ -115,7 +115,7 @@ ENGINE_FILM = {"zoom": 1.05, "steps": 4, "width": 64, "height": 64, "color_coher
 
 
 def test_frames_of_an_engine_look_as_they_did(checkpoint: Path) -> None:  # noqa: F811
-    from lib_anim.engines.diffusers import open_engine
+    from lib_anim.engines.diffusion.engine import open_engine
 
     engine = open_engine(checkpoint)
     # Random weights magnify what torch's versions round differently.
@@ -125,7 +125,7 @@ def test_frames_of_an_engine_look_as_they_did(checkpoint: Path) -> None:  # noqa
 
 def write() -> None:
     """Write all golden frames anew."""
-    from lib_anim.engines.diffusers import open_engine
+    from lib_anim.engines.diffusion.engine import open_engine
     from tests.models.random_checkpoint import write_sd1
 
     for name, changes in FILMS.items():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lib_anim.engines.contract import Capabilities, OnStep, Picture, StillRequest, Style
+from lib_anim.engines.contract.types import Capabilities, OnStep, Picture, StillRequest, Style
 from lib_anim.kinds.needs import VideoNeed
 from lib_anim.kinds.restyle.plan import RestylePlan, plan
 from lib_anim.kinds.restyle.settings import Restyle

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from lib_anim.engines.prompts import BREAK, weighted
+from lib_anim.engines.text.prompt_parser import BREAK, weighted
 from lib_anim.models.inversion import LENGTH, Inversion
 from lib_anim.models.tokenizer import Tokenizer
 

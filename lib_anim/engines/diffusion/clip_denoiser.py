@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lib_anim.engines.clip_prompts import NEGATIVE, ClipPrompts
-from lib_anim.engines.denoiser import bounded
-from lib_anim.engines.sigmas import NoiseLevels
+from lib_anim.engines.diffusion.clip_prompts import NEGATIVE, ClipPrompts
+from lib_anim.engines.diffusion.denoiser import bounded
+from lib_anim.engines.sampling.noise_levels import NoiseLevels
 from lib_anim.motion.rows import Rows
 from lib_anim.motion.session import ClipSession
 

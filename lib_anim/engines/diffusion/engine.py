@@ -12,14 +12,14 @@ from pathlib import Path
 import diffusers
 import torch
 
-from lib_anim.engines.clip import paint_clip
-from lib_anim.engines.contract import Capabilities, ClipRequest, Engine, OnStep, Picture, StillRequest
-from lib_anim.engines.motion_rack import MotionRack
-from lib_anim.engines.noise import NoiseSource
-from lib_anim.engines.painter import Habits, Painter
-from lib_anim.engines.request import check, check_clip
-from lib_anim.engines.samplers import SAMPLERS
-from lib_anim.engines.sigmas import SPACINGS
+from lib_anim.engines.contract.checks import check, check_clip
+from lib_anim.engines.contract.types import Capabilities, ClipRequest, Engine, OnStep, Picture, StillRequest
+from lib_anim.engines.diffusion.clip import paint_clip
+from lib_anim.engines.diffusion.motion_store import MotionRack
+from lib_anim.engines.diffusion.painter import Habits, Painter
+from lib_anim.engines.sampling.noise import NoiseSource
+from lib_anim.engines.sampling.noise_levels import SPACINGS
+from lib_anim.engines.sampling.samplers import SAMPLERS
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.imaging.fit import fit
 from lib_anim.models.checkpoint import Checkpoint, read_checkpoint

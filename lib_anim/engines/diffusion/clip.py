@@ -8,22 +8,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lib_anim.engines import inpaint
-from lib_anim.engines.brownian import BrownianNoise
-from lib_anim.engines.clip_denoiser import ClipGuided
-from lib_anim.engines.clip_prompts import ClipPrompts, Place, Words, uses_of
-from lib_anim.engines.contract import ClipFrame, ClipRequest, OnStep, Picture
-from lib_anim.engines.descent import Descent
-from lib_anim.engines.inpaint import Inpainting
-from lib_anim.engines.latents import Codec
-from lib_anim.engines.loras import taken_out
-from lib_anim.engines.motion_rack import MotionRack
-from lib_anim.engines.noise import PictureNoise
-from lib_anim.engines.painter import Kept, Painter, filled_latents, sound, tiled
-from lib_anim.engines.samplers import SAMPLERS
-from lib_anim.engines.sigmas import ConsistencyLevels, NoiseLevels
-from lib_anim.engines.steering import clip_plan
-from lib_anim.engines.walk import Draw, Walk
+from lib_anim.engines.contract.types import ClipFrame, ClipRequest, OnStep, Picture
+from lib_anim.engines.diffusion import inpaint
+from lib_anim.engines.diffusion.clip_denoiser import ClipGuided
+from lib_anim.engines.diffusion.clip_plan import clip_plan
+from lib_anim.engines.diffusion.clip_prompts import ClipPrompts, Place, Words, uses_of
+from lib_anim.engines.diffusion.inpaint import Inpainting
+from lib_anim.engines.diffusion.latents import Codec
+from lib_anim.engines.diffusion.lora_manager import taken_out
+from lib_anim.engines.diffusion.motion_store import MotionRack
+from lib_anim.engines.diffusion.painter import Kept, Painter, filled_latents, sound, tiled
+from lib_anim.engines.sampling.brownian import BrownianNoise
+from lib_anim.engines.sampling.noise import PictureNoise
+from lib_anim.engines.sampling.noise_levels import ConsistencyLevels, NoiseLevels
+from lib_anim.engines.sampling.sampler_input import Draw, Walk
+from lib_anim.engines.sampling.samplers import SAMPLERS
+from lib_anim.engines.sampling.sigma_schedule import Descent
 from lib_anim.models.motion import MotionModule
 from lib_anim.models.motion_lora import MotionLora
 from lib_anim.motion.betas import alphas_cumprod

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lib_anim.engines import descent
-from lib_anim.engines.descent import Descent
-from lib_anim.engines.dpm import sde, two_m, two_m_sde
-from lib_anim.engines.euler import consistency, euler, euler_ancestral, heun
-from lib_anim.engines.sigmas import NoiseLevels
-from lib_anim.engines.unipc import unipc
-from lib_anim.engines.walk import Walk
+from lib_anim.engines.sampling import sigma_schedule as descent
+from lib_anim.engines.sampling.dpm import sde, two_m, two_m_sde
+from lib_anim.engines.sampling.euler import consistency, euler, euler_ancestral, heun
+from lib_anim.engines.sampling.noise_levels import NoiseLevels
+from lib_anim.engines.sampling.sampler_input import Walk
+from lib_anim.engines.sampling.sigma_schedule import Descent
+from lib_anim.engines.sampling.unipc import unipc
 
 Way = Callable[[str, int, float | None, NoiseLevels], Descent]
 """(spacing, steps, denoising or None without an init picture, trained levels) → the way down."""

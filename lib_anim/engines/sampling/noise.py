@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from lib_anim.engines.randomness import Normals, PhiloxNormals, TorchNormals
+from lib_anim.engines.sampling.randomness import Normals, PhiloxNormals, TorchNormals
 
 NoiseSource = Literal["cpu", "gpu", "nv"]
 """The WebUI's "Random number generator source": a seed means the same on every device with `cpu` and `nv`."""

@@ -18,8 +18,8 @@ from diffusers.loaders.single_file_utils import (
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from lib_anim.engines.loras import layers_of
-from lib_anim.engines.sigmas import CONSISTENCY_STEPS
+from lib_anim.engines.diffusion.lora_manager import layers_of
+from lib_anim.engines.sampling.noise_levels import CONSISTENCY_STEPS
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.archive import header_of, read_tensors
 from lib_anim.models.checkpoint import VAE, Checkpoint, TextShape, UNetShape, VAEShape, read_vae

@@ -8,10 +8,10 @@ from itertools import zip_longest
 import torch
 from torch import Tensor
 
-from lib_anim.engines.conditioning import Embedding
-from lib_anim.engines.denoiser import Guide
-from lib_anim.engines.mixing import How, between
-from lib_anim.engines.prompts import Course
+from lib_anim.engines.diffusion.denoiser import Guide
+from lib_anim.engines.text.encoder import Embedding
+from lib_anim.engines.text.mixing import How, between
+from lib_anim.engines.text.prompt_parser import Course
 
 
 def mixed(

@@ -10,22 +10,23 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
-from lib_anim.engines import inpaint, prompts
-from lib_anim.engines.brownian import BrownianNoise
-from lib_anim.engines.conditioning import TextEncoder
-from lib_anim.engines.contract import OnStep, Picture, StillRequest
-from lib_anim.engines.denoiser import Guide, Guided
-from lib_anim.engines.descent import Descent
-from lib_anim.engines.inpaint import Inpainting
-from lib_anim.engines.latents import Codec
-from lib_anim.engines.loras import LoraRack, Use, taken_out
-from lib_anim.engines.masked_latents import masked_latents
-from lib_anim.engines.networks import load_networks, load_vae
-from lib_anim.engines.noise import NoiseSource, PictureNoise
-from lib_anim.engines.samplers import SAMPLERS, Sampler
-from lib_anim.engines.sigmas import ConsistencyLevels, NoiseLevels
-from lib_anim.engines.travel import mixed
-from lib_anim.engines.walk import Draw, Walk
+from lib_anim.engines.contract.types import OnStep, Picture, StillRequest
+from lib_anim.engines.diffusion import inpaint
+from lib_anim.engines.diffusion.denoiser import Guide, Guided
+from lib_anim.engines.diffusion.inpaint import Inpainting
+from lib_anim.engines.diffusion.latents import Codec
+from lib_anim.engines.diffusion.lora_manager import LoraRack, Use, taken_out
+from lib_anim.engines.diffusion.masked_latents import masked_latents
+from lib_anim.engines.diffusion.networks import load_networks, load_vae
+from lib_anim.engines.sampling.brownian import BrownianNoise
+from lib_anim.engines.sampling.noise import NoiseSource, PictureNoise
+from lib_anim.engines.sampling.noise_levels import ConsistencyLevels, NoiseLevels
+from lib_anim.engines.sampling.sampler_input import Draw, Walk
+from lib_anim.engines.sampling.samplers import SAMPLERS, Sampler
+from lib_anim.engines.sampling.sigma_schedule import Descent
+from lib_anim.engines.text import prompt_parser as prompts
+from lib_anim.engines.text.encoder import TextEncoder
+from lib_anim.engines.text.travel import mixed
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.checkpoint import Checkpoint
 from lib_anim.models.folders import TORCH, ModelFolders, find_lora, find_weights

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lib_anim.engines.chunks import Chunk, chunked
+from lib_anim.engines.text.chunks import Chunk, chunked
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.inversion import Inversion
 from lib_anim.models.tokenizer import Tokenizer

@@ -10,7 +10,7 @@ import math
 
 from torch import Tensor
 
-from lib_anim.engines.walk import Walk, ancestral_split
+from lib_anim.engines.sampling.sampler_input import Walk, ancestral_split
 
 
 def two_m(walk: Walk) -> Tensor:

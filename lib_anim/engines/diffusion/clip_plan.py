@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib_anim.engines.contract import Mask, Steering
+from lib_anim.engines.contract.types import Mask, Steering
 from lib_anim.motion.plan import ClipPlan, Dial
 
 

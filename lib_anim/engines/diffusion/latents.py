@@ -10,7 +10,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from lib_anim.engines.contract import Picture
+from lib_anim.engines.contract.types import Picture
 from lib_anim.errors import FlipbookError, Problem
 
 

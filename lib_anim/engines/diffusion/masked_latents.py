@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lib_anim.engines.contract import Mask, Picture
-from lib_anim.engines.latents import Codec
+from lib_anim.engines.contract.types import Mask, Picture
+from lib_anim.engines.diffusion.latents import Codec
 
 
 def masked_latents(

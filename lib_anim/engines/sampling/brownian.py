@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib_anim.engines.randomness import Normals, TorchNormals
+from lib_anim.engines.sampling.randomness import Normals, TorchNormals
 
 DIGITS = 6
 """Decimals of σ between which the path is not divided further; torchsde's own default."""

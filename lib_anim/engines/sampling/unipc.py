@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lib_anim.engines.walk import Walk
+from lib_anim.engines.sampling.sampler_input import Walk
 
 ORDER = 3
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from lib_anim.engines.walk import Walk, ancestral_split
+from lib_anim.engines.sampling.sampler_input import Walk, ancestral_split
 
 
 def euler(walk: Walk) -> Tensor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from lib_anim.engines.sigmas import NoiseLevels, noise_levels
+from lib_anim.engines.sampling.noise_levels import NoiseLevels, noise_levels
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
-from lib_anim.engines.conditioning import Embedding
-from lib_anim.engines.contract import ClipFrame
-from lib_anim.engines.denoiser import Guide
-from lib_anim.engines.loras import Use, taken_out
+from lib_anim.engines.contract.types import ClipFrame
+from lib_anim.engines.diffusion.denoiser import Guide
+from lib_anim.engines.diffusion.lora_manager import Use, taken_out
+from lib_anim.engines.text.encoder import Embedding
 from lib_anim.motion.travel import How, Leg, conditioned
 
 NEGATIVE = -1

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lib_anim.engines.conditioning import Embedding
-from lib_anim.engines.prompts import Course
-from lib_anim.engines.sigmas import NoiseLevels
+from lib_anim.engines.sampling.noise_levels import NoiseLevels
+from lib_anim.engines.text.encoder import Embedding
+from lib_anim.engines.text.prompt_parser import Course
 
 
 @dataclass(frozen=True)

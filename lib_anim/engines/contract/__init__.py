@@ -1,0 +1,1 @@
+"""The engine contract: requests, capabilities and the checks every engine shares."""

@@ -1,0 +1,1 @@
+"""Prompt parsing, tokenisation and text conditioning."""
