@@ -113,7 +113,7 @@ def flipbook(steps: int, unet: Any, session: Any, x: Tensor, text: Tensor) -> Te
 def ours(given: argparse.Namespace) -> dict[str, float]:
     import tempfile
 
-    from lib_anim.models.motion import read_motion_module
+    from lib_anim.models.motion.reader import read_motion_module
     from lib_anim.motion.plan import ClipPlan
     from lib_anim.motion.session import ClipSession
     from lib_anim.motion.sites import sites_of_diffusers

@@ -20,7 +20,7 @@ from demo.networks import BETA_END, BETA_START, TIMESTEPS, TOKENS, Widths, build
 from demo.scenes import Scene
 from demo.speed import MatrixAttention, fast_bfloat16, float_norms, precision
 from demo.training import Average, Plan, Stage, generator
-from lib_anim.models.motion_facts import SCHEDULES, Betas
+from lib_anim.models.motion.facts import SCHEDULES, Betas
 from lib_anim.motion.betas import alphas_cumprod
 
 EMPTY_SHARE = 0.1

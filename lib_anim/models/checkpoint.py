@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.models.beside import told_beside
+from lib_anim.models.detect import UNET, sign_of
 from lib_anim.models.header import Header, read_header
-from lib_anim.models.signs import UNET, sign_of
+from lib_anim.models.yaml_config import told_beside
 
 Family = Literal["sd1", "sdxl"]
 

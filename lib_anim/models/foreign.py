@@ -5,8 +5,8 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+from lib_anim.models.detect import sign_of
 from lib_anim.models.pickled import names_in, table_in
-from lib_anim.models.signs import sign_of
 
 FRONTS: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG", "a PNG picture"),

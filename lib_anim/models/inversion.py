@@ -11,8 +11,8 @@ from torch import Tensor
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.archive import read_tensors, read_tree
+from lib_anim.models.detect import sign_of
 from lib_anim.models.keys import inversion_keys
-from lib_anim.models.signs import sign_of
 
 WRAPPED = "string_to_param."
 """Beginning of the vectors' name where the WebUI's own form lies inside another file."""

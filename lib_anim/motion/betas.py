@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lib_anim.models.motion_facts import Betas
+from lib_anim.models.motion.facts import Betas
 
 STEPS = 1000
 

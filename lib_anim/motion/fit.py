@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.models.motion_facts import BASES, MotionFacts
+from lib_anim.models.motion.facts import BASES, MotionFacts
 from lib_anim.motion.sites import Sites
 
 

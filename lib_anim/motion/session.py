@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.models.motion import MotionModule
-from lib_anim.models.motion_lora import MotionLora, with_lora
+from lib_anim.models.motion.motion_lora import MotionLora, with_lora
+from lib_anim.models.motion.reader import MotionModule
 from lib_anim.motion.dials import DialReader
 from lib_anim.motion.fit import refuse_misfit
 from lib_anim.motion.fusion import shares

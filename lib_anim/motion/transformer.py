@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lib_anim.models.motion_facts import HEADS
+from lib_anim.models.motion.facts import HEADS
 
 NORM_GROUPS = 32
 NORM_EPS = 1e-6

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from modules import sd_models
 
-from lib_anim.models.motion_facts import Betas
+from lib_anim.models.motion.facts import Betas
 from lib_anim.motion.betas import alphas_cumprod
 
 

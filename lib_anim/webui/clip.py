@@ -14,7 +14,7 @@ from lib_anim.engines.diffusion.clip_plan import clip_plan
 from lib_anim.engines.diffusion.motion_store import MotionRack
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.kinds.clip.module import chosen_module
-from lib_anim.models.motion import MotionModule
+from lib_anim.models.motion.reader import MotionModule
 from lib_anim.motion.fit import refuse_misfit
 from lib_anim.motion.session import ClipSession
 from lib_anim.motion.sites import Sites, sites_of_ldm

@@ -29,8 +29,8 @@ from demo.train_moving import (
 )
 from demo.train_unet import networks
 from demo.training import Plan
-from lib_anim.models.motion import read_motion_module
-from lib_anim.models.motion_facts import Betas, motion_facts
+from lib_anim.models.motion.facts import Betas, motion_facts
+from lib_anim.models.motion.reader import read_motion_module
 from lib_anim.models.table import read_table
 from lib_anim.motion.plan import ClipPlan
 from lib_anim.motion.session import ClipSession

@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lib_anim.errors import FlipbookError, NotFound
-from lib_anim.models.changes import LowRank
 from lib_anim.models.folders import ModelFolders
+from lib_anim.models.lora.deltas import LowRank
 from tests.engines.test_diffusers import REQUEST, opened, painter_of
 
 

@@ -11,9 +11,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lib_anim.errors import FlipbookError
-from lib_anim.models.changes import Hadamard, Kronecker, LowRank
 from lib_anim.models.inspect import inspect
-from lib_anim.models.lora import read_lora
+from lib_anim.models.lora.deltas import Hadamard, Kronecker, LowRank
+from lib_anim.models.lora.reader import read_lora
 
 DRAW = torch.Generator().manual_seed(3)
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lib_anim.models.lora import read_lora
-from lib_anim.models.turned import Factors, Generalized, Rotated
+from lib_anim.models.lora.multiplicative import Factors, Generalized, Rotated
+from lib_anim.models.lora.reader import read_lora
 
 DRAW = torch.Generator().manual_seed(5)
 

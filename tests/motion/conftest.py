@@ -11,7 +11,7 @@ from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lib_anim.models.motion import MotionModule, read_motion_module
+from lib_anim.models.motion.reader import MotionModule, read_motion_module
 
 WIDTHS = (32, 32, 64, 64)
 TEXT = 16

@@ -13,7 +13,7 @@ from diffusers import UNet2DConditionModel, UNetMotionModel
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lib_anim.models.motion import MotionModule
+from lib_anim.models.motion.reader import MotionModule
 from lib_anim.motion import transformer
 from lib_anim.motion.plan import ClipPlan, Dial
 from lib_anim.motion.session import ClipSession

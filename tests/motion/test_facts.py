@@ -14,8 +14,8 @@ from torch import Tensor
 
 from lib_anim.errors import FlipbookError
 from lib_anim.models.inspect import inspect
-from lib_anim.models.motion import MotionModule, read_motion_module
-from lib_anim.models.motion_facts import Betas, motion_facts
+from lib_anim.models.motion.facts import Betas, motion_facts
+from lib_anim.models.motion.reader import MotionModule, read_motion_module
 from lib_anim.models.table import Table
 from lib_anim.motion.betas import alphas_cumprod
 

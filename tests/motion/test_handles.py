@@ -12,7 +12,7 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
 from lib_anim.errors import FlipbookError
-from lib_anim.models.motion import MotionModule
+from lib_anim.models.motion.reader import MotionModule
 from lib_anim.motion.plan import ClipPlan
 from lib_anim.motion.session import ClipSession
 from lib_anim.motion.sites import Sites, sites_of_diffusers, sites_of_ldm

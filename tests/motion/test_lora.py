@@ -13,9 +13,9 @@ from torch import Tensor
 from lib_anim.errors import FlipbookError
 from lib_anim.models.folders import TORCH, find_weights
 from lib_anim.models.inspect import inspect
-from lib_anim.models.lora import read_lora
-from lib_anim.models.motion import MotionModule
-from lib_anim.models.motion_lora import MotionLora, read_motion_lora, with_lora
+from lib_anim.models.lora.reader import read_lora
+from lib_anim.models.motion.motion_lora import MotionLora, read_motion_lora, with_lora
+from lib_anim.models.motion.reader import MotionModule
 from lib_anim.motion.plan import ClipPlan
 from lib_anim.motion.session import ClipSession
 

@@ -11,7 +11,7 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor
 
 from lib_anim.errors import FlipbookError
-from lib_anim.models.motion import MotionModule
+from lib_anim.models.motion.reader import MotionModule
 from lib_anim.motion.plan import ClipPlan, Dial
 from lib_anim.motion.rows import Rows
 from lib_anim.motion.session import ClipSession

@@ -24,8 +24,8 @@ from lib_anim.engines.sampling.noise_levels import ConsistencyLevels, NoiseLevel
 from lib_anim.engines.sampling.sampler_input import Draw, Walk
 from lib_anim.engines.sampling.samplers import SAMPLERS
 from lib_anim.engines.sampling.sigma_schedule import Descent
-from lib_anim.models.motion import MotionModule
-from lib_anim.models.motion_lora import MotionLora
+from lib_anim.models.motion.motion_lora import MotionLora
+from lib_anim.models.motion.reader import MotionModule
 from lib_anim.motion.betas import alphas_cumprod
 from lib_anim.motion.freeinit import low_pass, renewed
 from lib_anim.motion.noise import clip_noise

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.models.changes import Change
 from lib_anim.models.folders import stamp
 from lib_anim.models.inversion import Inversion
-from lib_anim.models.lora import Lora, read_lora
+from lib_anim.models.lora.deltas import Change
+from lib_anim.models.lora.reader import Lora, read_lora
 from lib_anim.motion.session import is_shortage
 
 INPAINTING = 9

@@ -8,10 +8,10 @@ from pathlib import Path
 from lib_anim.engines.contract.types import MotionChoice
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.models.folders import find_weights, stamp
-from lib_anim.models.motion import MotionModule, read_motion_module
-from lib_anim.models.motion_facts import MotionFacts, is_motion, motion_facts
-from lib_anim.models.motion_keys import is_motion_lora
-from lib_anim.models.motion_lora import MotionLora, read_motion_lora
+from lib_anim.models.motion.facts import MotionFacts, is_motion, motion_facts
+from lib_anim.models.motion.keys import is_motion_lora
+from lib_anim.models.motion.motion_lora import MotionLora, read_motion_lora
+from lib_anim.models.motion.reader import MotionModule, read_motion_module
 from lib_anim.models.table import read_table
 from lib_anim.motion.fit import refuse_misfit
 from lib_anim.motion.sites import Sites

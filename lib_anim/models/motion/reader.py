@@ -9,8 +9,8 @@ from pathlib import Path
 from torch import Tensor
 
 from lib_anim.models.archive import read_tensors
-from lib_anim.models.motion_facts import MotionFacts, motion_facts
-from lib_anim.models.motion_keys import native_names, site_of
+from lib_anim.models.motion.facts import MotionFacts, motion_facts
+from lib_anim.models.motion.keys import native_names, site_of
 from lib_anim.models.table import read_table
 
 

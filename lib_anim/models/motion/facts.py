@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.models.motion_keys import Layout, layout_of, native_names, site_of, unwrapped
+from lib_anim.models.motion.keys import Layout, layout_of, native_names, site_of, unwrapped
 from lib_anim.models.table import Table
 
 Version = Literal["v1", "v2", "v3", "AnimateLCM", "SDXL", "HotShot-XL"]

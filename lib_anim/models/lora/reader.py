@@ -12,13 +12,13 @@ from torch import Tensor
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.archive import read_tensors
-from lib_anim.models.changes import Change, Hadamard, Kronecker, LowRank, Whole
+from lib_anim.models.detect import sign_of
 from lib_anim.models.inversion import Inversion, inversion_of
 from lib_anim.models.keys import is_lora
-from lib_anim.models.motion_keys import UNNAMED, unwrapped
-from lib_anim.models.signs import sign_of
+from lib_anim.models.lora.deltas import Change, Hadamard, Kronecker, LowRank, Whole
+from lib_anim.models.lora.multiplicative import Factors, Generalized, Rotated
+from lib_anim.models.motion.keys import UNNAMED, unwrapped
 from lib_anim.models.table import read_table
-from lib_anim.models.turned import Factors, Generalized, Rotated
 
 FACTORS_OF = ".on_input"
 """Ending of IA3's switch; beside it lie the factors, called `weight` alone."""

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.archive import read_tensors
-from lib_anim.models.changes import Change, LowRank
-from lib_anim.models.motion import MotionModule
-from lib_anim.models.motion_keys import is_motion_lora, lora_part, motion_layer
+from lib_anim.models.lora.deltas import Change, LowRank
+from lib_anim.models.motion.keys import is_motion_lora, lora_part, motion_layer
+from lib_anim.models.motion.reader import MotionModule
 from lib_anim.models.table import read_table
 
 

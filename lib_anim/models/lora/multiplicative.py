@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lib_anim.models.changes import Change
+from lib_anim.models.lora.deltas import Change
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Motion modules and motion LoRAs of every layout."""
