@@ -12,8 +12,8 @@ import numpy as np
 from lib_anim import __version__
 from lib_anim.actions.settings_files import Loaded
 from lib_anim.errors import FlipbookError, NotFound, Problem
-from lib_anim.jobs.folder import RunFolder
-from lib_anim.jobs.job import Listener
+from lib_anim.jobs.run.folder import RunFolder
+from lib_anim.jobs.run.runner import Listener
 from lib_anim.kinds.assemble.order import frame_order, keeps_step, read_in_order
 from lib_anim.kinds.assemble.settings import Assemble
 from lib_anim.kinds.events import Progress, Warned

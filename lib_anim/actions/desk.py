@@ -30,12 +30,12 @@ from lib_anim.actions.thumbnails import Thumbnail, thumbnail
 from lib_anim.actions.uploads import Uploads
 from lib_anim.actions.work import worker_of
 from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
-from lib_anim.jobs.folder import RunFolder
-from lib_anim.jobs.job import most_bytes
-from lib_anim.jobs.needs import check_needs, plan_for
-from lib_anim.jobs.queue import Order, Queue
-from lib_anim.jobs.record import JobEvent, JobRecord, Status
-from lib_anim.jobs.worker import Worker
+from lib_anim.jobs.queue.record import JobEvent, JobRecord, Status
+from lib_anim.jobs.queue.store import Order, Queue
+from lib_anim.jobs.queue.worker import Worker
+from lib_anim.jobs.run.folder import RunFolder
+from lib_anim.jobs.run.open_inputs import check_needs, plan_for
+from lib_anim.jobs.run.runner import most_bytes
 from lib_anim.kinds.assemble.settings import Assemble
 from lib_anim.kinds.draft import Trial
 from lib_anim.kinds.keyframed.deforum.importer import is_deforum

@@ -10,9 +10,9 @@ from typing import Any
 from lib_anim.actions.settings_files import Loaded, settings_from
 from lib_anim.engines.contract.types import Engine, OnStep
 from lib_anim.errors import NotFound, Problem
-from lib_anim.jobs.folder import RunFolder
-from lib_anim.jobs.job import Listener, Result, render, reopen, start
-from lib_anim.jobs.rerender import rerender as rerender_part
+from lib_anim.jobs.run.folder import RunFolder
+from lib_anim.jobs.run.rerender import rerender as rerender_part
+from lib_anim.jobs.run.runner import Listener, Result, render, reopen, start
 from lib_anim.kinds.draft import WHOLE, Trial
 from lib_anim.kinds.registry import KINDS, Kind
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lib_anim.errors import Conflict, NotFound, Problem
-from lib_anim.jobs.folder import RunFolder
+from lib_anim.jobs.run.folder import RunFolder
 
 KEPT_DAYS = 30.0
 """Days after which what lies in the trash is gone."""

@@ -10,7 +10,7 @@ from typing import Any
 from lib_anim.actions.assembly import is_run
 from lib_anim.actions.settings_files import load_settings
 from lib_anim.errors import NotFound, Problem
-from lib_anim.jobs.folder import RunFolder
+from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.media.probe import probe
 from lib_anim.models.inspect import inspect as inspect_weights
 

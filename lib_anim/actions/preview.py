@@ -6,9 +6,9 @@ from pathlib import Path
 
 from lib_anim.actions.settings_files import Loaded
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.jobs.job import Listener
-from lib_anim.jobs.needs import look
-from lib_anim.jobs.writing import to_uint8
+from lib_anim.jobs.run.frame_writer import to_uint8
+from lib_anim.jobs.run.open_inputs import look
+from lib_anim.jobs.run.runner import Listener
 from lib_anim.kinds.events import Progress, Warned
 from lib_anim.kinds.keyframed.plan import KeyframedPlan, plan
 from lib_anim.kinds.keyframed.preview import motion_preview

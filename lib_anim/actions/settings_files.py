@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lib_anim.errors import FlipbookError, NotFound, Problem
-from lib_anim.jobs.folder import RunFolder
+from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.kinds.keyframed.deforum.importer import from_deforum, is_deforum
 from lib_anim.kinds.keyframed.deforum.keys import key_of
 from lib_anim.kinds.keyframed.settings import Keyframed

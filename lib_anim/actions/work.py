@@ -10,10 +10,10 @@ from lib_anim.actions.engines import Engines
 from lib_anim.actions.films import engine_of, find_kind
 from lib_anim.actions.settings_files import Loaded, settings_from, settings_of
 from lib_anim.engines.contract.types import Interrupted
-from lib_anim.jobs.folder import RunFolder
-from lib_anim.jobs.job import Result, render, reopen, start
-from lib_anim.jobs.rerender import rerender
-from lib_anim.jobs.worker import Leased, Work
+from lib_anim.jobs.queue.worker import Leased, Work
+from lib_anim.jobs.run.folder import RunFolder
+from lib_anim.jobs.run.rerender import rerender
+from lib_anim.jobs.run.runner import Result, render, reopen, start
 from lib_anim.kinds.assemble.settings import Assemble
 from lib_anim.kinds.draft import Trial
 from lib_anim.kinds.events import Event

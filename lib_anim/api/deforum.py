@@ -17,7 +17,7 @@ from lib_anim.api.jobs import A_MINUTE, MOST_AT_ONCE
 from lib_anim.api.route import Pace, Route, json_object
 from lib_anim.api.shapes import gives, takes
 from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
-from lib_anim.jobs.record import JobRecord
+from lib_anim.jobs.queue.record import JobRecord
 
 _STATUS = {
     "queued": "ACCEPTED",

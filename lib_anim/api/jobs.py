@@ -19,7 +19,7 @@ from lib_anim.api.ranged import file_response
 from lib_anim.api.route import Pace, Route, json_body, json_object
 from lib_anim.api.shapes import gives, gives_file, job_json, takes
 from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
-from lib_anim.jobs.record import ENDED, STATUSES, JobEvent
+from lib_anim.jobs.queue.record import ENDED, STATUSES, JobEvent
 
 MOST_AT_ONCE = 500
 """Jobs of one request."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lib_anim.jobs.record import STATUSES, JobRecord
+from lib_anim.jobs.queue.record import STATUSES, JobRecord
 
 PREFIX = "/flipbook/v1"
 

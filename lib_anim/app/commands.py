@@ -22,7 +22,7 @@ from lib_anim.app.demo import install_demo
 from lib_anim.app.engines import open_engine
 from lib_anim.app.progress import ProgressBar
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.jobs.job import Result
+from lib_anim.jobs.run.runner import Result
 from lib_anim.kinds.assemble.settings import Assemble
 from lib_anim.kinds.draft import Trial
 from lib_anim.kinds.keyframed.settings import Keyframed

@@ -16,7 +16,7 @@ from modules import devices, hashes, processing
 from PIL import Image
 
 from lib_anim import __version__
-from lib_anim.jobs.clip_films import ClipFiles, next_stem, write_clip
+from lib_anim.jobs.run.clip_films import ClipFiles, next_stem, write_clip
 from lib_anim.kinds.clip.animatediff import NAME, ClipCall, to_infotext
 from lib_anim.webui.clip import HostClip
 from lib_anim.webui.clip_axes import plotted

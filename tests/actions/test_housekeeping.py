@@ -8,7 +8,7 @@ import pytest
 
 from lib_anim.actions.desk import Desk
 from lib_anim.errors import Conflict, NotFound
-from lib_anim.jobs.folder import RunFolder
+from lib_anim.jobs.run.folder import RunFolder
 
 from .conftest import SETTINGS, Checkers, ended
 from .test_desk import Gate

@@ -14,8 +14,8 @@ import pytest
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract.types import Interrupted
 from lib_anim.errors import Conflict
-from lib_anim.jobs.folder import RunFolder
-from lib_anim.jobs.job import render, reopen, start
+from lib_anim.jobs.run.folder import RunFolder
+from lib_anim.jobs.run.runner import render, reopen, start
 from lib_anim.kinds.events import FrameDone
 from lib_anim.kinds.registry import KINDS
 from lib_anim.media.pictures import read_picture

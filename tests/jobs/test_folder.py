@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lib_anim.errors import Conflict, FlipbookError, NotFound
-from lib_anim.jobs.folder import KEEP_EVERY, RunFolder
+from lib_anim.jobs.run.folder import KEEP_EVERY, RunFolder
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ import pytest
 
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.jobs import film as films
-from lib_anim.jobs.folder import RunFolder
-from lib_anim.jobs.job import Result, render, reopen, start
-from lib_anim.jobs.rerender import rerender
+from lib_anim.jobs.run import films as films
+from lib_anim.jobs.run.folder import RunFolder
+from lib_anim.jobs.run.rerender import rerender
+from lib_anim.jobs.run.runner import Result, render, reopen, start
 from lib_anim.kinds.clip.settings import Clip
 from lib_anim.kinds.events import FrameDone
 from lib_anim.kinds.keyframed.settings import Keyframed

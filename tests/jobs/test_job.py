@@ -15,8 +15,8 @@ import pytest
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract.types import Interrupted
 from lib_anim.errors import Conflict, FlipbookError, NotFound
-from lib_anim.jobs.folder import RunFolder
-from lib_anim.jobs.job import Result, render, reopen, start
+from lib_anim.jobs.run.folder import RunFolder
+from lib_anim.jobs.run.runner import Result, render, reopen, start
 from lib_anim.kinds.events import FrameDone, Warned
 from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.kinds.registry import KEYFRAMED
@@ -135,7 +135,7 @@ def test_a_failing_engine_marks_the_run_failed_and_it_can_be_resumed(tmp_path):
 
 def test_painting_goes_on_while_a_frame_is_written(tmp_path, monkeypatch):
     """Frame 0 stays on its way to the disk until frame 4 is painted; a loop that waited would never end."""
-    from lib_anim.jobs import writing
+    from lib_anim.jobs.run import frame_writer as writing
 
     painted, write = threading.Event(), writing.write_picture
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from lib_anim.errors import Conflict, NotFound, Problem
-from lib_anim.jobs import queue as queues
-from lib_anim.jobs.presence import Presence
-from lib_anim.jobs.queue import Order, Queue
+from lib_anim.jobs.queue.liveness import Presence
+from lib_anim.jobs.queue.store import Order, Queue
+from lib_anim.jobs.queue.store import store as queues
 
 ORDER = Order(kind="keyframed", engine="checker", settings={"seed": 1})
 
@@ -171,8 +171,8 @@ def test_the_queue_is_there_after_a_restart(tmp_path):
 HOLD = """
 import sys
 from pathlib import Path
-from lib_anim.jobs.presence import Presence
-from lib_anim.jobs.queue import Queue
+from lib_anim.jobs.queue.liveness import Presence
+from lib_anim.jobs.queue.store import Queue
 queue = Queue(Path(sys.argv[1]))
 record = queue.lease((presence := Presence(Path(sys.argv[2]))).worker, ["checker"])
 print(record.id, flush=True)

@@ -16,10 +16,10 @@ import pytest
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract.types import Interrupted
 from lib_anim.errors import Conflict, FlipbookError, NotFound
-from lib_anim.jobs.folder import RunFolder
-from lib_anim.jobs.job import Result, render, reopen, start
-from lib_anim.jobs.rerender import rerender
-from lib_anim.jobs.writing import to_uint8
+from lib_anim.jobs.run.folder import RunFolder
+from lib_anim.jobs.run.frame_writer import to_uint8
+from lib_anim.jobs.run.rerender import rerender
+from lib_anim.jobs.run.runner import Result, render, reopen, start
 from lib_anim.kinds.events import FrameDone, Progress
 from lib_anim.kinds.keyframed.inputs import Inputs
 from lib_anim.kinds.keyframed.loop import run as run_loop
@@ -102,7 +102,7 @@ def pixels(run: RunFolder) -> list[bytes]:
 
 def loop(state: Any = None, **changes: Any) -> dict[int, tuple[bytes, Any]]:
     """Frame → (pixels, state after it), by the loop itself: no folder, no file."""
-    from lib_anim.jobs.needs import look, opened
+    from lib_anim.jobs.run.open_inputs import look, opened
 
     engine = CheckerEngine()
     plan = KEYFRAMED.plan(Keyframed(**{**SETTINGS, **changes}), engine.capabilities, 0, look)

@@ -20,9 +20,9 @@ import pytest
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract.types import Capabilities, StillRequest
 from lib_anim.errors import FlipbookError, NotFound
-from lib_anim.jobs.folder import RunFolder
-from lib_anim.jobs.job import Result, render, reopen, start
-from lib_anim.jobs.rerender import rerender
+from lib_anim.jobs.run.folder import RunFolder
+from lib_anim.jobs.run.rerender import rerender
+from lib_anim.jobs.run.runner import Result, render, reopen, start
 from lib_anim.kinds.draft import WHOLE, Trial
 from lib_anim.kinds.events import FrameDone
 from lib_anim.kinds.registry import RESTYLE

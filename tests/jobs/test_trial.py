@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.jobs.folder import RunFolder
-from lib_anim.jobs.job import most_bytes, render, reopen, start
-from lib_anim.jobs.rerender import rerender
+from lib_anim.jobs.run.folder import RunFolder
+from lib_anim.jobs.run.rerender import rerender
+from lib_anim.jobs.run.runner import most_bytes, render, reopen, start
 from lib_anim.kinds.draft import Trial
 from lib_anim.kinds.events import Estimated, FrameDone
 from lib_anim.kinds.keyframed.settings import Keyframed

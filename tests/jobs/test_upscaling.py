@@ -10,8 +10,8 @@ import pytest
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.errors import FlipbookError
 from lib_anim.imaging.fit import fit
-from lib_anim.jobs.job import most_bytes, render, start
-from lib_anim.jobs.rerender import rerender
+from lib_anim.jobs.run.rerender import rerender
+from lib_anim.jobs.run.runner import most_bytes, render, start
 from lib_anim.kinds.registry import KINDS
 from lib_anim.media.pictures import read_picture
 from lib_anim.media.probe import probe

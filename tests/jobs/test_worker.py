@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lib_anim.jobs import worker
-from lib_anim.jobs.queue import Order, Queue
+from lib_anim.jobs.queue.store import Order, Queue, worker
 from lib_anim.kinds.events import FrameDone
 
 

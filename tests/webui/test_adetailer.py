@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from lib_anim.engines.contract.types import StillRequest
-from lib_anim.jobs.job import render, start
+from lib_anim.jobs.run.runner import render, start
 from lib_anim.kinds.registry import RESTYLE
 from lib_anim.kinds.restyle.settings import Restyle
 from lib_anim.media.pictures import read_picture, write_picture

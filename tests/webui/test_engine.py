@@ -18,7 +18,7 @@ from PIL import Image
 
 from lib_anim.engines.contract.types import Interrupted, PromptTravel, StillRequest, Style
 from lib_anim.errors import FlipbookError
-from lib_anim.jobs.job import render, start
+from lib_anim.jobs.run.runner import render, start
 from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.kinds.registry import KEYFRAMED
 from lib_anim.media.pictures import read_picture

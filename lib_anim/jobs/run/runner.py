@@ -15,13 +15,13 @@ from typing import Any
 from lib_anim import __version__
 from lib_anim.engines.contract.types import Engine, Interrupted, OnStep
 from lib_anim.errors import Conflict, FlipbookError, Problem
-from lib_anim.jobs.film import Showing
-from lib_anim.jobs.folder import KEEP_EVERY, RunFolder
-from lib_anim.jobs.growing import GrowingFilm
-from lib_anim.jobs.leaps import Leap, leaps
-from lib_anim.jobs.needs import make_plan, opened
-from lib_anim.jobs.parts import History, Part, owner_of, parts_of
-from lib_anim.jobs.writing import take_frames, until
+from lib_anim.jobs.run.films import Showing
+from lib_anim.jobs.run.folder import KEEP_EVERY, RunFolder
+from lib_anim.jobs.run.frame_ranges import Leap, leaps
+from lib_anim.jobs.run.frame_writer import take_frames, until
+from lib_anim.jobs.run.incremental_film import GrowingFilm
+from lib_anim.jobs.run.open_inputs import make_plan, opened
+from lib_anim.jobs.run.parts import History, Part, owner_of, parts_of
 from lib_anim.kinds.draft import WHOLE, Trial, trial_of
 from lib_anim.kinds.events import Estimated, Event, FrameDone, Progress, Warned
 from lib_anim.kinds.registry import Kind, Plan

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from lib_anim.errors import Conflict, NotFound, Problem
-from lib_anim.jobs.record import ENDED, JobEvent, JobRecord, Status
+from lib_anim.jobs.queue.record import ENDED, JobEvent, JobRecord, Status
 
 LEASE = 60.0
 """Seconds for which a lease holds without being renewed."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lib_anim.jobs.lock import lock
+from lib_anim.jobs.file_lock import lock
 
 
 class Presence:

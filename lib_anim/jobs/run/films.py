@@ -9,8 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from lib_anim.jobs.clip_films import write_clip
-from lib_anim.jobs.folder import RunFolder
+from lib_anim.jobs.run.clip_films import write_clip
+from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.kinds.clip.motion_settings import Motion
 from lib_anim.kinds.needs import SoundNeed
 from lib_anim.media.contract import Frame

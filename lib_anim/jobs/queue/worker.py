@@ -13,9 +13,9 @@ from typing import Literal
 
 from lib_anim.engines.contract.types import Interrupted
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.jobs.presence import Presence
-from lib_anim.jobs.queue import LOOK, Queue
-from lib_anim.jobs.record import JobRecord
+from lib_anim.jobs.queue.liveness import Presence
+from lib_anim.jobs.queue.record import JobRecord
+from lib_anim.jobs.queue.store import LOOK, Queue
 from lib_anim.kinds.events import Estimated, Event, FrameDone, Progress, Warned
 
 LOG = logging.getLogger(__name__)

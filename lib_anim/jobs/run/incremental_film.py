@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from lib_anim.jobs.film import FILM, NoMore, Showing, write_films, write_sheet
-from lib_anim.jobs.folder import RunFolder
+from lib_anim.jobs.run.films import FILM, NoMore, Showing, write_films, write_sheet
+from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.media.contract import Frame
 from lib_anim.media.pictures import read_picture
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from lib_anim.engines.contract.types import Engine, Interrupted, OnStep
 from lib_anim.errors import Conflict, Problem
-from lib_anim.jobs.folder import RunFolder
-from lib_anim.jobs.needs import make_plan, opened
+from lib_anim.jobs.run.folder import RunFolder
+from lib_anim.jobs.run.open_inputs import make_plan, opened
 from lib_anim.kinds.draft import Trial
 from lib_anim.kinds.events import Event, FrameDone, Progress
 from lib_anim.kinds.registry import Kind, Plan

@@ -27,7 +27,7 @@ import numpy as np
 
 from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
 from lib_anim.jobs import atomic
-from lib_anim.jobs.lock import lock
+from lib_anim.jobs.file_lock import lock
 from lib_anim.media.pictures import read_text
 
 State = TypeVar("State")

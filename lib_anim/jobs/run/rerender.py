@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 
 from lib_anim.engines.contract.types import Engine, OnStep
 from lib_anim.errors import Conflict, FlipbookError, Problem
-from lib_anim.jobs.folder import RunFolder
-from lib_anim.jobs.job import Listener, Result, go_on, reopen
-from lib_anim.jobs.needs import make_plan
-from lib_anim.jobs.parts import History, Part, parts_json, parts_of
+from lib_anim.jobs.run.folder import RunFolder
+from lib_anim.jobs.run.open_inputs import make_plan
+from lib_anim.jobs.run.parts import History, Part, parts_json, parts_of
+from lib_anim.jobs.run.runner import Listener, Result, go_on, reopen
 from lib_anim.kinds.draft import trial_of
 from lib_anim.kinds.registry import Kind, Plan
 from lib_anim.settings.base import Settings, to_json

@@ -1,0 +1,1 @@
+"""The job queue: SQLite store, worker and leases."""

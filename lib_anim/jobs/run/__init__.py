@@ -1,0 +1,1 @@
+"""One run: its folder, frames, states, parts and films."""
