@@ -7,9 +7,9 @@ package is still in memory and only the registration is repeated.
 
 from __future__ import annotations
 
-from lib_anim.webui.registration import register
-from lib_anim.webui.script import AnimateDiffScript
-from lib_anim.webui.witness import Witness
+from lib_anim.webui.clip.script import AnimateDiffScript
+from lib_anim.webui.host.registration import register
+from lib_anim.webui.host.step_monitor import Witness
 
 __all__ = ["AnimateDiffScript", "Witness"]
 

@@ -143,11 +143,11 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHost]:
     forget_adapter()
     # Both need torch, which is not installed beside the WebUI's other packages.
     engines = types.SimpleNamespace(HostEngines=FakeEngines)
-    monkeypatch.setitem(sys.modules, "lib_anim.webui.engines", engines)
+    monkeypatch.setitem(sys.modules, "lib_anim.webui.engine.catalog", engines)
     files = types.SimpleNamespace(
         module_names=lambda: ["mm.safetensors"], module_sentence=lambda name: name, refresh_button=None
     )
-    monkeypatch.setitem(sys.modules, "lib_anim.webui.motion_files", files)
+    monkeypatch.setitem(sys.modules, "lib_anim.webui.clip.motion_files", files)
     yield FakeHost(enabled=enabled, **parts)
     forget_adapter()
 

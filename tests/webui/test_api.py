@@ -48,12 +48,12 @@ def guarded(host: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterat
     from tests.api.conftest import Two  # type: ignore[import-not-found]
 
     desk = Desk(tmp_path / "home", Two())
-    stub: Any = types.ModuleType("lib_anim.webui.desk")
+    stub: Any = types.ModuleType("lib_anim.webui.host.desk")
     stub.desk = lambda: desk
-    monkeypatch.setitem(sys.modules, "lib_anim.webui.desk", stub)
+    monkeypatch.setitem(sys.modules, "lib_anim.webui.host.desk", stub)
 
     def make(api_auth: str | None = None, page: Any = None, tokens: dict[str, str] | None = None) -> Any:
-        from lib_anim.webui.api import add_routes
+        from lib_anim.webui.host.api import add_routes
 
         host.shared.cmd_opts.api_auth = api_auth
         app: Any = FastAPI()
@@ -130,10 +130,10 @@ def test_a_page_of_another_origin_changes_nothing(guarded):
 
 @pytest.mark.parametrize("flag", ["share", "listen", "ngrok", "hide_ui_dir_config"])
 def test_a_host_that_others_can_reach_is_shared(host, monkeypatch, flag):
-    engines: Any = types.ModuleType("lib_anim.webui.engines")
+    engines: Any = types.ModuleType("lib_anim.webui.engine.catalog")
     engines.HostEngines = object
-    monkeypatch.setitem(sys.modules, "lib_anim.webui.engines", engines)
-    from lib_anim.webui.desk import places
+    monkeypatch.setitem(sys.modules, "lib_anim.webui.engine.catalog", engines)
+    from lib_anim.webui.host.desk import places
 
     assert places().open
     setattr(host.shared.cmd_opts, flag, True)

@@ -23,7 +23,7 @@ def parse(*flags: str) -> argparse.Namespace:
 
 
 def test_home_lies_in_the_data_directory(host: Any, tmp_path: Path) -> None:
-    from lib_anim.webui.folders import home
+    from lib_anim.webui.host.folders import home
 
     assert home() == tmp_path / "flipbook"
     host.shared.cmd_opts.flipbook_dir = parse().flipbook_dir
@@ -32,7 +32,7 @@ def test_home_lies_in_the_data_directory(host: Any, tmp_path: Path) -> None:
 
 
 def test_home_is_where_the_flag_says(host: Any, tmp_path: Path) -> None:
-    from lib_anim.webui.folders import home
+    from lib_anim.webui.host.folders import home
 
     host.shared.cmd_opts.flipbook_dir = parse("--flipbook-dir", str(tmp_path / "films 映画")).flipbook_dir
     assert home() == tmp_path / "films 映画"

@@ -24,7 +24,7 @@ def run_entry() -> ModuleType:
 
 
 def test_registering_twice_registers_once(host: Any) -> None:
-    from lib_anim.webui.registration import register
+    from lib_anim.webui.host.registration import register
 
     register()
     once = list(host.script_callbacks.ui_tabs)
@@ -37,7 +37,7 @@ def test_registering_twice_registers_once(host: Any) -> None:
 
 
 def test_unregister_takes_out_only_its_own(host: Any) -> None:
-    from lib_anim.webui.registration import register, unregister
+    from lib_anim.webui.host.registration import register, unregister
 
     def neighbour() -> list[Any]:
         return []
@@ -82,7 +82,7 @@ def test_entry_reloads_without_its_folder_on_the_path(host: Any, monkeypatch: py
 def test_tab_names_the_folder(host: Any, tmp_path: Path) -> None:
     import gradio
 
-    from lib_anim.webui.registration import tabs
+    from lib_anim.webui.host.registration import tabs
 
     if int(gradio.__version__.split(".")[0]) != 3:
         pytest.skip("needs the WebUI's gradio 3.41: make test-webui-env")

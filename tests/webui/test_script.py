@@ -11,7 +11,7 @@ import pytest
 
 def make_script() -> Any:
     """An instance as the host makes it."""
-    from lib_anim.webui.script import AnimateDiffScript
+    from lib_anim.webui.clip.script import AnimateDiffScript
 
     return AnimateDiffScript()
 
@@ -41,7 +41,7 @@ def test_paste_restores_every_control(host: Any, img2img: bool) -> None:
     gradio = pytest.importorskip("gradio")
     from lib_anim.kinds.clip.animatediff import ClipCall, to_infotext
     from lib_anim.kinds.clip.motion_settings import Motion
-    from lib_anim.webui.script import call_of
+    from lib_anim.webui.clip.script import call_of
 
     motion = Motion(
         module="mm.safetensors",
@@ -66,7 +66,7 @@ def test_paste_restores_every_control(host: Any, img2img: bool) -> None:
 
 def test_rows_of_the_old_extension_and_several_dicts_are_read(host: Any) -> None:
     from lib_anim.kinds.clip.animatediff import ClipCall
-    from lib_anim.webui.script import call_of
+    from lib_anim.webui.clip.script import call_of
 
     row = ["mm.safetensors", True, 24, 12, 0, "R-P", 16, 1, -1, ["GIF"], "Off", 10]
     call = call_of(row, img2img=False)
@@ -121,7 +121,7 @@ def test_name_is_left_to_an_enabled_rival(host: Any, tmp_path: Path) -> None:
 
 
 def test_a_film_that_cannot_be_written_ends_the_request(host: Any) -> None:
-    from lib_anim.webui.refusal import Failure
+    from lib_anim.webui.host.errors import Failure
 
     with pytest.raises(RuntimeError, match="could not be written: no space left"):
         getattr(Failure(OSError("no space left")), "already_decoded", False)

@@ -56,7 +56,7 @@ def add_routes(_: Any, app: FastAPI) -> None:
     """POST open, ask, next and answer under /test-engine, each with and as a pickle."""
 
     def opened(message: dict[str, Any]) -> Any:
-        from lib_anim.webui.engine import WebuiEngine
+        from lib_anim.webui.engine.stills import WebuiEngine
 
         ENGINES[str(message["checkpoint"])] = WebuiEngine(message["checkpoint"])
         return str(message["checkpoint"])

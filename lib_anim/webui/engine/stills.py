@@ -38,15 +38,15 @@ from lib_anim.engines.contract.types import (
 )
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.motion.sites import Sites, sites_of_ldm
-from lib_anim.webui import control
-from lib_anim.webui.clip import HostClip
-from lib_anim.webui.engine_clip import ClipFrames, make_clip, task_for
-from lib_anim.webui.motion_files import rack
-from lib_anim.webui.pictures import finest, to_pil
-from lib_anim.webui.pinned import OURS, digest, in_force, pinned_now
-from lib_anim.webui.processing import attach_scripts, host_request, runner_of, script_titles
-from lib_anim.webui.travel import travelling
-from lib_anim.webui.witness import WATCHED, Watch
+from lib_anim.webui.clip.host_clip import HostClip
+from lib_anim.webui.clip.motion_files import rack
+from lib_anim.webui.clip.travel import travelling
+from lib_anim.webui.engine.clips import ClipFrames, make_clip, task_for
+from lib_anim.webui.host import controlnet as control
+from lib_anim.webui.host.images import finest, to_pil
+from lib_anim.webui.host.options import OURS, digest, in_force, pinned_now
+from lib_anim.webui.host.processing import attach_scripts, host_request, runner_of, script_titles
+from lib_anim.webui.host.step_monitor import WATCHED, Watch
 
 NAME = "webui"
 

@@ -11,7 +11,7 @@ import numpy as np
 from lib_anim.engines.contract.scripts import CONTROLNET, Scripts, enabled_units
 from lib_anim.engines.contract.types import ControlUnit
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.webui.pictures import to_pil
+from lib_anim.webui.host.images import to_pil
 
 TITLE = CONTROLNET
 """The extension's title, and its key among always-on scripts."""

@@ -18,16 +18,16 @@ from lib_anim.models.motion.reader import MotionModule
 from lib_anim.motion.fit import refuse_misfit
 from lib_anim.motion.session import ClipSession
 from lib_anim.motion.sites import Sites, sites_of_ldm
-from lib_anim.webui.alphas import Alphas
-from lib_anim.webui.clip_hints import ClipHints
-from lib_anim.webui.clip_noise import ClipRandom
-from lib_anim.webui.clip_pictures import ClipPictures
-from lib_anim.webui.clip_rows import RowOrder
-from lib_anim.webui.clip_start import ClipStart
-from lib_anim.webui.clip_steps import CLIP
-from lib_anim.webui.clip_task import ClipTask
-from lib_anim.webui.refusal import outward, refuse
-from lib_anim.webui.worn import Worn
+from lib_anim.webui.clip.alphas import Alphas
+from lib_anim.webui.clip.control_hints import ClipHints
+from lib_anim.webui.clip.init_pictures import ClipPictures
+from lib_anim.webui.clip.noise import ClipRandom
+from lib_anim.webui.clip.rows import RowOrder
+from lib_anim.webui.clip.start import ClipStart
+from lib_anim.webui.clip.steps import CLIP
+from lib_anim.webui.clip.task import ClipTask
+from lib_anim.webui.host.attribute_patch import Worn
+from lib_anim.webui.host.errors import outward, refuse
 
 
 class ClipOutput(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lib_anim.webui.clip import HostClip
+    from lib_anim.webui.clip.host_clip import HostClip
 
 CLIP = "flipbook_clip"
 """The attribute of a request that carries its HostClip."""

@@ -18,10 +18,10 @@ from PIL import Image
 from lib_anim import __version__
 from lib_anim.jobs.run.clip_films import ClipFiles, next_stem, write_clip
 from lib_anim.kinds.clip.animatediff import NAME, ClipCall, to_infotext
-from lib_anim.webui.clip import HostClip
-from lib_anim.webui.clip_axes import plotted
-from lib_anim.webui.clip_finish import finished
-from lib_anim.webui.player import remember
+from lib_anim.webui.clip.axes import plotted
+from lib_anim.webui.clip.finish import finished
+from lib_anim.webui.clip.host_clip import HostClip
+from lib_anim.webui.host.player import remember
 
 VIDEOS = (".mp4", ".webm")
 """Endings of films that a gallery of pictures does not show."""

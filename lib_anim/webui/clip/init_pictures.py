@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from PIL import Image, ImageOps
 
-from lib_anim.webui.clip_task import Pictures
+from lib_anim.webui.clip.task import Pictures
 
 GIVEN = ("init_images", "image_mask", "batch_size", "inpaint_full_res")
 """What the host's `init` reads of a request and this changes for each frame."""

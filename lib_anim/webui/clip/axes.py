@@ -85,7 +85,7 @@ def _flag(value: str) -> bool:
 
 def _modules() -> list[str]:
     # torch and the host's models come with these.
-    from lib_anim.webui.motion_files import module_names
+    from lib_anim.webui.clip.motion_files import module_names
 
     return [AUTOMATIC, *module_names()]
 

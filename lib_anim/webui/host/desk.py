@@ -10,8 +10,8 @@ from modules import shared
 from lib_anim.actions.desk import Desk
 from lib_anim.actions.fetching import AGENT, Fetching
 from lib_anim.actions.places import Places
-from lib_anim.webui.engines import HostEngines
-from lib_anim.webui.folders import home, outputs
+from lib_anim.webui.engine.catalog import HostEngines
+from lib_anim.webui.host.folders import home, outputs
 
 _lock = threading.Lock()
 _desk: Desk | None = None

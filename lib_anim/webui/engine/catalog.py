@@ -9,9 +9,9 @@ from modules import sd_models, sd_vae
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract.types import Capabilities, Engine
 from lib_anim.errors import FlipbookError, NotFound, Problem
-from lib_anim.webui import control
-from lib_anim.webui.engine import NAME, WebuiEngine
-from lib_anim.webui.motion_files import module_names
+from lib_anim.webui.clip.motion_files import module_names
+from lib_anim.webui.engine.stills import NAME, WebuiEngine
+from lib_anim.webui.host import controlnet as control
 
 
 class HostEngines:

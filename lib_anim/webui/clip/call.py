@@ -23,9 +23,9 @@ from lib_anim.kinds.curves import evaluate
 from lib_anim.media.pictures import read_picture
 from lib_anim.timeline.context import Context
 from lib_anim.timeline.prompts import Travel, parse_prompts
-from lib_anim.webui.clip_prompts import ClipPrompts, Ways, ways_of
-from lib_anim.webui.clip_source import ClipSource
-from lib_anim.webui.clip_task import ClipTask
+from lib_anim.webui.clip.prompts import ClipPrompts, Ways, ways_of
+from lib_anim.webui.clip.source import ClipSource
+from lib_anim.webui.clip.task import ClipTask
 
 
 def task_of(p: Any, call: ClipCall, warn: Callable[[str], None]) -> ClipTask:

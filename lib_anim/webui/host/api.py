@@ -17,7 +17,7 @@ from lib_anim.api.routes import routers
 def add_routes(page: Any, app: FastAPI) -> None:
     """The host's `on_app_started`: called for every page that it makes, also after "Reload UI"."""
     # The engines load what the host itself loads only after its scripts.
-    from lib_anim.webui.desk import desk
+    from lib_anim.webui.host.desk import desk
 
     def guard(request: Request) -> None:
         check(request, app)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from lib_anim.webui import control
-from lib_anim.webui.clip_task import Pictures
+from lib_anim.webui.clip.task import Pictures
+from lib_anim.webui.host import controlnet as control
 
 
 class ClipHints:

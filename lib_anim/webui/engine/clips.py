@@ -12,11 +12,11 @@ from PIL import Image
 
 from lib_anim.engines.contract.types import ClipRequest, Picture
 from lib_anim.motion.travel import How
-from lib_anim.webui.clip import HostClip
-from lib_anim.webui.clip_films import frame_of, latent_decoded
-from lib_anim.webui.clip_prompts import ClipPrompts, Way
-from lib_anim.webui.clip_task import ClipTask
-from lib_anim.webui.pictures import finest, to_pil
+from lib_anim.webui.clip.films import frame_of, latent_decoded
+from lib_anim.webui.clip.host_clip import HostClip
+from lib_anim.webui.clip.prompts import ClipPrompts, Way
+from lib_anim.webui.clip.task import ClipTask
+from lib_anim.webui.host.images import finest, to_pil
 
 
 class AskedPictures:

@@ -10,7 +10,7 @@ from modules import prompt_parser, shared
 
 from lib_anim.motion.travel import How, Leg, conditioned
 from lib_anim.timeline.prompts import Travel
-from lib_anim.webui.travel import (
+from lib_anim.webui.clip.travel import (
     Part,
     Stretch,
     filled,

@@ -16,10 +16,10 @@ from lib_anim.settings.base import specs
 from lib_anim.ui import controls
 from lib_anim.ui.accordion import AUTOMATIC, ENABLE, Modules, draw_accordion, order, title
 from lib_anim.ui.toolkit import Toolkit
-from lib_anim.webui.clip_axes import with_axes
-from lib_anim.webui.clip_steps import clip_of
-from lib_anim.webui.refusal import Failure, refuse
-from lib_anim.webui.rival import enabled_rival
+from lib_anim.webui.clip.axes import with_axes
+from lib_anim.webui.clip.steps import clip_of
+from lib_anim.webui.host.conflicting_extension import enabled_rival
+from lib_anim.webui.host.errors import Failure, refuse
 
 
 def call_of(args: Sequence[Any], *, img2img: bool) -> ClipCall:
@@ -63,7 +63,7 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
     def ui(self, is_img2img: bool) -> list[Any]:
         """Draws the accordion. The host calls this several times for one page: nothing is registered here."""
         # torch and the host's models come with these; a test of this file's rules needs neither.
-        from lib_anim.webui.motion_files import module_names, module_sentence, refresh_button
+        from lib_anim.webui.clip.motion_files import module_names, module_sentence, refresh_button
 
         toolkit = Toolkit("img2img" if is_img2img else "txt2img", refresh_button)
         rival = enabled_rival()
@@ -139,10 +139,10 @@ def _is_copy(p: Any) -> bool:
 
 
 def _begin(p: Any, call: ClipCall) -> None:
-    from lib_anim.webui.clip import HostClip
-    from lib_anim.webui.clip_call import task_of
-    from lib_anim.webui.clip_films import ClipFilms
-    from lib_anim.webui.motion_files import rack
+    from lib_anim.webui.clip.call import task_of
+    from lib_anim.webui.clip.films import ClipFilms
+    from lib_anim.webui.clip.host_clip import HostClip
+    from lib_anim.webui.clip.motion_files import rack
 
     clip = clip_of(p)
     if clip is not None:

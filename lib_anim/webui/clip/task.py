@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from lib_anim.engines.contract.types import LatentRamp, Steering
-from lib_anim.webui.clip_prompts import ClipPrompts
+from lib_anim.webui.clip.prompts import ClipPrompts
 
 
 class Pictures(Protocol):

@@ -12,8 +12,8 @@ from modules.processing import StableDiffusionProcessingImg2Img, StableDiffusion
 
 from lib_anim.engines.contract.types import StillRequest
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.webui.pictures import to_pil
-from lib_anim.webui.script import AnimateDiffScript
+from lib_anim.webui.clip.script import AnimateDiffScript
+from lib_anim.webui.host.images import to_pil
 
 FILLS = ("fill", "original", "latent noise", "latent nothing")
 """The host's `inpainting_fill`, by its numbers."""

@@ -8,13 +8,13 @@ from modules import script_callbacks
 
 from lib_anim.ui.tab import TITLE, draw_tab
 from lib_anim.ui.toolkit import Toolkit
-from lib_anim.webui.api import add_routes
-from lib_anim.webui.clip_axes import add_axes
-from lib_anim.webui.clip_steps import after_denoising, before_denoising
-from lib_anim.webui.desk import desk
-from lib_anim.webui.player import draw_player
-from lib_anim.webui.script_panel import ScriptPanel
-from lib_anim.webui.widgets import refresh_button
+from lib_anim.webui.clip.axes import add_axes
+from lib_anim.webui.clip.steps import after_denoising, before_denoising
+from lib_anim.webui.host.api import add_routes
+from lib_anim.webui.host.desk import desk
+from lib_anim.webui.host.player import draw_player
+from lib_anim.webui.host.script_panel import ScriptPanel
+from lib_anim.webui.host.widgets import refresh_button
 
 TAB_ID = "flipbook"
 """The host makes the tab's HTML id from it: `tab_flipbook`."""

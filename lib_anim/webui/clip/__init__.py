@@ -1,0 +1,1 @@
+"""The AnimateDiff always-on script."""

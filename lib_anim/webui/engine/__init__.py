@@ -1,0 +1,1 @@
+"""The WebUI as an engine for films."""

@@ -1,0 +1,1 @@
+"""Adapters to the WebUI's own objects: requests, options, errors, patches."""
