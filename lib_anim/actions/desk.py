@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from lib_anim.actions import curves as curving
-from lib_anim.actions.drafts import Drafts
 from lib_anim.actions.engines import EngineFacts, Engines
-from lib_anim.actions.fetching import Fetching
+from lib_anim.actions.form_state import Drafts
 from lib_anim.actions.housekeeping import KEPT_DAYS, Runs
 from lib_anim.actions.places import Places
 from lib_anim.actions.presets import Presets
 from lib_anim.actions.preview import preview
+from lib_anim.actions.remote_files import Fetching
 from lib_anim.actions.report import report
 from lib_anim.actions.settings_files import (
     ADDRESS,

@@ -13,9 +13,9 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
 from lib_anim.actions.desk import Desk
+from lib_anim.api.endpoint import Pace, Route, json_object
 from lib_anim.api.jobs import A_MINUTE, MOST_AT_ONCE
-from lib_anim.api.route import Pace, Route, json_object
-from lib_anim.api.shapes import gives, takes
+from lib_anim.api.schemas import gives, takes
 from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
 from lib_anim.jobs.queue.record import JobRecord
 

@@ -7,9 +7,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
 from lib_anim.actions.desk import Desk
-from lib_anim.api import shapes
-from lib_anim.api.route import Pace, Route
-from lib_anim.api.shapes import gives
+from lib_anim.api import schemas as shapes
+from lib_anim.api.endpoint import Pace, Route
+from lib_anim.api.schemas import gives
 
 UPLOADS_A_MINUTE = 60
 

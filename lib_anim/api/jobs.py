@@ -14,10 +14,10 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from lib_anim.actions.desk import Desk
-from lib_anim.api import shapes
+from lib_anim.api import schemas as shapes
+from lib_anim.api.endpoint import Pace, Route, json_body, json_object
 from lib_anim.api.ranged import file_response
-from lib_anim.api.route import Pace, Route, json_body, json_object
-from lib_anim.api.shapes import gives, gives_file, job_json, takes
+from lib_anim.api.schemas import gives, gives_file, job_json, takes
 from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
 from lib_anim.jobs.queue.record import ENDED, STATUSES, JobEvent
 

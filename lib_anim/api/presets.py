@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse, Response
 
 from lib_anim.actions.desk import Desk
-from lib_anim.api import shapes
-from lib_anim.api.looks import kind_and_settings
-from lib_anim.api.route import Route, json_object
-from lib_anim.api.shapes import gives, takes
+from lib_anim.api import schemas as shapes
+from lib_anim.api.endpoint import Route, json_object
+from lib_anim.api.queries import kind_and_settings
+from lib_anim.api.schemas import gives, takes
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.settings.base import to_json
 

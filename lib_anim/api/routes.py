@@ -12,9 +12,9 @@ from lib_anim.actions.desk import Desk
 from lib_anim.api.deforum import DeforumViews
 from lib_anim.api.files import FileViews
 from lib_anim.api.jobs import JobViews
-from lib_anim.api.looks import LookViews
 from lib_anim.api.presets import PresetViews
-from lib_anim.api.shapes import PREFIX
+from lib_anim.api.queries import LookViews
+from lib_anim.api.schemas import PREFIX
 
 Guard = Callable[..., Any]
 """A dependency that raises HTTPException for who may not come in."""

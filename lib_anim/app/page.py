@@ -8,7 +8,7 @@ from typing import Any
 from starlette.staticfiles import StaticFiles
 
 from lib_anim.actions.desk import Desk
-from lib_anim.ui import majors
+from lib_anim.ui import gradio_compat as majors
 from lib_anim.ui.tab import draw_tab
 from lib_anim.ui.toolkit import Toolkit
 

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.timeline.complaints import item_span
+from lib_anim.timeline.diagnostics import item_span
 from lib_anim.timeline.grammar import parse
 from lib_anim.timeline.limits import MAX_SCHEDULE_CHARACTERS
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.timeline.complaints import at_column, unknown_function, unknown_name
 from lib_anim.timeline.context import Context
+from lib_anim.timeline.diagnostics import at_column, unknown_function, unknown_name
 from lib_anim.timeline.functions import FRAME_NAMES, FUNCTIONS, NAMES
 from lib_anim.timeline.nodes import Binary, Call, Expression, Name, Number, Unary, walk
 from lib_anim.timeline.randomness import smooth_noise, uniform

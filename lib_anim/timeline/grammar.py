@@ -14,7 +14,7 @@ from lark import Lark, Token, Transformer
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.timeline.complaints import at_column, refuse_long, syntax_problem, unknown_function
+from lib_anim.timeline.diagnostics import at_column, refuse_long, syntax_problem, unknown_function
 from lib_anim.timeline.functions import FUNCTIONS
 from lib_anim.timeline.limits import MAX_DEPTH, MAX_EXPRESSION_CHARACTERS, MAX_NESTING, MAX_TOKENS
 from lib_anim.timeline.nodes import Binary, Call, Expression, Name, Number, Unary, walk

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.timeline.complaints import at_column, quoted
 from lib_anim.timeline.deforum_text import is_held, parse_loosely, unwrapped
+from lib_anim.timeline.diagnostics import at_column, quoted
 from lib_anim.timeline.grammar import FormulaKey, Key, ParsedItem, Text, check_tree, parse
 from lib_anim.timeline.keys import fraction_problem, key_text
 from lib_anim.timeline.limits import MAX_ITEMS, MAX_SCHEDULE_CHARACTERS

@@ -7,8 +7,8 @@ from fractions import Fraction
 from math import isfinite, trunc
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.timeline.complaints import at_column
 from lib_anim.timeline.context import Context
+from lib_anim.timeline.diagnostics import at_column
 from lib_anim.timeline.evaluate import constant, name_problems
 from lib_anim.timeline.grammar import FormulaKey, FrameKey, Key, UnitKey
 from lib_anim.timeline.nodes import Name, Number

@@ -15,7 +15,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 from numpy.typing import NDArray
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.timeline.complaints import at_column, nearest, quoted, refuse_long
+from lib_anim.timeline.diagnostics import at_column, nearest, quoted, refuse_long
 from lib_anim.timeline.limits import MAX_DEPTH, MAX_EXPRESSION_CHARACTERS, MAX_MASK_REACH
 from lib_anim.timeline.mask_shapes import SHAPES
 from lib_anim.timeline.printing import number_text

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.timeline.complaints import quoted, refuse_long, shown
+from lib_anim.timeline.diagnostics import quoted, refuse_long, shown
 from lib_anim.timeline.limits import MAX_PROMPT_CHARACTERS
 
 NEGATIVE = "--neg"

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.timeline.complaints import at_column
 from lib_anim.timeline.context import Context
 from lib_anim.timeline.curves import bridged
+from lib_anim.timeline.diagnostics import at_column
 from lib_anim.timeline.evaluate import evaluate, name_problems
 from lib_anim.timeline.grammar import parse_expression
 from lib_anim.timeline.nodes import Expression

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.timeline.complaints import at_column, quoted, shown
 from lib_anim.timeline.context import Context
 from lib_anim.timeline.curves import Keyframe, bridged, curve
+from lib_anim.timeline.diagnostics import at_column, quoted, shown
 from lib_anim.timeline.evaluate import evaluate, name_problems
 from lib_anim.timeline.functions import EASINGS
 from lib_anim.timeline.items import Dialect, Item, Unreadable, read_items

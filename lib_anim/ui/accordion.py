@@ -14,7 +14,8 @@ from lib_anim.kinds.clip.motion_settings import LATENTS, Motion
 from lib_anim.media.probe import probe
 from lib_anim.settings.base import specs
 from lib_anim.settings.fields import Choices
-from lib_anim.ui import controls, majors
+from lib_anim.ui import controls
+from lib_anim.ui import gradio_compat as majors
 from lib_anim.ui.toolkit import Toolkit
 
 TITLE = "AnimateDiff"

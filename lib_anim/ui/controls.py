@@ -23,7 +23,7 @@ from lib_anim.settings.fields import (
     Words,
 )
 from lib_anim.settings.names import Names
-from lib_anim.ui import majors
+from lib_anim.ui import gradio_compat as majors
 
 FINEST = 1000
 """Steps up to which a number is a slider: beyond, one pixel of it would skip values."""

@@ -11,10 +11,11 @@ import gradio as gr
 from lib_anim.settings.base import DEFORUM_KEYS, Settings
 from lib_anim.settings.fields import PathText, Prompts, Schedule, Spec, Words
 from lib_anim.settings.names import Names
-from lib_anim.ui import controls, majors
+from lib_anim.ui import controls
+from lib_anim.ui import gradio_compat as majors
 from lib_anim.ui.fields import fields_of
+from lib_anim.ui.texts import GROUPS
 from lib_anim.ui.toolkit import Toolkit
-from lib_anim.ui.words import GROUPS
 
 FILES = {"checkpoint": "checkpoints", "vae": "vaes", "module": "motion_modules"}
 """Settings that name a file → what the desk calls such files, where it looks for them."""

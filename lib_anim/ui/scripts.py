@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from lib_anim.actions.desk import Desk
-from lib_anim.ui import majors
+from lib_anim.ui import gradio_compat as majors
 from lib_anim.ui.toolkit import Toolkit
 
 KEPT = "scripts"

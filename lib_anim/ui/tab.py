@@ -15,10 +15,11 @@ from lib_anim import __version__
 from lib_anim.actions.desk import Desk
 from lib_anim.kinds.settings_by_kind import SETTINGS
 from lib_anim.settings.fields import PathText, Prompts, Schedule, Text
-from lib_anim.ui import majors, words
-from lib_anim.ui.asking import Asking
+from lib_anim.ui import gradio_compat as majors
+from lib_anim.ui import texts as words
 from lib_anim.ui.fields import words_of
 from lib_anim.ui.form import FILES, Form, is_curve
+from lib_anim.ui.form_events import Asking
 from lib_anim.ui.scripts import draw_scripts, panel_of
 from lib_anim.ui.toolkit import Toolkit
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lib_anim.actions.drafts import Drafts
+from lib_anim.actions.form_state import Drafts
 
 
 def test_a_draft_is_there_for_whoever_comes_next(tmp_path: Path) -> None:

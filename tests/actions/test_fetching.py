@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib_anim.actions import fetching as module
+from lib_anim.actions import remote_files as module
 from lib_anim.actions.desk import Desk
-from lib_anim.actions.fetching import Fetching
+from lib_anim.actions.remote_files import Fetching
 from lib_anim.actions.uploads import Uploads
 from lib_anim.errors import FlipbookError
 from lib_anim.media.pictures import write_picture

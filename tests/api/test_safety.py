@@ -11,8 +11,9 @@ from fastapi.testclient import TestClient
 from lib_anim.actions import uploads
 from lib_anim.actions.desk import Desk
 from lib_anim.actions.places import Places
-from lib_anim.api import jobs, route
-from lib_anim.api.route import Pace, TooMany
+from lib_anim.api import endpoint as route
+from lib_anim.api import jobs
+from lib_anim.api.endpoint import Pace, TooMany
 from lib_anim.api.server import create_app
 from lib_anim.media.pictures import read_text, write_picture
 from lib_anim.media.probe import probe

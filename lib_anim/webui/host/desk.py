@@ -8,8 +8,8 @@ from pathlib import Path
 from modules import shared
 
 from lib_anim.actions.desk import Desk
-from lib_anim.actions.fetching import AGENT, Fetching
 from lib_anim.actions.places import Places
+from lib_anim.actions.remote_files import AGENT, Fetching
 from lib_anim.webui.engine.catalog import HostEngines
 from lib_anim.webui.host.folders import home, outputs
 

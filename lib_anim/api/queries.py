@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
 from lib_anim.actions.desk import Desk
-from lib_anim.api import shapes
+from lib_anim.api import schemas as shapes
+from lib_anim.api.endpoint import Route, json_object
 from lib_anim.api.ranged import file_response
-from lib_anim.api.route import Route, json_object
-from lib_anim.api.shapes import gives, gives_file, takes
+from lib_anim.api.schemas import gives, gives_file, takes
 from lib_anim.errors import FlipbookError, Problem
 
 
