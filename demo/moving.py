@@ -6,10 +6,10 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from demo.painting import paint
-from demo.scenes import Scene
 from lib_anim.media.sound import click_track, write_wav
 from lib_anim.media.write import open_sink
+from training.painting import paint
+from training.scenes import Scene
 
 FRAMES, RATE = 36, 12
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from demo.bearings import Bearings
-from demo.clips import FRAMES
-from demo.networks import Widths, build_unet
+from training.bearings import Bearings
+from training.clips import FRAMES
+from training.networks import Widths, build_unet
 
 TINY = Widths(unet=(32, 32, 32, 32), vae=(32, 32, 32, 32), heads=4, context=32, text_layers=1, text_heads=2)
 SITES = 16

@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 
-from demo.captions import PLACE_WORDS, SEASON_WORDS, TIME_WORDS, caption, vocabulary
-from demo.scenes import COLOURS, OBJECTS, Scene, sample_scene
+from training.captions import PLACE_WORDS, SEASON_WORDS, TIME_WORDS, caption, vocabulary
+from training.scenes import COLOURS, OBJECTS, Scene, sample_scene
 
 
 def words(text: str) -> set[str]:

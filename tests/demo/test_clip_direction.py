@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from demo.direction import drift, way
-from demo.moving_clips import Wanted, held_out_clips, painted_clips
-from demo.scenes import MOTIONS
-from demo.train import HERE
 from lib_anim.engines.contract.types import Picture
+from training.direction import drift, way
+from training.moving_clips import Wanted, held_out_clips, painted_clips
+from training.scenes import MOTIONS
+from training.train import HERE
 
 COUNT, SIDE = 16, 128
 

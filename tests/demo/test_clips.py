@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from demo.captions import caption
-from demo.clips import FRAMES, clips, opposed_clips, paint_clip, sample_clip
-from demo.direction import drift, moving_object, way
-from demo.moving_clips import clip_sheet, held_out_clips
-from demo.scenes import MOTIONS, MOVES, Scene, held_out_triple
+from training.captions import caption
+from training.clips import FRAMES, clips, opposed_clips, paint_clip, sample_clip
+from training.direction import drift, moving_object, way
+from training.moving_clips import clip_sheet, held_out_clips
+from training.scenes import MOTIONS, MOVES, Scene, held_out_triple
 
 
 def drawn(frames: list[Scene], side: int = 128) -> np.ndarray:

@@ -11,9 +11,9 @@ from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, con
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from demo.convert import TEXT, UNET, single_file, text_to_ldm, unet_key, unet_to_ldm, vae_to_ldm
-from demo.export import inference_yaml, write_checkpoint
-from demo.networks import Widths, build_text_model, build_unet, build_vae
+from training.convert import TEXT, UNET, single_file, text_to_ldm, unet_key, unet_to_ldm, vae_to_ldm
+from training.export import inference_yaml, write_checkpoint
+from training.networks import Widths, build_text_model, build_unet, build_vae
 
 TINY = Widths(unet=(32, 32, 32, 32), vae=(32, 32, 32, 32), heads=4, context=32, text_layers=1, text_heads=2)
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from demo import pictures
-from demo.captions import POSITION_WORDS
-from demo.evaluate import FACTS, Fact, Group, drawn, prompts, read
-from demo.readers import SIDE, histogram, pixels
-from demo.scenes import OBJECTS, POSITIONS, SEASONS, held_out_combinations
+from training import pictures
+from training.captions import POSITION_WORDS
+from training.evaluate import FACTS, Fact, Group, drawn, prompts, read
+from training.readers import SIDE, histogram, pixels
+from training.scenes import OBJECTS, POSITIONS, SEASONS, held_out_combinations
 
 
 def test_prompts_name_held_out_combinations_and_their_facts_alone() -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from demo.export import write_checkpoint
-from demo.latents import encode
-from demo.loading import load
-from demo.networks import Widths, build_text_model, build_unet, build_vae
-from demo.pictures import drawings
-from demo.sampling import sample, sheet
-from demo.tokenizer import build_tokenizer
-from demo.train_unet import tokens
+from training.export import write_checkpoint
+from training.latents import encode
+from training.loading import load
+from training.networks import Widths, build_text_model, build_unet, build_vae
+from training.pictures import drawings
+from training.sampling import sample, sheet
+from training.tokenizer import build_tokenizer
+from training.train_unet import tokens
 
 TINY = Widths(unet=(32, 32, 32, 32), vae=(32, 32, 32, 32), heads=8, context=32, text_layers=1, text_heads=2)
 

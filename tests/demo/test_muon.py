@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from demo.muon import Muon, optimisers, orthogonalise
+from training.muon import Muon, optimisers, orthogonalise
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (6, 20), (20, 6)])

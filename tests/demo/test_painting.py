@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from skimage.color import rgb2hsv
 
-from demo.painting import paint, paint_and_mark
-from demo.palette import OBJECT_COLOURS
-from demo.scenes import MOVES, PLACES, POSITIONS, SEASONS, Scene
+from training.painting import paint, paint_and_mark
+from training.palette import OBJECT_COLOURS
+from training.scenes import MOVES, PLACES, POSITIONS, SEASONS, Scene
 
 
 def scene(place: str = "meadow", season: str = "summer", **facts: object) -> Scene:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from demo.scenes import PLACES, SEASONS, held_out_combinations, possible, sample_scene
+from training.scenes import PLACES, SEASONS, held_out_combinations, possible, sample_scene
 
 
 def test_the_same_seed_gives_the_same_scenes() -> None:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import CLIPTokenizer
 
-from demo.captions import vocabulary
-from demo.networks import Widths
-from demo.tokenizer import END, START, build_tokenizer
+from training.captions import vocabulary
+from training.networks import Widths
+from training.tokenizer import END, START, build_tokenizer
 
 
 @pytest.fixture(scope="module")

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from demo import train
-from demo.export import MOTION_NAME, NAME
-from demo.moving_clips import Wanted, painted_clips
-from demo.networks import Widths
-from demo.train_moving import Moving
-from demo.train_unet import Course
-from demo.training import Plan
 from lib_anim.engines.contract.types import StillRequest
 from lib_anim.engines.diffusion.engine import open_engine
+from training import train
+from training.export import MOTION_NAME, NAME
+from training.moving_clips import Wanted, painted_clips
+from training.networks import Widths
+from training.stages import Plan
+from training.train_moving import Moving
+from training.train_unet import Course
 
 TINY = Widths(unet=(32, 32, 32, 32), vae=(64, 64, 64, 64), heads=8, context=32, text_layers=1, text_heads=2)
 ONE = Plan(steps=1, batch=1, peak=1e-3, seed=5, warmup=1, save_every=1)

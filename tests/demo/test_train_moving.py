@@ -11,14 +11,21 @@ import pytest
 import torch
 from transformers import CLIPTokenizer
 
-from demo.bearings import Bearings
-from demo.clips import FRAMES, clips, opposed_clips
-from demo.export import write_checkpoint, write_motion
-from demo.loading import Painter, load
-from demo.networks import Widths, build_text_model, build_unet, build_vae
-from demo.temporal import Motion, build_motion
-from demo.tokenizer import build_tokenizer
-from demo.train_moving import (
+from lib_anim.models.motion.facts import Betas, motion_facts
+from lib_anim.models.motion.reader import read_motion_module
+from lib_anim.models.table import read_table
+from lib_anim.motion.plan import ClipPlan
+from lib_anim.motion.session import ClipSession
+from lib_anim.motion.sites import sites_of_diffusers
+from training.bearings import Bearings
+from training.clips import FRAMES, clips, opposed_clips
+from training.export import write_checkpoint, write_motion
+from training.loading import Painter, load
+from training.networks import Widths, build_text_model, build_unet, build_vae
+from training.stages import Plan
+from training.temporal import Motion, build_motion
+from training.tokenizer import build_tokenizer
+from training.train_moving import (
     Moving,
     chosen_ends,
     chosen_frames,
@@ -27,14 +34,7 @@ from demo.train_moving import (
     take_over,
     train_moving,
 )
-from demo.train_unet import networks
-from demo.training import Plan
-from lib_anim.models.motion.facts import Betas, motion_facts
-from lib_anim.models.motion.reader import read_motion_module
-from lib_anim.models.table import read_table
-from lib_anim.motion.plan import ClipPlan
-from lib_anim.motion.session import ClipSession
-from lib_anim.motion.sites import sites_of_diffusers
+from training.train_unet import networks
 
 TINY = Widths(unet=(32, 32, 32, 32), vae=(32, 32, 32, 32), heads=4, context=32, text_layers=1, text_heads=2)
 MOVING = Moving(side=64, scenes=3, scene_seed=1, stills=2, clips=2, clip_seed=2, frames=4, pairs=1, first=1)

@@ -11,11 +11,12 @@ import torch
 from diffusers import UNet2DConditionModel
 from transformers import CLIPTokenizer
 
-from demo import pictures
-from demo.networks import TOKENS, Widths, build_unet, build_vae
-from demo.speed import MatrixAttention
-from demo.tokenizer import build_tokenizer
-from demo.train_unet import (
+from training import pictures
+from training.networks import TOKENS, Widths, build_unet, build_vae
+from training.speed import MatrixAttention
+from training.stages import Plan
+from training.tokenizer import build_tokenizer
+from training.train_unet import (
     Course,
     draw_captions,
     level_weight,
@@ -24,7 +25,6 @@ from demo.train_unet import (
     train_unet,
     unet_loss,
 )
-from demo.training import Plan
 
 TINY = Widths(unet=(32, 32, 32, 32), vae=(32, 32, 32, 32), heads=4, context=32, text_layers=1, text_heads=2)
 COURSES = (Course(64, 4, 1, 2, 1), Course(128, 3, 2, 2, 2))

@@ -9,13 +9,21 @@ import pytest
 import torch
 from diffusers import AutoencoderKL
 
-from demo import pictures
-from demo.latents import encode, fold_scale
-from demo.networks import Widths, build_vae
-from demo.speed import float_norms, sleep
-from demo.train_vae import WHOLE_OBJECT_WEIGHT, psnr, restore, train_vae, train_whole, whole_batch, whole_loss
-from demo.training import Plan, learning_rate
-from demo.vae_start import start_from_colours
+from training import pictures
+from training.latents import encode, fold_scale
+from training.networks import Widths, build_vae
+from training.speed import float_norms, sleep
+from training.stages import Plan, learning_rate
+from training.train_vae import (
+    WHOLE_OBJECT_WEIGHT,
+    psnr,
+    restore,
+    train_vae,
+    train_whole,
+    whole_batch,
+    whole_loss,
+)
+from training.vae_start import start_from_colours
 
 NARROW = Widths(vae=(64, 64, 64, 64))
 PLAN = Plan(steps=2, batch=2, peak=1e-4, seed=3, warmup=1, save_every=10)

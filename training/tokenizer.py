@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from demo.captions import caption, vocabulary
-from demo.networks import TOKENS, Widths, text_config
-from demo.scenes import sample_scene
-from demo.training import write_json
+from training.captions import caption, vocabulary
+from training.networks import TOKENS, Widths, text_config
+from training.scenes import sample_scene
+from training.stages import write_json
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 WORD_END = "</w>"

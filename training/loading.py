@@ -10,9 +10,9 @@ from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, con
 from safetensors.torch import load_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from demo.convert import TEXT
-from demo.export import NAME
-from demo.networks import Widths, build_text_model, build_unet, build_vae
+from training.convert import TEXT
+from training.export import NAME
+from training.networks import Widths, build_text_model, build_unet, build_vae
 
 
 @dataclass(frozen=True)

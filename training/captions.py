@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from demo.scenes import COLOURS, MOTIONS, OBJECTS, Scene
+from training.scenes import COLOURS, MOTIONS, OBJECTS, Scene
 
 PLACE_WORDS = {
     "meadow": ("meadow", "grassy meadow", "field"),

@@ -4,7 +4,7 @@ AnimateDiff trains a module under a finished UNet. Here the UNet has yet to lear
 move, and a clip's frames teach it that too; so each step takes stills without the module and clips with it.
 
 Which way an object goes joins three facts, word, frame and column, and none of two says anything. So columns
-and frames are learnt on their own (`demo/bearings.py`), and every clip comes beside its opposite.
+and frames are learnt on their own (`training/bearings.py`), and every clip comes beside its opposite.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import CLIPTokenizer
 
-from demo import pictures
-from demo.bearings import Bearings
-from demo.captions import plain_caption
-from demo.clips import FRAMES, cached_clips, opposed_clips
-from demo.latents import cached_latents
-from demo.loading import Painter
-from demo.networks import Widths
-from demo.scenes import Scene
-from demo.speed import float_norms, precision
-from demo.temporal import Motion, build_motion
-from demo.train_unet import draw_captions, follow, networks, tokens, unet_loss
-from demo.training import Average, Plan, Stage, generator
+from training import pictures
+from training.bearings import Bearings
+from training.captions import plain_caption
+from training.clips import FRAMES, cached_clips, opposed_clips
+from training.latents import cached_latents
+from training.loading import Painter
+from training.networks import Widths
+from training.scenes import Scene
+from training.speed import float_norms, precision
+from training.stages import Average, Plan, Stage, generator
+from training.temporal import Motion, build_motion
+from training.train_unet import draw_captions, follow, networks, tokens, unet_loss
 
 EARLY_ENDS, EARLY_STRETCHES = 0.25, 0.5
 """`unet_loss`'s `early` for the two ends of clips, and for more of their frames. Which way an object goes is

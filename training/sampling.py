@@ -7,10 +7,10 @@ import torch
 from diffusers import AutoencoderKL, EulerAncestralDiscreteScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from demo import pictures
-from demo.latents import encode
-from demo.networks import BETA_END, BETA_START, LATENT_CHANNELS, LATENT_FACTOR, SCALE_FACTOR, TIMESTEPS
-from demo.train_unet import tokens
+from training import pictures
+from training.latents import encode
+from training.networks import BETA_END, BETA_START, LATENT_CHANNELS, LATENT_FACTOR, SCALE_FACTOR, TIMESTEPS
+from training.train_unet import tokens
 
 
 @torch.no_grad()

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from demo import pictures
-from demo.loading import Painter, load
-from demo.networks import Widths
-from demo.sampling import sample, sheet
-from demo.scenes import PLACES, SEASONS
-from demo.train import HERE
+from training import pictures
+from training.loading import Painter, load
+from training.networks import Widths
+from training.sampling import sample, sheet
+from training.scenes import PLACES, SEASONS
+from training.train import HERE
 
 SEASON_PROMPTS = {
     "spring": "spring {place} with blossoming trees, clear day",

@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 
-from demo import pictures
-from demo.networks import SCALE_FACTOR, Widths, build_vae
-from demo.pictures import Pictures
-from demo.speed import float_norms, sleep
-from demo.training import Average, Plan, Stage, generator
-from demo.vae_start import start_from_colours
+from training import pictures
+from training.networks import SCALE_FACTOR, Widths, build_vae
+from training.pictures import Pictures
+from training.speed import float_norms, sleep
+from training.stages import Average, Plan, Stage, generator
+from training.vae_start import start_from_colours
 
 CROP = 64
 KL_WEIGHT = 1e-3

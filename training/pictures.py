@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from skimage import data
 
-from demo.painting import paint, paint_and_mark
-from demo.scenes import Scene, sample_scene
+from training.painting import paint, paint_and_mark
+from training.scenes import Scene, sample_scene
 
 PHOTOGRAPHS = ("astronaut", "coffee", "rocket", "hubble_deep_field", "camera", "brick", "grass", "gravel")
 """scikit-image's photographs that the VAE trains on."""

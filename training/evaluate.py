@@ -16,19 +16,19 @@ import torch
 from PIL import Image
 from torch import nn
 
-from demo import pictures
-from demo.captions import POSITION_WORDS, plain_caption
-from demo.direction import way
-from demo.export import MOTION_NAME
-from demo.loading import Painter, load
-from demo.moving_clips import clip_sheet, held_out_clips, painted_clips
-from demo.networks import Widths
-from demo.painting import paint
-from demo.readers import BINS, SEED, Features, accuracy, fit, histogram, pixels, reader
-from demo.sampling import sample
-from demo.scenes import OBJECTS, PLACES, POSITIONS, SEASONS, Scene, colours_in, held_out_combinations
-from demo.train import HERE
-from demo.training import write_json
+from training import pictures
+from training.captions import POSITION_WORDS, plain_caption
+from training.direction import way
+from training.export import MOTION_NAME
+from training.loading import Painter, load
+from training.moving_clips import clip_sheet, held_out_clips, painted_clips
+from training.networks import Widths
+from training.painting import paint
+from training.readers import BINS, SEED, Features, accuracy, fit, histogram, pixels, reader
+from training.sampling import sample
+from training.scenes import OBJECTS, PLACES, POSITIONS, SEASONS, Scene, colours_in, held_out_combinations
+from training.stages import write_json
+from training.train import HERE
 
 DRAWINGS, HELD_OUT_DRAWINGS = 3000, 300
 ON_SHEET = 8

@@ -1,4 +1,4 @@
-"""Trains the demo checkpoint: `python -m demo.train all --work DIR`; every stage resumes where it stopped."""
+"""Trains the demo checkpoint: `python -m training.train all --work DIR`; every stage resumes where it stopped."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import torch
 from diffusers import AutoencoderKL
 from transformers import CLIPTokenizer
 
-from demo import pictures, scenes
-from demo.export import MOTION_NAME, NAME, write_checkpoint, write_motion
-from demo.latents import fold_scale
-from demo.loading import Painter, load
-from demo.networks import Widths, build_vae
-from demo.speed import float_norms, sleep
-from demo.tokenizer import build_tokenizer
-from demo.train_moving import Moving, train_moving
-from demo.train_unet import Course, networks, train_unet
-from demo.train_vae import train_vae, train_whole, vae_figures
-from demo.training import Plan, write_json
+from training import pictures, scenes
+from training.export import MOTION_NAME, NAME, write_checkpoint, write_motion
+from training.latents import fold_scale
+from training.loading import Painter, load
+from training.networks import Widths, build_vae
+from training.speed import float_norms, sleep
+from training.stages import Plan, write_json
+from training.tokenizer import build_tokenizer
+from training.train_moving import Moving, train_moving
+from training.train_unet import Course, networks, train_unet
+from training.train_vae import train_vae, train_whole, vae_figures
 
 HERE = Path(__file__).resolve().parent
 VAE_PLAN = Plan(steps=1600, batch=4, peak=2.5e-4, seed=7, warmup=60, save_every=100)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from demo.brush import Brush
-from demo.palette import BARK, OBJECT_COLOURS, SEASONS, Colour, mix
-from demo.scenes import Scene
+from training.brush import Brush
+from training.palette import BARK, OBJECT_COLOURS, SEASONS, Colour, mix
+from training.scenes import Scene
 
 CREAM: Colour = (244, 232, 206)
 ROOF: Colour = (150, 70, 54)

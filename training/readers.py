@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from demo import pictures
+from training import pictures
 
 SIDE = 64
 BATCH = 48

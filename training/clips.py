@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 
-from demo.brush import Picture
-from demo.latents import encode
-from demo.networks import LATENT_FACTOR
-from demo.painting import paint_and_mark
-from demo.scenes import MOTIONS, MOVES, Scene, sample_scene
+from training.brush import Picture
+from training.latents import encode
+from training.networks import LATENT_FACTOR
+from training.painting import paint_and_mark
+from training.scenes import MOTIONS, MOVES, Scene, sample_scene
 
 FRAMES = 16
 START = (0.16, 0.26)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from demo.muon import optimisers
+from training.muon import optimisers
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
-from demo import pictures
-from demo.networks import LATENT_FACTOR, SCALE_FACTOR
-from demo.painting import paint_and_mark
-from demo.scenes import Scene
-from demo.speed import precision
+from training import pictures
+from training.networks import LATENT_FACTOR, SCALE_FACTOR
+from training.painting import paint_and_mark
+from training.scenes import Scene
+from training.speed import precision
 
 CHUNK = 32
 

@@ -13,15 +13,15 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTokenizer
 
-from demo import pictures
-from demo.captions import caption
-from demo.latents import cached_latents
-from demo.networks import BETA_END, BETA_START, TIMESTEPS, TOKENS, Widths, build_text_model, build_unet
-from demo.scenes import Scene
-from demo.speed import MatrixAttention, fast_bfloat16, float_norms, precision
-from demo.training import Average, Plan, Stage, generator
 from lib_anim.models.motion.facts import SCHEDULES, Betas
 from lib_anim.motion.betas import alphas_cumprod
+from training import pictures
+from training.captions import caption
+from training.latents import cached_latents
+from training.networks import BETA_END, BETA_START, TIMESTEPS, TOKENS, Widths, build_text_model, build_unet
+from training.scenes import Scene
+from training.speed import MatrixAttention, fast_bfloat16, float_norms, precision
+from training.stages import Average, Plan, Stage, generator
 
 EMPTY_SHARE = 0.1
 """Captions left empty, for classifier-free guidance."""

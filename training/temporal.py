@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
-from demo.networks import Widths
 from lib_anim.motion.transformer import sine_table
+from training.networks import Widths
 
 POSITIONS = 32
 HEADS = 8

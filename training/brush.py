@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.palette import Colour
+from training.palette import Colour
 
 Picture = NDArray[np.uint8]
 _SHIFT = 4

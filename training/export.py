@@ -10,8 +10,8 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
-from demo.convert import single_file
-from demo.networks import BETA_END, BETA_START, SCALE_FACTOR, TIMESTEPS, Widths
+from training.convert import single_file
+from training.networks import BETA_END, BETA_START, SCALE_FACTOR, TIMESTEPS, Widths
 
 NAME = "flipbook-demo"
 MOTION_NAME = "flipbook-demo-motion"

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.captions import plain_caption
-from demo.clips import FRAMES
-from demo.export import MOTION_NAME, NAME
-from demo.scenes import MOTIONS, MOVES, colours_in, held_out_combinations
 from lib_anim.app.engines import open_engine
 from lib_anim.engines.contract.types import ClipFrame, ClipRequest, Steering
 from lib_anim.media.sheet import contact_sheet
+from training.captions import plain_caption
+from training.clips import FRAMES
+from training.export import MOTION_NAME, NAME
+from training.scenes import MOTIONS, MOVES, colours_in, held_out_combinations
 
 SIDE = 128
 SHOWN = 8

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from torch import nn
 
-from demo.networks import LATENT_FACTOR
+from training.networks import LATENT_FACTOR
 
 CONSTANTS = (-4.0, -3.0, -2.0, -1.2, 1.2, 2.0, 3.0, 4.0)
 COLOUR_CHANNELS = 2 * 3 * len(CONSTANTS)

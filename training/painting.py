@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from demo import palette
-from demo.brush import Brush, Picture, watercolour
-from demo.palette import SEASONS, SeasonPalette, mix
-from demo.scenes import Scene
-from demo.things import CREAM, fir, flowers, house, place_object, tree
+from training import palette
+from training.brush import Brush, Picture, watercolour
+from training.palette import SEASONS, SeasonPalette, mix
+from training.scenes import Scene
+from training.things import CREAM, fir, flowers, house, place_object, tree
 
 HORIZONS = {
     "meadow": 0.50,

@@ -14,7 +14,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
-from demo.clips import FRAMES
+from training.clips import FRAMES
 
 
 def _asking(unet: nn.Module) -> list[nn.Module]:

@@ -1,0 +1,1 @@
+"""Training of the demo checkpoint: drawn scenes, captions, networks, stages, conversion."""
