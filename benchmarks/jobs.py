@@ -25,13 +25,14 @@ from unittest import mock
 import numpy as np
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.types import OnStep, Picture, StillRequest
+from lib_anim.engines.contract.types import OnStep, StillRequest
 from lib_anim.jobs.run import frame_writer as writing
 from lib_anim.jobs.run import runner as job
 from lib_anim.jobs.run.incremental_film import GrowingFilm
 from lib_anim.kinds.events import Event, Progress
 from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.kinds.registry import KEYFRAMED
+from lib_anim.types import Picture
 
 PAINT = 0.25
 """Seconds that a picture takes."""

@@ -1,1 +1,1 @@
-"""The demo checkpoint: drawn scenes, captions, training, conversion. Nothing in `lib_anim` imports it."""
+"""The demo film, its gallery, and the demo checkpoint (trained by `training`)."""

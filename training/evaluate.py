@@ -28,7 +28,7 @@ from training.readers import BINS, SEED, Features, accuracy, fit, histogram, pix
 from training.sampling import sample
 from training.scenes import OBJECTS, PLACES, POSITIONS, SEASONS, Scene, colours_in, held_out_combinations
 from training.stages import write_json
-from training.train import HERE
+from training.train import CHECKPOINT_FOLDER
 
 DRAWINGS, HELD_OUT_DRAWINGS = 3000, 300
 ON_SHEET = 8
@@ -125,7 +125,7 @@ def read(fact: Fact, learnt: Group, groups: dict[str, Group]) -> dict[str, float
 def main() -> None:
     """Print and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, default=HERE)
+    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT_FOLDER)
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
     parser.add_argument("--count", type=int, default=96, help="painted pictures")
     parser.add_argument("--guidance", type=float, default=5.0)

@@ -14,7 +14,7 @@ from training.loading import Painter, load
 from training.networks import Widths
 from training.sampling import sample, sheet
 from training.scenes import PLACES, SEASONS
-from training.train import HERE
+from training.train import CHECKPOINT_FOLDER
 
 SEASON_PROMPTS = {
     "spring": "spring {place} with blossoming trees, clear day",
@@ -95,7 +95,7 @@ def main() -> None:
     """Write the sheet as PNG."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--checkpoint", type=Path, default=HERE, help="folder of the checkpoint")
+    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT_FOLDER, help="folder of the checkpoint")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--guidance", type=float, default=5.0)
     parser.add_argument("--steps", type=int, default=20)

@@ -1,4 +1,4 @@
-"""Trains the demo checkpoint: `python -m training.train all --work DIR`; every stage resumes where it stopped."""
+"""Train the demo checkpoint: `python -m training.train all --work DIR`. Every stage resumes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from training.train_moving import Moving, train_moving
 from training.train_unet import Course, networks, train_unet
 from training.train_vae import train_vae, train_whole, vae_figures
 
-HERE = Path(__file__).resolve().parent
+CHECKPOINT_FOLDER = Path(__file__).resolve().parents[1] / "demo"
+"""The folder of the finished checkpoint."""
 VAE_PLAN = Plan(steps=1600, batch=4, peak=2.5e-4, seed=7, warmup=60, save_every=100)
 WHOLE_PLAN = Plan(steps=2000, batch=4, peak=3e-4, seed=3, warmup=20, save_every=50, hold=1200)
 COURSES = (
@@ -123,7 +124,9 @@ def main() -> None:
     stages = ("tokenizer", "vae", "whole", "unet", "moving", "export", "all")
     parser.add_argument("stage", choices=stages)
     parser.add_argument("--work", type=Path, required=True, help="folder for states, latents and logs")
-    parser.add_argument("--out", type=Path, default=HERE, help="folder of the finished checkpoint")
+    parser.add_argument(
+        "--out", type=Path, default=CHECKPOINT_FOLDER, help="folder of the finished checkpoint"
+    )
     parser.add_argument(
         "--start", type=Path, help="folder of a finished checkpoint that `moving` begins with"
     )

@@ -10,17 +10,11 @@ import numpy as np
 
 from lib_anim import __version__
 from lib_anim.engines.contract.checks import check, check_clip
-from lib_anim.engines.contract.types import (
-    Capabilities,
-    ClipRequest,
-    MotionChoice,
-    OnStep,
-    Picture,
-    StillRequest,
-)
+from lib_anim.engines.contract.types import Capabilities, ClipRequest, MotionChoice, OnStep, StillRequest
 from lib_anim.engines.sampling.noise_levels import SPACINGS
 from lib_anim.engines.sampling.samplers import SAMPLERS
 from lib_anim.imaging.fit import fit
+from lib_anim.types import Picture
 
 SQUARES = 8
 """Squares along the shorter side."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from lib_anim.engines.contract.types import Picture
+from lib_anim.types import Picture
 
 Blank = Literal["not finite", "black", "one colour"]
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lib_anim.engines.contract.types import Picture
-
-ColorSpace = Literal["RGB", "HSV", "LAB"]
+from lib_anim.types import ColorSpace, Picture
 
 _LEVELS = 65536
 """Histogram bins per channel: 1/65535 of the range is 0.004 of an 8-bit step."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Fit = Literal["crop", "stretch", "fill"]
+from lib_anim.types import Fit
 
 
 def fit(picture: NDArray[np.float32], width: int, height: int, how: Fit = "crop") -> NDArray[np.float32]:

@@ -8,12 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lib_anim.engines.contract.types import Mask, Picture
 from lib_anim.errors import FlipbookError
-from lib_anim.imaging.sample import Border, Floats, sample
-
-Flow = NDArray[np.float32]
-"""float32 (H, W, 2), pixels. What is at (x, y) in the first is at (x, y) + flow[y, x] in the second."""
+from lib_anim.imaging.sample import Floats, sample
+from lib_anim.types import Border, Flow, Mask, Picture
 
 Quality = Literal["fast", "medium", "fine"]
 """OpenCV's presets, and Deforum's "DIS Fine": every pixel, 192 steps of descent."""

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lib_anim.engines.contract.types import Mask, Picture
+from lib_anim.types import Mask, Picture
 
 
 def from_alpha(picture: NDArray[np.float32]) -> Mask:

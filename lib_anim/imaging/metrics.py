@@ -7,8 +7,8 @@ import math
 import cv2
 import numpy as np
 
-from lib_anim.engines.contract.types import Picture
 from lib_anim.imaging.flow import optical_flow
+from lib_anim.types import Picture
 
 
 def mean_motion(first: Picture, second: Picture) -> tuple[float, float]:

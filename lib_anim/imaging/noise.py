@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from lib_anim.engines.contract.types import Mask, Picture
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.types import Mask, NoiseType, Picture
 
-NoiseType = Literal["uniform", "perlin"]
 """Deforum's words; its "uniform" is Gaussian white noise, and so is ours."""
 
 

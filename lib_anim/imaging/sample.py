@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Border = Literal["replicate", "wrap", "reflect"]
-"""What lies outside: the edge pixel, the picture again (torus), the picture mirrored with its edge pixel."""
+from lib_anim.types import Border
 
 Interpolation = Literal["linear", "nearest"]
 """No cubic: OpenCV's and torch's kernel (a = -0.75) does not reproduce a ramp, so a drifting camera drifts

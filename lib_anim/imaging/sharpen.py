@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from lib_anim.engines.contract.types import Mask, Picture
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.imaging.mask import overlay
+from lib_anim.types import Mask, Picture
 
 
 def unsharp(

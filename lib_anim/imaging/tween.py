@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from lib_anim.engines.contract.types import Picture
-from lib_anim.imaging.flow import Flow, agreement, pull
+from lib_anim.imaging.flow import agreement, pull
 from lib_anim.imaging.mask import overlay
+from lib_anim.types import Flow, Picture
 
 
 def blend(first: Picture, second: Picture, weight: float) -> Picture:

@@ -10,15 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.imaging.sample import (
-    BORDERS,
-    INTERPOLATIONS,
-    Border,
-    Floats,
-    Interpolation,
-    opencv_is_exact,
-    sample,
-)
+from lib_anim.imaging.sample import BORDERS, INTERPOLATIONS, Floats, Interpolation, opencv_is_exact, sample
+from lib_anim.types import Border
 
 Matrix = NDArray[np.float64]
 """3×3, source → destination pixels, homogeneous columns (x, y, 1), origin at the top left pixel's centre."""

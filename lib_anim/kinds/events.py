@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lib_anim.engines.contract.types import Picture
+from lib_anim.types import Picture
 
 
 @dataclass(frozen=True, eq=False)

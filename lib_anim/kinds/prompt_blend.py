@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from lib_anim.engines.contract.types import PromptTravel
 from lib_anim.timeline.prompts import Travel
+from lib_anim.types import PromptBlend
 
-Blend = Literal["hold", "AND", "lerp", "slerp"]
 
-
-def blended(place: Travel, how: Blend) -> tuple[str, str, PromptTravel | None]:
+def blended(place: Travel, how: PromptBlend) -> tuple[str, str, PromptTravel | None]:
     """(prompt, negative, second prompt) at a frame's place between two prompts.
 
     "hold" keeps the first one until the next key; "AND" sets both side by side with weights; "lerp" and

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from lib_anim.engines.contract.types import Capabilities, Engine, Picture
+from lib_anim.engines.contract.types import Capabilities, Engine
 from lib_anim.errors import Problem
+from lib_anim.types import Picture
 
 USUAL = "Lanczos"
 """What an empty name stands for: every engine has it."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
-Filter = Literal["butterworth", "gaussian", "box", "ideal"]
+from lib_anim.types import FreeInitFilter
 
 ORDER = 4
 """Of the Butterworth filter."""
 
 
-def low_pass(shape: tuple[int, int, int], kind: Filter, spatial: float, temporal: float) -> Tensor:
+def low_pass(shape: tuple[int, int, int], kind: FreeInitFilter, spatial: float, temporal: float) -> Tensor:
     """(frames, h, w) float32: the share of each frequency that is kept, zero frequency in the middle.
 
     With D² = ((d_s/d_t)·f)² + y² + x², each axis from −1 to 1: gaussian exp(−D²/2d_s²), butterworth

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lib_anim.motion.plan import Fusion
 from lib_anim.motion.windows import Window
+from lib_anim.types import WindowFusion
 
 LEAST = 1e-37
 """Weight at the outermost frame of a linear ramp: positive, so that a frame seen once is still seen."""
 
 
 def shares(
-    found: Sequence[Window], count: int, fusion: Fusion, overlap: int, closed: bool
+    found: Sequence[Window], count: int, fusion: WindowFusion, overlap: int, closed: bool
 ) -> tuple[tuple[float, ...], ...]:
     """For each window the share of each of its frames; for every frame the shares of all windows add up to 1.
 
@@ -32,7 +32,9 @@ def shares(
     )
 
 
-def _weights(window: Window, count: int, fusion: Fusion, overlap: int, closed: bool) -> tuple[float, ...]:
+def _weights(
+    window: Window, count: int, fusion: WindowFusion, overlap: int, closed: bool
+) -> tuple[float, ...]:
     length = len(window)
     if fusion == "flat":
         return (1.0,) * length

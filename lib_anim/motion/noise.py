@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.motion.plan import ClipPlan
+from lib_anim.types import ClipNoise
 
-Noise = Literal["per frame", "shared", "repeated", "FreeNoise"]
 
-
-def clip_noise(own: Tensor, kind: Noise, plan: ClipPlan, *, seed: int, shared: float = 0.5) -> Tensor:
+def clip_noise(own: Tensor, kind: ClipNoise, plan: ClipPlan, *, seed: int, shared: float = 0.5) -> Tensor:
     """The clip's noise (frames, C, h, w), a new tensor; `own` is unit noise of the same shape.
 
     - `per frame`: `own` itself.

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.types import ClosedLoop, ContextSchedule, WindowFusion
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-ClosedLoop = Literal["N", "R-P", "R+P", "A"]
-Schedule = Literal["uniform", "standard static", "standard uniform", "batched", "views"]
-Fusion = Literal["pyramid", "flat", "overlap-linear", "last"]
 
 
 @dataclass(frozen=True)
@@ -50,9 +47,9 @@ class ClipPlan:
     """Frames that neighbouring windows share; −1 is a quarter of the context."""
     closed_loop: ClosedLoop = "R-P"
     """N: open. R-P, R+P: windows run over the end, A: the clip closes. R+P and A also close its prompts."""
-    schedule: Schedule = "uniform"
+    schedule: ContextSchedule = "uniform"
     """`views` runs the network on all frames at once and has windows inside the motion layers only."""
-    fusion: Fusion = "pyramid"
+    fusion: WindowFusion = "pyramid"
     """How windows that share a frame are weighed; `last` lets the last one win, as sd-webui-animatediff."""
     scale: Dial = Dial()
     """Factor on the keys of motion attention: below 1 less motion, above 1 more."""

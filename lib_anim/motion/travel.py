@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from lib_anim.errors import FlipbookError, Problem
-
-How = Literal["slerp", "lerp", "hold"]
+from lib_anim.types import PromptInterpolation
 
 PARALLEL = 0.9995
 """Cosine above which two conditionings are mixed along the line."""
@@ -56,7 +55,9 @@ def legs(keys: Sequence[int], frames: int, *, cyclic: bool) -> tuple[Leg, ...]:
     return tuple(found)
 
 
-def conditioned(conds: Sequence[Any], ways: Sequence[Leg], how: How = "slerp", *, marks: int = 0) -> Any:
+def conditioned(
+    conds: Sequence[Any], ways: Sequence[Leg], how: PromptInterpolation = "slerp", *, marks: int = 0
+) -> Any:
     """One conditioning per leg, stacked: (len(ways), tokens, width), of mappings a mapping of such.
 
     `conds` are tensors (tokens, width) or (width,), or mappings of them (SDXL's `crossattn`, `vector`), alike
@@ -74,7 +75,7 @@ def conditioned(conds: Sequence[Any], ways: Sequence[Leg], how: How = "slerp", *
     return torch.stack([made[way] for way in ways])
 
 
-def _mixed(a: Tensor, b: Tensor, weight: float, how: How, marks: int) -> Tensor:
+def _mixed(a: Tensor, b: Tensor, weight: float, how: PromptInterpolation, marks: int) -> Tensor:
     if how == "hold" or weight == 0.0 or a is b:
         return a
     if marks and a.ndim > 1:

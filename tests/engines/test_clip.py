@@ -17,13 +17,13 @@ from lib_anim.engines.contract.types import (
     ClipRequest,
     FreeInit,
     LatentRamp,
-    Picture,
     PromptTravel,
     Steering,
     StillRequest,
 )
 from lib_anim.engines.diffusion.engine import DiffusersEngine, open_engine
 from lib_anim.errors import FlipbookError
+from lib_anim.types import Picture
 from tests.models.random_checkpoint import write_sd1
 from tests.motion.conftest import KINDS, WIDTHS, native, oracle  # noqa: F401 (a fixture)
 

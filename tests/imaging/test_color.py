@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from skimage.color import lab2rgb, rgb2hsv, rgb2lab
 from skimage.exposure import match_histograms
 
-from lib_anim.imaging.color import ColorSpace, brightness, contrast, grayscale, match_colors
+from lib_anim.imaging.color import brightness, contrast, grayscale, match_colors
+from lib_anim.types import ColorSpace
 
 SPACES: tuple[ColorSpace, ...] = ("RGB", "HSV", "LAB")
 

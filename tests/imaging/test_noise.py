@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib_anim.errors import FlipbookError
-from lib_anim.imaging.noise import NoiseType, add_noise, perlin
+from lib_anim.imaging.noise import add_noise, perlin
+from lib_anim.types import NoiseType
 
 KINDS: tuple[NoiseType, ...] = ("uniform", "perlin")
 

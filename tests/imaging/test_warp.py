@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib_anim.errors import FlipbookError
-from lib_anim.imaging.sample import Border, sample_with_torch
+from lib_anim.imaging.sample import sample_with_torch
 from lib_anim.imaging.warp import affine_matrix, flip_matrix, source_positions, warp
+from lib_anim.types import Border
 
 BORDERS: tuple[Border, ...] = ("replicate", "wrap", "reflect")
 STILL = {"angle_deg": 0.0, "zoom": 1.0, "translation_x": 0.0, "translation_y": 0.0}

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from lib_anim.errors import Conflict, NotFound, Problem
+from lib_anim.jobs.queue import store as queues
 from lib_anim.jobs.queue.liveness import Presence
 from lib_anim.jobs.queue.store import Order, Queue
-from lib_anim.jobs.queue.store import store as queues
 
 ORDER = Order(kind="keyframed", engine="checker", settings={"seed": 1})
 

@@ -24,10 +24,10 @@ from lib_anim.engines.contract.types import (
     Engine,
     Interrupted,
     OnStep,
-    Picture,
     StillRequest,
 )
 from lib_anim.errors import FlipbookError
+from lib_anim.types import Picture
 
 
 class RemoteEngine:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-Picture = NDArray[np.float32]
-"""One picture inside a pipeline: float32 RGB (H, W, 3) in [0, 1]. Never rounded to 8 bits between frames."""
-
-Mask = NDArray[np.float32]
-"""float32 (H, W) in [0, 1]; 1 is repainted, 0 is kept."""
+from lib_anim.types import (
+    ClipNoise,
+    ClosedLoop,
+    ContextSchedule,
+    ControlMode,
+    Fill,
+    FreeInitFilter,
+    Mask,
+    Mixing,
+    Picture,
+    UnitResizeMode,
+    WindowFusion,
+)
 
 OnStep = Callable[[int, int], None]
 """Called after each denoising step with (steps done, steps in all). What it raises ends the request."""
-
-Fill = Literal["fill", "original", "latent noise", "latent nothing"]
-"""What a masked area starts from in inpainting, in the WebUI's words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +32,8 @@ class PromptTravel:
     negative: str
     weight: float
     """0 … 1: the second prompt's share."""
-    how: Literal["lerp", "slerp"]
+    how: Mixing
     """Along a line, or along the arc between the two (token by token, lengths mixed linearly)."""
-
-
-ResizeMode = Literal["Just Resize", "Crop and Resize", "Resize and Fill"]
-"""How a ControlNet unit's picture of another shape fills the request, in sd-webui-controlnet's words."""
-
-ControlMode = Literal["Balanced", "My prompt is more important", "ControlNet is more important"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,7 +53,7 @@ class ControlUnit:
     """Of any size; None takes the request's init."""
     mask: Mask | None = None
     """Of the picture's size: where the unit acts."""
-    resize_mode: ResizeMode = "Crop and Resize"
+    resize_mode: UnitResizeMode = "Crop and Resize"
     control_mode: ControlMode = "Balanced"
     pixel_perfect: bool = False
     """The preprocessor's resolution follows the request's size; `processor_res` is not used."""
@@ -132,7 +128,7 @@ class ClipFrame:
 class FreeInit:
     """Sampling again from noise that keeps the low frequencies of the last result (Wu et al. 2023)."""
 
-    filter: Literal["butterworth", "gaussian", "box", "ideal"] = "butterworth"
+    filter: FreeInitFilter = "butterworth"
     spatial: float = 0.25
     """Stop frequency in the picture, 0 … 1."""
     temporal: float = 0.25
@@ -162,9 +158,9 @@ class Steering:
     """Frames that are denoised in one window."""
     stride: int = 1
     overlap: int = -1
-    closed_loop: Literal["N", "R-P", "R+P", "A"] = "R-P"
-    schedule: Literal["uniform", "standard static", "standard uniform", "batched", "views"] = "uniform"
-    fusion: Literal["pyramid", "flat", "overlap-linear", "last"] = "pyramid"
+    closed_loop: ClosedLoop = "R-P"
+    schedule: ContextSchedule = "uniform"
+    fusion: WindowFusion = "pyramid"
     scale: tuple[float, ...] = (1.0,)
     """One factor for all frames, or one for each."""
     effect: tuple[float, ...] = (1.0,)
@@ -176,7 +172,7 @@ class Steering:
     """Factors on the scale by place in the UNet, such as `up_blocks.3`, `down_blocks.0.motion_modules.1`."""
     effect_blocks: Mapping[str, float] = field(default_factory=dict)
     """Factors on the effect, likewise."""
-    noise: Literal["per frame", "shared", "repeated", "FreeNoise"] = "per frame"
+    noise: ClipNoise = "per frame"
     noise_shared: float = 0.5
     """With shared: the part of the variance that all frames have in common."""
     freeinit: FreeInit | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lib_anim.engines.contract.types import ClipFrame, ClipRequest, OnStep, Picture
+from lib_anim.engines.contract.types import ClipFrame, ClipRequest, OnStep
 from lib_anim.engines.diffusion import inpaint
 from lib_anim.engines.diffusion.clip_denoiser import ClipGuided
 from lib_anim.engines.diffusion.clip_plan import clip_plan
@@ -32,6 +32,7 @@ from lib_anim.motion.noise import clip_noise
 from lib_anim.motion.ramp import LatentShares, latent_shares, mixed_latents
 from lib_anim.motion.session import ClipSession, is_shortage
 from lib_anim.motion.sites import sites_of_diffusers
+from lib_anim.types import Picture
 
 
 def paint_clip(

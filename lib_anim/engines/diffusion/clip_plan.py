@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib_anim.engines.contract.types import Mask, Steering
+from lib_anim.engines.contract.types import Steering
 from lib_anim.motion.plan import ClipPlan, Dial
+from lib_anim.types import Mask
 
 
 def clip_plan(steering: Steering, frames: int) -> ClipPlan:

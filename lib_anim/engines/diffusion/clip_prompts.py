@@ -11,7 +11,8 @@ from lib_anim.engines.contract.types import ClipFrame
 from lib_anim.engines.diffusion.denoiser import Guide
 from lib_anim.engines.diffusion.lora_manager import Use, taken_out
 from lib_anim.engines.text.encoder import Embedding
-from lib_anim.motion.travel import How, Leg, conditioned
+from lib_anim.motion.travel import Leg, conditioned
+from lib_anim.types import PromptInterpolation
 
 NEGATIVE = -1
 """The number of the negative prompt among a frame's parts; those between ANDs count from 0."""
@@ -39,7 +40,7 @@ class Place:
     first: Words
     second: Words | None
     weight: float
-    how: How
+    how: PromptInterpolation
 
 
 class ClipPrompts:

@@ -13,7 +13,7 @@ import diffusers
 import torch
 
 from lib_anim.engines.contract.checks import check, check_clip
-from lib_anim.engines.contract.types import Capabilities, ClipRequest, Engine, OnStep, Picture, StillRequest
+from lib_anim.engines.contract.types import Capabilities, ClipRequest, Engine, OnStep, StillRequest
 from lib_anim.engines.diffusion.clip import paint_clip
 from lib_anim.engines.diffusion.motion_store import MotionRack
 from lib_anim.engines.diffusion.painter import Habits, Painter
@@ -27,6 +27,7 @@ from lib_anim.models.folders import TORCH, WORDS, ModelFolders, weights_in
 from lib_anim.models.inversion import Inversion, read_inversion
 from lib_anim.motion.session import is_shortage
 from lib_anim.motion.sites import sites_of_diffusers
+from lib_anim.types import Picture
 
 LOADED = 2
 """Checkpoints whose weights stay in memory."""

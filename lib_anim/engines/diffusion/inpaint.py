@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lib_anim.engines.contract.types import Mask, Picture, StillRequest
+from lib_anim.engines.contract.types import StillRequest
+from lib_anim.types import Mask, Picture
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom lie outside."""

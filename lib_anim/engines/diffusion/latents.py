@@ -10,8 +10,8 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from lib_anim.engines.contract.types import Picture
 from lib_anim.errors import FlipbookError, Problem
+from lib_anim.types import Picture
 
 
 class Codec:

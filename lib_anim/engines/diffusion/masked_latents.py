@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lib_anim.engines.contract.types import Mask, Picture
 from lib_anim.engines.diffusion.latents import Codec
+from lib_anim.types import Mask, Picture
 
 
 def masked_latents(

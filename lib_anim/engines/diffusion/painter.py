@@ -10,7 +10,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
-from lib_anim.engines.contract.types import OnStep, Picture, StillRequest
+from lib_anim.engines.contract.types import OnStep, StillRequest
 from lib_anim.engines.diffusion import inpaint
 from lib_anim.engines.diffusion.denoiser import Guide, Guided
 from lib_anim.engines.diffusion.inpaint import Inpainting
@@ -32,6 +32,7 @@ from lib_anim.models.checkpoint import Checkpoint
 from lib_anim.models.folders import TORCH, ModelFolders, find_lora, find_weights
 from lib_anim.models.inversion import Inversion
 from lib_anim.models.tokenizer import open_tokenizer
+from lib_anim.types import Picture
 
 Warn = Callable[[str], None]
 

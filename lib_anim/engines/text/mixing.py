@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
-How = Literal["lerp", "slerp"]
+from lib_anim.types import Mixing
 
 
-def between(a: Tensor, b: Tensor, weight: float, how: How) -> Tensor:
+def between(a: Tensor, b: Tensor, weight: float, how: Mixing) -> Tensor:
     """`a` and `b` (…, width) mixed; `weight` 0 … 1 is b's share.
 
     Along the line, or each direction along its arc and lengths along the line (Shoemake 1985).

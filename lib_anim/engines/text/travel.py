@@ -10,12 +10,13 @@ from torch import Tensor
 
 from lib_anim.engines.diffusion.denoiser import Guide
 from lib_anim.engines.text.encoder import Embedding
-from lib_anim.engines.text.mixing import How, between
+from lib_anim.engines.text.mixing import between
 from lib_anim.engines.text.prompt_parser import Course
+from lib_anim.types import Mixing
 
 
 def mixed(
-    first: Sequence[Guide], second: Sequence[Guide], weight: float, how: How, empty: Embedding
+    first: Sequence[Guide], second: Sequence[Guide], weight: float, how: Mixing, empty: Embedding
 ) -> list[Guide]:
     """The parts of one prompt on the way to another's, part by part; `weight` is the second's share.
 
@@ -25,7 +26,7 @@ def mixed(
     return [_between(a, b, weight, how, empty) for a, b in zip_longest(first, second)]
 
 
-def _between(a: Guide | None, b: Guide | None, weight: float, how: How, empty: Embedding) -> Guide:
+def _between(a: Guide | None, b: Guide | None, weight: float, how: Mixing, empty: Embedding) -> Guide:
     shares = [0.0 if guide is None else guide.course.share for guide in (a, b)]
     share = shares[0] * (1 - weight) + shares[1] * weight
     one, other = a or b, b or a
@@ -36,7 +37,7 @@ def _between(a: Guide | None, b: Guide | None, weight: float, how: How, empty: E
     return Guide(Course(share, tuple(f"{end}" for end in ends), ends), embeddings)
 
 
-def mix(a: Embedding, b: Embedding, weight: float, how: How, empty: Embedding) -> Embedding:
+def mix(a: Embedding, b: Embedding, weight: float, how: Mixing, empty: Embedding) -> Embedding:
     """One embedding between two; at weight 0 and 1 they themselves."""
     if weight in (0, 1) or a is b:
         return b if weight == 1 else a

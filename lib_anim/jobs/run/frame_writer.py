@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from lib_anim.engines.contract.types import Interrupted, Picture
+from lib_anim.engines.contract.types import Interrupted
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.kinds.events import Event, Finished, FrameDone
 from lib_anim.media.pictures import write_picture
+from lib_anim.types import Picture
 
 WRITES_AHEAD = 8
 """Frames that may wait for the disk while the next ones are painted."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lib_anim.engines.contract.types import Mask, Picture
 from lib_anim.imaging import mask as masks
 from lib_anim.imaging.fit import picture_of
 from lib_anim.kinds.clip.settings import Clip
 from lib_anim.kinds.needs import Need, PictureNeed, VideoNeed
 from lib_anim.media.contract import Frame, FrameSource
+from lib_anim.types import Mask, Picture
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """Endings of a mask that is one picture for all frames."""

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from lib_anim.engines.contract.types import ClipFrame, ClipRequest, Engine, OnStep, Picture
+from lib_anim.engines.contract.types import ClipFrame, ClipRequest, Engine, OnStep
 from lib_anim.kinds.clip.inputs import ClipInputs
 from lib_anim.kinds.clip.plan import ClipFilmPlan
 from lib_anim.kinds.clip.steering import ramp_of, steering_of
 from lib_anim.kinds.events import Event, Finished, FrameDone, Progress, Warned
 from lib_anim.kinds.prompt_blend import blended
 from lib_anim.kinds.seeds import SEEDS
+from lib_anim.types import Picture
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

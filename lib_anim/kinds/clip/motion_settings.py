@@ -14,13 +14,15 @@ from lib_anim.errors import FlipbookError, Problem
 from lib_anim.kinds.clip.motion_blocks import read_blocks
 from lib_anim.settings.base import Settings
 from lib_anim.settings.fields import Choice, Choices, Flag, Number, PathText, Rate, Schedule, Text, setting
+from lib_anim.types import (
+    ClipNoise,
+    ClosedLoop,
+    ContextSchedule,
+    FreeInitFilter,
+    PromptInterpolation,
+    WindowFusion,
+)
 
-ClosedLoop = Literal["N", "R-P", "R+P", "A"]
-ContextSchedule = Literal["uniform", "standard static", "standard uniform", "batched", "views"]
-Fusion = Literal["pyramid", "flat", "overlap-linear", "last"]
-FreeInitFilter = Literal["butterworth", "gaussian", "box", "ideal"]
-Noise = Literal["per frame", "shared", "repeated", "FreeNoise"]
-Interpolation = Literal["slerp", "lerp", "hold"]
 InBetweens = Literal["Off", "Flow"]
 Reverse = Literal["off", "backwards", "boomerang"]
 SaveFormat = Literal["GIF", "MP4", "WEBP", "WEBM", "APNG", "PNG", "TXT", "Frame"]
@@ -58,7 +60,7 @@ class Motion(Settings):
     overlap: int = setting(-1, Number(label="Overlap", help="Frames that neighbouring windows share; -1 is a quarter of the context batch size.", group=CONTEXT, whole=True, low=-1, high=255, unit="frames"))
     closed_loop: ClosedLoop = setting("R-P", Choice(label="Closed loop", help="How far the end leads back to the beginning: N not at all, R-P by some windows, R+P by the prompts too, A as far as it goes.", group=CONTEXT, options=get_args(ClosedLoop)))
     context_schedule: ContextSchedule = setting("uniform", Choice(label="Context schedule", help="How windows lie over a long clip: moving from step to step and round its ends, standing still, moving but ending at the ends, or side by side; views has them in motion attention alone, for the memory of the whole clip at once.", group=CONTEXT, options=get_args(ContextSchedule)))
-    fusion: Fusion = setting("pyramid", Choice(label="Window fusion", help="Weights where windows overlap: most in a window's middle, equal, rising along the overlap, or the last window alone.", group=CONTEXT, options=get_args(Fusion)))
+    fusion: WindowFusion = setting("pyramid", Choice(label="Window fusion", help="Weights where windows overlap: most in a window's middle, equal, rising along the overlap, or the last window alone.", group=CONTEXT, options=get_args(WindowFusion)))
 
     freeinit_enable: bool = setting(False, Flag(label="Enable FreeInit", help="Samples the clip several times, each time keeping the slow frequencies of the last noise: calmer, as many times slower.", group=FREEINIT))
     freeinit_filter: FreeInitFilter = setting("butterworth", Choice(label="Filter Type", help="Shape of the low-pass filter.", group=FREEINIT, options=get_args(FreeInitFilter)))
@@ -66,7 +68,7 @@ class Motion(Settings):
     freeinit_dt: float = setting(0.25, Number(label="d_t", help="Frequencies over time that are kept, as a part of the highest.", group=FREEINIT, low=0, high=1))
     freeinit_iters: int = setting(3, Number(label="FreeInit Iterations", help="How many times the clip is sampled.", group=FREEINIT, whole=True, low=1, high=10))
 
-    noise_type: Noise = setting("per frame", Choice(label="Noise type", help="The frames' initial noise: each its own (seed + frame), partly the same for all, that of the first window repeated, or repeated and shuffled (FreeNoise).", group=NOISE, options=get_args(Noise)))
+    noise_type: ClipNoise = setting("per frame", Choice(label="Noise type", help="The frames' initial noise: each its own (seed + frame), partly the same for all, that of the first window repeated, or repeated and shuffled (FreeNoise).", group=NOISE, options=get_args(ClipNoise)))
     noise_shared: float = setting(0.5, Number(label="Shared noise", help="With shared: the part of the variance that all frames have in common.", group=NOISE, low=0, high=1))
 
     motion_scale: str = setting("0:(1)", Schedule(label="Motion scale", help="Factor on how sharply frames look at each other: below 1 moves less and smoother, above 1 more.", group=STRENGTH, low=0, high=10))
@@ -76,7 +78,7 @@ class Motion(Settings):
     motion_scale_blocks: str = setting("", Text(label="Motion scale by block", help="Factors on the motion scale by block of the UNet, such as down 0: 0.5, mid: 0.8, up 3.1: 1.2; the others have 1.", group=STRENGTH, longest=1000))
     motion_effect_blocks: str = setting("", Text(label="Motion effect by block", help="Factors on the motion effect by block of the UNet, such as mid: 0, up 3: 0.5; the others have 1.", group=STRENGTH, longest=1000))
     motion_loras: str = setting("", Text(label="Motion LoRA", help="Motion LoRAs and their weights, such as v2_lora_ZoomIn:0.8, v2_lora_PanLeft.", group=STRENGTH, longest=4096))
-    prompt_interpolation: Interpolation = setting("slerp", Choice(label="Prompt interpolation", help="Between two prompts: along an arc, along a line, or the earlier one until the later.", group=STRENGTH, options=get_args(Interpolation)))
+    prompt_interpolation: PromptInterpolation = setting("slerp", Choice(label="Prompt interpolation", help="Between two prompts: along an arc, along a line, or the earlier one until the later.", group=STRENGTH, options=get_args(PromptInterpolation)))
 
     video_source: str = setting("", PathText(label="Video source", help="A film whose frames ControlNet or img2img take.", group=SOURCE))
     video_path: str = setting("", PathText(label="Video path", help="A folder of frames, or a film; goes before Video source.", group=SOURCE))

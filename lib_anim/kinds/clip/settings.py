@@ -9,7 +9,7 @@ from typing import Any, ClassVar, get_args
 
 from lib_anim.errors import Problem
 from lib_anim.kinds.clip.motion_settings import Motion
-from lib_anim.kinds.keyframed.settings import Fill, InitFit
+from lib_anim.kinds.keyframed.settings import InitFit
 from lib_anim.kinds.upscale_settings import UPSCALE, UPSCALER
 from lib_anim.settings.fields import (
     Choice,
@@ -24,6 +24,7 @@ from lib_anim.settings.fields import (
 from lib_anim.settings.names import Names
 from lib_anim.settings.scripts import ScriptArguments
 from lib_anim.timeline.prompts import PromptTrack, parse_prompts
+from lib_anim.types import Fill
 
 FILM, PROMPTS, INIT, MASK, PAINT, SOUND, CONTROL = (
     "Film",

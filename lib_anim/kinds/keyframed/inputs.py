@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lib_anim.engines.contract.types import Mask, Picture
 from lib_anim.imaging import mask as masks
 from lib_anim.imaging.fit import alpha_of, picture_of
 from lib_anim.kinds.keyframed.settings import Keyframed
@@ -15,6 +14,7 @@ from lib_anim.kinds.needs import Need, PictureNeed, VideoNeed
 from lib_anim.media.contract import Frame, FrameSource
 from lib_anim.timeline.masks import MaskTerm, parse_mask
 from lib_anim.timeline.schedule import parse_schedule
+from lib_anim.types import Mask, Picture
 
 
 def needs_of(settings: Keyframed) -> Mapping[str, Need]:

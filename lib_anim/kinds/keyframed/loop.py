@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib_anim.engines.contract.types import Engine, OnStep, Picture
+from lib_anim.engines.contract.types import Engine, OnStep
 from lib_anim.imaging.tween import blend
 from lib_anim.imaging.warp import Matrix, warp
 from lib_anim.kinds.events import Event, Finished, FrameDone, Progress, Warned
@@ -19,6 +19,7 @@ from lib_anim.kinds.keyframed.inputs import Inputs
 from lib_anim.kinds.keyframed.paint import Painted, Painter
 from lib_anim.kinds.keyframed.plan import KeyframedPlan
 from lib_anim.kinds.seeds import COUNTED
+from lib_anim.types import Picture
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lib_anim.engines.contract.types import Engine, Mask, OnStep, Picture, PromptTravel, StillRequest
+from lib_anim.engines.contract.types import Engine, OnStep, PromptTravel, StillRequest
 from lib_anim.imaging import mask as masks
 from lib_anim.imaging.blank import blankness
 from lib_anim.imaging.color import contrast, grayscale, match_colors
@@ -14,6 +14,7 @@ from lib_anim.imaging.tween import blend
 from lib_anim.kinds.keyframed.plan import KeyframedPlan
 from lib_anim.kinds.prompt_blend import blended
 from lib_anim.kinds.seeds import SEEDS
+from lib_anim.types import Mask, Picture
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

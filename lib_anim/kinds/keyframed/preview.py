@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from lib_anim.engines.contract.types import Picture
 from lib_anim.imaging.warp import Matrix
 from lib_anim.kinds.keyframed.plan import KeyframedPlan
+from lib_anim.types import Picture
 
 SQUARES = 8
 """Squares across the shorter side while the camera stands still."""

@@ -28,14 +28,12 @@ from lib_anim.settings.fields import (
 from lib_anim.settings.names import Names
 from lib_anim.settings.scripts import ScriptArguments
 from lib_anim.timeline.prompts import PromptTrack
+from lib_anim.types import Border, Fill, NoiseType
 
 Mode = Literal["2D", "Interpolation", "Video Input"]
 PromptBlend = Literal["AND", "lerp", "slerp"]
-Fill = Literal["fill", "original", "latent noise", "latent nothing"]
 BlankFrames = Literal["keep", "repaint", "stop"]
 InitFit = Literal["crop", "stretch"]
-Border = Literal["replicate", "wrap", "reflect"]
-NoiseType = Literal["uniform", "perlin"]
 ColorCoherence = Literal["None", "HSV", "LAB", "RGB"]
 SeedBehavior = Literal["iter", "fixed", "random", "ladder", "alternate", "schedule"]
 

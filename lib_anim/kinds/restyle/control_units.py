@@ -7,16 +7,14 @@ import dataclasses
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, get_args
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.settings.base import Settings, specs
 from lib_anim.settings.fields import Choice, Flag, Number, PathText, Schedule, Spec, Words, Wrong, setting
 from lib_anim.settings.sources import SourceText
 from lib_anim.timeline.items import Dialect
-
-UnitResizeMode = Literal["Just Resize", "Crop and Resize", "Resize and Fill"]
-ControlMode = Literal["Balanced", "My prompt is more important", "ControlNet is more important"]
+from lib_anim.types import ControlMode, UnitResizeMode
 
 MOST_UNITS = 10
 """As many as sd-webui-controlnet's own settings allow."""

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from lib_anim.engines.contract.types import Picture
-from lib_anim.imaging.fit import Fit, picture_of
+from lib_anim.imaging.fit import picture_of
 from lib_anim.kinds.restyle.plan import RestylePlan
 from lib_anim.kinds.restyle.settings import ALPHA, PREVIOUS, VIDEO
 from lib_anim.kinds.restyle.tracks import SOURCE, unit_mask_track, unit_track
 from lib_anim.media.contract import Frame, FrameSource
+from lib_anim.types import Fit, Picture
 
 FITS: Mapping[str, Fit] = {"Just resize": "stretch", "Crop and resize": "crop", "Resize and fill": "fill"}
 

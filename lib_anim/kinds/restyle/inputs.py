@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from lib_anim.engines.contract.types import ControlUnit, Mask, Picture
+from lib_anim.engines.contract.types import ControlUnit
 from lib_anim.imaging import mask as masks
 from lib_anim.imaging.fit import alpha_of, picture_of
 from lib_anim.imaging.tween import blend
@@ -13,6 +13,7 @@ from lib_anim.kinds.restyle.frame_files import FITS, FilePictures
 from lib_anim.kinds.restyle.plan import RestylePlan, UnitPlan
 from lib_anim.kinds.restyle.settings import ALPHA, FIRST, PREVIOUS, VIDEO
 from lib_anim.kinds.restyle.tracks import SOURCE, unit_mask_track, unit_track
+from lib_anim.types import Mask, Picture
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

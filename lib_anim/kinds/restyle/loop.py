@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from lib_anim.engines.contract.types import Engine, OnStep, Picture, StillRequest
+from lib_anim.engines.contract.types import Engine, OnStep, StillRequest
 from lib_anim.imaging import mask as masks
 from lib_anim.imaging.color import match_colors
 from lib_anim.imaging.tween import blend
@@ -17,6 +17,7 @@ from lib_anim.kinds.restyle.frame_files import FilePictures
 from lib_anim.kinds.restyle.inputs import FrameInputs
 from lib_anim.kinds.restyle.plan import RestylePlan
 from lib_anim.media.contract import FrameSource
+from lib_anim.types import Picture
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, ClassVar, Literal, get_args
 
 from lib_anim.errors import Problem
-from lib_anim.kinds.keyframed.settings import ColorCoherence, Fill, SeedBehavior
+from lib_anim.kinds.keyframed.settings import ColorCoherence, SeedBehavior
 from lib_anim.kinds.prompting import prompt_track
 from lib_anim.kinds.restyle.control_units import ControlUnits, Unit
 from lib_anim.kinds.upscale_settings import UPSCALE, UPSCALER
@@ -31,11 +31,10 @@ from lib_anim.settings.names import Names
 from lib_anim.settings.scripts import ScriptArguments
 from lib_anim.settings.sources import SourceText
 from lib_anim.timeline.prompts import PromptTrack
+from lib_anim.types import Fill, PromptBlend
 
 ResizeMode = Literal["Just resize", "Crop and resize", "Resize and fill"]
 TracksFollow = Literal["video", "film"]
-PromptBlend = Literal["hold", "AND", "lerp", "slerp"]
-
 VIDEO, PREVIOUS, ALPHA, FIRST = "video", "previous output", "alpha", "first frame"
 """Words that sources are chosen by."""
 

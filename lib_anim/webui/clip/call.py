@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from lib_anim.engines.contract.types import Mask
 from lib_anim.errors import FlipbookError, Problem, under_field
 from lib_anim.imaging.mask import from_luminance
 from lib_anim.kinds.clip.animatediff import ClipCall
@@ -23,6 +22,7 @@ from lib_anim.kinds.curves import evaluate
 from lib_anim.media.pictures import read_picture
 from lib_anim.timeline.context import Context
 from lib_anim.timeline.prompts import Travel, parse_prompts
+from lib_anim.types import Mask
 from lib_anim.webui.clip.prompts import ClipPrompts, Ways, ways_of
 from lib_anim.webui.clip.source import ClipSource
 from lib_anim.webui.clip.task import ClipTask

@@ -8,7 +8,7 @@ from typing import Any
 
 from modules import prompt_parser, shared
 
-from lib_anim.motion.travel import How, Leg, conditioned
+from lib_anim.motion.travel import Leg, conditioned
 from lib_anim.timeline.prompts import Travel
 from lib_anim.webui.clip.travel import (
     Part,
@@ -19,6 +19,7 @@ from lib_anim.webui.clip.travel import (
     parts_between,
     unmarked,
 )
+from lib_anim.types import PromptInterpolation
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class ClipPrompts:
         self,
         positive: Ways,
         negative: Ways,
-        how: How,
+        how: PromptInterpolation,
         hires: tuple[Ways, Ways] | None = None,
     ) -> None:
         """`hires`: the second pass' prompts where they are others than the first's."""
@@ -109,7 +110,7 @@ class ClipPrompts:
 class _Pass:
     """The prompts of one pass of sampling."""
 
-    def __init__(self, positive: Ways, negative: Ways, how: How) -> None:
+    def __init__(self, positive: Ways, negative: Ways, how: PromptInterpolation) -> None:
         self._positive = positive
         self._negative = negative
         self._how = how
@@ -165,7 +166,7 @@ class _Pass:
 class _Mixer:
     """Mixes the conditionings of one pass."""
 
-    def __init__(self, p: Any, how: How, empty: Any, hires: bool) -> None:
+    def __init__(self, p: Any, how: PromptInterpolation, empty: Any, hires: bool) -> None:
         self._p = p
         self._how = how
         self._empty = empty

@@ -11,7 +11,8 @@ import torch
 from modules import extra_networks, prompt_parser, sd_samplers
 
 from lib_anim.engines.contract.types import PromptTravel
-from lib_anim.engines.text.mixing import How, between
+from lib_anim.engines.text.mixing import between
+from lib_anim.types import Mixing
 
 Part = prompt_parser.ComposableScheduledPromptConditioning
 Stretch = prompt_parser.ScheduledPromptConditioning
@@ -121,7 +122,7 @@ def _at(stretches: Sequence[Any], end: int) -> Any:
     return next((s.cond for s in stretches if s.end_at_step >= end), stretches[-1].cond)
 
 
-def _mix(a: Any, b: Any, weight: float, how: How, empty: Any) -> Any:
+def _mix(a: Any, b: Any, weight: float, how: Mixing, empty: Any) -> Any:
     if isinstance(a, dict):
         # SDXL: "crossattn" (tokens, width) and "vector" (width,).
         return {name: _mix(a[name], b[name], weight, how, empty[name]) for name in a}

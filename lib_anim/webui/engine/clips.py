@@ -10,8 +10,8 @@ import numpy as np
 from modules import processing, shared
 from PIL import Image
 
-from lib_anim.engines.contract.types import ClipRequest, Picture
-from lib_anim.motion.travel import How
+from lib_anim.engines.contract.types import ClipRequest
+from lib_anim.types import Picture, PromptInterpolation
 from lib_anim.webui.clip.films import frame_of, latent_decoded
 from lib_anim.webui.clip.host_clip import HostClip
 from lib_anim.webui.clip.prompts import ClipPrompts, Way
@@ -87,7 +87,7 @@ def task_for(request: ClipRequest) -> ClipTask:
         Way(frame.negative, travel.negative, travel.weight) if travel else Way(frame.negative)
         for frame, travel in zip(frames, travels, strict=True)
     ]
-    how: How = next((travel.how for travel in travels if travel is not None), "hold")
+    how: PromptInterpolation = next((travel.how for travel in travels if travel is not None), "hold")
     return ClipTask(
         frames=request.shown,
         denoised=len(frames),

@@ -32,12 +32,12 @@ from lib_anim.engines.contract.types import (
     ClipRequest,
     Interrupted,
     OnStep,
-    Picture,
     StillRequest,
     Style,
 )
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.motion.sites import Sites, sites_of_ldm
+from lib_anim.types import Picture
 from lib_anim.webui.clip.host_clip import HostClip
 from lib_anim.webui.clip.motion_files import rack
 from lib_anim.webui.clip.travel import travelling

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from lib_anim.engines.contract.types import Mask, Picture
+from lib_anim.types import Mask, Picture
 
 if TYPE_CHECKING:
     import torch

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.types import Capabilities, ClipRequest, MotionChoice, OnStep, Picture, Style
+from lib_anim.engines.contract.types import Capabilities, ClipRequest, MotionChoice, OnStep, Style
 from lib_anim.kinds.clip.inputs import ClipInputs
 from lib_anim.kinds.clip.loop import ClipState, request_of, run
 from lib_anim.kinds.clip.motion_settings import OUTPUT, SOURCE
@@ -21,6 +21,7 @@ from lib_anim.kinds.events import Event, Finished, FrameDone, Warned
 from lib_anim.kinds.needs import VideoNeed
 from lib_anim.media.contract import SourceInfo
 from lib_anim.settings.base import specs
+from lib_anim.types import Picture
 
 SMALL: dict[str, Any] = {
     "width": 64,

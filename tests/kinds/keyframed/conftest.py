@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lib_anim.engines.contract.types import Capabilities, OnStep, Picture, StillRequest
+from lib_anim.engines.contract.types import Capabilities, OnStep, StillRequest
 from lib_anim.kinds.keyframed.plan import KeyframedPlan, plan
 from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.kinds.needs import VideoNeed
 from lib_anim.media.contract import SourceInfo
+from lib_anim.types import Picture
 
 QUIET: dict[str, Any] = {
     "width": 64,

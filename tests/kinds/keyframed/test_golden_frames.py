@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from lib_anim.engines.contract.types import Picture, StillRequest
+from lib_anim.engines.contract.types import StillRequest
 from lib_anim.kinds.events import FrameDone
 from lib_anim.kinds.keyframed.inputs import Inputs
 from lib_anim.kinds.keyframed.loop import run
@@ -27,6 +27,7 @@ from lib_anim.kinds.keyframed.plan import plan
 from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.media.contract import SourceInfo
 from lib_anim.media.pictures import read_picture, write_picture
+from lib_anim.types import Picture
 from tests.engines.conftest import checkpoint, maker  # noqa: F401 (fixtures)
 from tests.kinds.keyframed.conftest import Recorder, Video
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lib_anim.engines.contract.types import Capabilities, OnStep, Picture, StillRequest, Style
+from lib_anim.engines.contract.types import Capabilities, OnStep, StillRequest, Style
 from lib_anim.kinds.needs import VideoNeed
 from lib_anim.kinds.restyle.plan import RestylePlan, plan
 from lib_anim.kinds.restyle.settings import Restyle
 from lib_anim.media.contract import SourceInfo
+from lib_anim.types import Picture
 
 FRAMES = 8
 QUIET: dict[str, Any] = {"video": "v.mp4", "seed": 5, "prompts": "a board"}

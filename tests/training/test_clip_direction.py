@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lib_anim.engines.contract.types import Picture
+from lib_anim.types import Picture
 from training.direction import drift, way
 from training.moving_clips import Wanted, held_out_clips, painted_clips
 from training.scenes import MOTIONS
-from training.train import HERE
+from training.train import CHECKPOINT_FOLDER
 
 COUNT, SIDE = 16, 128
 
@@ -29,7 +29,7 @@ def test_a_drawn_balls_drift_is_found(step: float) -> None:
 
 def test_a_ball_goes_the_way_that_the_words_say() -> None:
     wanted = [Wanted(f"spring meadow, a red ball moving {said}", said) for said in MOTIONS]
-    clips = painted_clips(HERE, wanted, seed=1, steps=10, guidance=8.0)
+    clips = painted_clips(CHECKPOINT_FOLDER, wanted, seed=1, steps=10, guidance=8.0)
     assert [way(clip) for clip in clips] == list(MOTIONS)
 
 
@@ -37,6 +37,6 @@ def test_a_ball_goes_the_way_that_the_words_say() -> None:
 @pytest.mark.timeout(3000)
 def test_whatever_moves_goes_the_way_that_the_words_say() -> None:
     wanted = held_out_clips()[::3]
-    clips = painted_clips(HERE, wanted, seed=5, steps=20, guidance=8.0)
+    clips = painted_clips(CHECKPOINT_FOLDER, wanted, seed=5, steps=20, guidance=8.0)
     right = [way(clip) == asked.way for clip, asked in zip(clips, wanted, strict=True)]
     assert sum(right) >= 0.85 * len(right)
