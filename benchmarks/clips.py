@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.memory import forget_peak, memory
-from lib_anim.engines.contract.types import Engine
+from lib_anim.engines.contract.engine import Engine
 from lib_anim.engines.diffusion.engine import open_engine
 from lib_anim.jobs.run.runner import render, start
 from lib_anim.kinds.clip.settings import Clip

@@ -16,7 +16,7 @@ import torch
 from diffusers import EulerDiscreteScheduler
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.types import StillRequest
+from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.engines.diffusion.engine import DiffusersEngine, open_engine
 
 

@@ -25,7 +25,8 @@ from unittest import mock
 import numpy as np
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.types import OnStep, StillRequest
+from lib_anim.engines.contract.engine import OnStep
+from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.jobs.run import frame_writer as writing
 from lib_anim.jobs.run import runner as job
 from lib_anim.jobs.run.incremental_film import GrowingFilm

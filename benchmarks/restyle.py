@@ -28,7 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.films import make_film
 from benchmarks.memory import memory
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.types import OnStep, StillRequest
+from lib_anim.engines.contract.engine import OnStep
+from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.jobs.run.runner import render, start
 from lib_anim.kinds.events import Event, Progress
 from lib_anim.kinds.registry import RESTYLE

@@ -16,7 +16,7 @@ from lib_anim.actions import films
 from lib_anim.actions.settings_files import settings_from
 from lib_anim.app.engines import open_engine
 from lib_anim.app.progress import ProgressBar
-from lib_anim.engines.contract.types import Engine
+from lib_anim.engines.contract.engine import Engine
 from lib_anim.media.pictures import read_picture, write_picture
 from lib_anim.media.read import open_source
 from lib_anim.media.sheet import contact_sheet

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib_anim.app.engines import open_engine
-from lib_anim.engines.contract.types import ClipFrame, ClipRequest, Steering
+from lib_anim.engines.contract.requests import ClipFrame, ClipRequest, Steering
 from lib_anim.media.sheet import contact_sheet
 from training.captions import plain_caption
 from training.clips import FRAMES

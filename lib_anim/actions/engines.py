@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from lib_anim.engines.contract.types import Capabilities, Engine
+from lib_anim.engines.contract.capabilities import Capabilities
+from lib_anim.engines.contract.engine import Engine
 
 
 class Engines(Protocol):

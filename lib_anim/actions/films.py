@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lib_anim.actions.settings_files import Loaded, settings_from
-from lib_anim.engines.contract.types import Engine, OnStep
+from lib_anim.engines.contract.engine import Engine, OnStep
 from lib_anim.errors import NotFound, Problem
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.rerender import rerender as rerender_part

@@ -9,7 +9,7 @@ from lib_anim.actions.assembly import assemble_run
 from lib_anim.actions.engines import Engines
 from lib_anim.actions.films import engine_of, find_kind
 from lib_anim.actions.settings_files import Loaded, settings_from, settings_of
-from lib_anim.engines.contract.types import Interrupted
+from lib_anim.engines.contract.engine import Interrupted
 from lib_anim.jobs.queue.worker import Leased, Work
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.rerender import rerender

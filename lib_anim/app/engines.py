@@ -6,7 +6,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lib_anim.engines.contract.types import Capabilities, Engine
+from lib_anim.engines.contract.capabilities import Capabilities
+from lib_anim.engines.contract.engine import Engine
 from lib_anim.errors import NotFound, Problem
 from lib_anim.models.folders import ModelFolders, weights_in
 

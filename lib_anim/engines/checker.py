@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 
 from lib_anim import __version__
+from lib_anim.engines.contract.capabilities import Capabilities, MotionChoice
 from lib_anim.engines.contract.checks import check, check_clip
-from lib_anim.engines.contract.types import Capabilities, ClipRequest, MotionChoice, OnStep, StillRequest
+from lib_anim.engines.contract.engine import OnStep
+from lib_anim.engines.contract.requests import ClipRequest, StillRequest
 from lib_anim.engines.sampling.noise_levels import SPACINGS
 from lib_anim.engines.sampling.samplers import SAMPLERS
 from lib_anim.imaging.fit import fit

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.engines.contract.scripts import Scripts, missing_models, unknown_titles
-from lib_anim.engines.contract.types import Capabilities
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.settings.base import Settings, specs
 from lib_anim.settings.fields import NATIVE, Schedule, Words

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lib_anim.engines.contract.types import PromptTravel
+from lib_anim.engines.contract.requests import PromptTravel
 from lib_anim.timeline.prompts import Travel
 from lib_anim.types import PromptBlend
 

@@ -8,7 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
-from lib_anim.engines.contract.types import Capabilities, Engine, OnStep
+from lib_anim.engines.contract.capabilities import Capabilities
+from lib_anim.engines.contract.engine import Engine, OnStep
 from lib_anim.kinds.clip.inputs import ClipInputs
 from lib_anim.kinds.clip.inputs import needs_of as clip_needs
 from lib_anim.kinds.clip.loop import ClipState

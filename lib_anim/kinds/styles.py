@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from lib_anim.engines.contract.types import Capabilities, Style
+from lib_anim.engines.contract.capabilities import Capabilities, Style
 from lib_anim.errors import Problem
 from lib_anim.timeline.prompts import FramePrompt, Travel
 

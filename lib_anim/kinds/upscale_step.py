@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from lib_anim.engines.contract.types import Capabilities, Engine
+from lib_anim.engines.contract.capabilities import Capabilities
+from lib_anim.engines.contract.engine import Engine
 from lib_anim.errors import Problem
 from lib_anim.types import Picture
 

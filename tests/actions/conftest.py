@@ -7,7 +7,8 @@ import pytest
 
 from lib_anim.actions.desk import Desk
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.types import Capabilities, Engine
+from lib_anim.engines.contract.capabilities import Capabilities
+from lib_anim.engines.contract.engine import Engine
 from lib_anim.errors import NotFound
 
 SETTINGS = {

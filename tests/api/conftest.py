@@ -13,7 +13,8 @@ from fastapi.testclient import TestClient
 
 from lib_anim.actions.desk import Desk
 from lib_anim.api.server import create_app
-from lib_anim.engines.contract.types import Capabilities, Engine
+from lib_anim.engines.contract.capabilities import Capabilities
+from lib_anim.engines.contract.engine import Engine
 
 V = "/flipbook/v1"
 

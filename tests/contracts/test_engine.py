@@ -13,13 +13,12 @@ import pytest
 from safetensors.torch import save_file
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.types import (
+from lib_anim.engines.contract.engine import Engine, Interrupted
+from lib_anim.engines.contract.requests import (
     ClipFrame,
     ClipRequest,
     ControlUnit,
-    Engine,
     FreeInit,
-    Interrupted,
     Steering,
     StillRequest,
 )

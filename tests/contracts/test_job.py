@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.types import Interrupted
+from lib_anim.engines.contract.engine import Interrupted
 from lib_anim.errors import Conflict
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.runner import render, reopen, start

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.types import PromptTravel, StillRequest
+from lib_anim.engines.contract.requests import PromptTravel, StillRequest
 
 REQUEST = StillRequest(prompt="spring", width=256, height=256, seed=3)
 

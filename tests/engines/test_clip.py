@@ -12,7 +12,7 @@ import torch
 from diffusers import AnimateDiffPipeline, EulerDiscreteScheduler
 from safetensors.torch import save_file
 
-from lib_anim.engines.contract.types import (
+from lib_anim.engines.contract.requests import (
     ClipFrame,
     ClipRequest,
     FreeInit,

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 
-from lib_anim.engines.contract.types import PromptTravel, StillRequest
+from lib_anim.engines.contract.requests import PromptTravel, StillRequest
 from lib_anim.engines.diffusion import inpaint
 from lib_anim.engines.diffusion.engine import open_engine
 from lib_anim.engines.diffusion.lora_manager import taken_out

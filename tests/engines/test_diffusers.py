@@ -17,7 +17,7 @@ from diffusers import (
 )
 from safetensors.torch import load_file, save_file
 
-from lib_anim.engines.contract.types import StillRequest
+from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.engines.diffusion import networks
 from lib_anim.engines.diffusion import painter as painting
 from lib_anim.engines.diffusion.engine import DiffusersEngine, open_engine

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib_anim.engines.contract.types import StillRequest
+from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.engines.diffusion.inpaint import area, blurred, filled, prepare
 
 

@@ -12,7 +12,7 @@ from diffusers import EulerDiscreteScheduler, StableDiffusionInpaintPipeline
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from lib_anim.engines.contract.types import ClipFrame, ClipRequest, Steering, StillRequest
+from lib_anim.engines.contract.requests import ClipFrame, ClipRequest, Steering, StillRequest
 from lib_anim.engines.diffusion.engine import DiffusersEngine, open_engine
 from lib_anim.models.inspect import inspect
 from tests.motion.conftest import WIDTHS, native

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.engines.contract.checks import check
-from lib_anim.engines.contract.types import Capabilities, ControlUnit, StillRequest
+from lib_anim.engines.contract.requests import ControlUnit, StillRequest
 from lib_anim.errors import FlipbookError
 
 CAN = Capabilities(

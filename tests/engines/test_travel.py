@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib_anim.engines.contract.types import PromptTravel, StillRequest
+from lib_anim.engines.contract.requests import PromptTravel, StillRequest
 from lib_anim.engines.diffusion.denoiser import Guide
 from lib_anim.engines.diffusion.engine import open_engine
 from lib_anim.engines.text.encoder import Embedding

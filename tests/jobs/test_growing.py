@@ -235,7 +235,7 @@ def test_a_run_that_ends_before_its_first_frame_has_no_film(tmp_path):
     run, plan = begin(tmp_path, engine)
 
     def burst(seed: int) -> None:
-        from lib_anim.engines.contract.types import Interrupted
+        from lib_anim.engines.contract.engine import Interrupted
 
         raise Interrupted
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.types import Interrupted
+from lib_anim.engines.contract.engine import Interrupted
 from lib_anim.errors import Conflict, FlipbookError, NotFound
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.frame_writer import to_uint8

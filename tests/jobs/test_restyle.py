@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.types import Capabilities, StillRequest
+from lib_anim.engines.contract.capabilities import Capabilities
+from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.errors import FlipbookError, NotFound
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.rerender import rerender

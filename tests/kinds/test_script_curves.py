@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from lib_anim.engines.contract.types import Capabilities
+from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.kinds.curves import unknown_scripts
 from lib_anim.kinds.script_curves import ScriptCurves, refuse_curves
 from lib_anim.settings.fields import NATIVE

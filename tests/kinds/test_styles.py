@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lib_anim.engines.contract.types import Capabilities, Style
+from lib_anim.engines.contract.capabilities import Capabilities, Style
 from lib_anim.kinds.styles import chosen_styles, styled
 from lib_anim.timeline.prompts import FramePrompt, Travel
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lib_anim.engines.contract.types import StillRequest
+from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.engines.diffusion.engine import open_engine
 from training import train
 from training.export import MOTION_NAME, NAME

@@ -17,15 +17,10 @@ from typing import Any
 
 import pytest
 
+from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.engines.contract.checks import check_clip
-from lib_anim.engines.contract.types import (
-    Capabilities,
-    ClipRequest,
-    Engine,
-    Interrupted,
-    OnStep,
-    StillRequest,
-)
+from lib_anim.engines.contract.engine import Engine, Interrupted, OnStep
+from lib_anim.engines.contract.requests import ClipRequest, StillRequest
 from lib_anim.errors import FlipbookError
 from lib_anim.types import Picture
 

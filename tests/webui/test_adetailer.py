@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lib_anim.engines.contract.types import StillRequest
+from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.jobs.run.runner import render, start
 from lib_anim.kinds.registry import RESTYLE
 from lib_anim.kinds.restyle.settings import Restyle

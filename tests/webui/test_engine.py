@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib_anim.engines.contract.types import Interrupted, PromptTravel, StillRequest, Style
+from lib_anim.engines.contract.capabilities import Style
+from lib_anim.engines.contract.engine import Interrupted
+from lib_anim.engines.contract.requests import PromptTravel, StillRequest
 from lib_anim.errors import FlipbookError
 from lib_anim.jobs.run.runner import render, start
 from lib_anim.kinds.keyframed.settings import Keyframed

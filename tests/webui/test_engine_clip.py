@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib_anim.engines.contract.types import ClipFrame, ClipRequest, PromptTravel, Steering, StillRequest
+from lib_anim.engines.contract.requests import ClipFrame, ClipRequest, PromptTravel, Steering, StillRequest
 from lib_anim.errors import FlipbookError
 from lib_anim.media.probe import probe
 

@@ -25,7 +25,7 @@ from PIL import Image
 torch = pytest.importorskip("torch", reason="needs the embedded engine's packages: run it with .venv")
 pytest.importorskip("diffusers", reason="needs the embedded engine's packages: run it with .venv")
 
-from lib_anim.engines.contract.types import StillRequest  # noqa: E402
+from lib_anim.engines.contract.requests import StillRequest  # noqa: E402
 from lib_anim.engines.diffusion.engine import DiffusersEngine, open_engine  # noqa: E402
 from lib_anim.engines.sampling.brownian import BrownianNoise  # noqa: E402
 from lib_anim.engines.sampling.noise import PictureNoise  # noqa: E402

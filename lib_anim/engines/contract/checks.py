@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lib_anim.engines.contract.capabilities import Capabilities
+from lib_anim.engines.contract.requests import ClipRequest, StillRequest
 from lib_anim.engines.contract.scripts import Scripts, missing_models, unknown_titles
-from lib_anim.engines.contract.types import Capabilities, ClipRequest, StillRequest
 from lib_anim.errors import FlipbookError, Problem
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lib_anim.engines.contract.types import Capabilities
+from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.errors import Problem
 
 CONTROLNET = "ControlNet"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lib_anim.engines.contract.types import ClipFrame, ClipRequest, OnStep
+from lib_anim.engines.contract.engine import OnStep
+from lib_anim.engines.contract.requests import ClipFrame, ClipRequest
 from lib_anim.engines.diffusion import inpaint
 from lib_anim.engines.diffusion.clip_denoiser import ClipGuided
 from lib_anim.engines.diffusion.clip_plan import clip_plan

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib_anim.engines.contract.types import Steering
+from lib_anim.engines.contract.requests import Steering
 from lib_anim.motion.plan import ClipPlan, Dial
 from lib_anim.types import Mask
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from lib_anim.engines.contract.types import ClipFrame
+from lib_anim.engines.contract.requests import ClipFrame
 from lib_anim.engines.diffusion.denoiser import Guide
 from lib_anim.engines.diffusion.lora_manager import Use, taken_out
 from lib_anim.engines.text.encoder import Embedding

@@ -12,8 +12,10 @@ from pathlib import Path
 import diffusers
 import torch
 
+from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.engines.contract.checks import check, check_clip
-from lib_anim.engines.contract.types import Capabilities, ClipRequest, Engine, OnStep, StillRequest
+from lib_anim.engines.contract.engine import Engine, OnStep
+from lib_anim.engines.contract.requests import ClipRequest, StillRequest
 from lib_anim.engines.diffusion.clip import paint_clip
 from lib_anim.engines.diffusion.motion_store import MotionRack
 from lib_anim.engines.diffusion.painter import Habits, Painter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from lib_anim.engines.contract.types import MotionChoice
+from lib_anim.engines.contract.capabilities import MotionChoice
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.models.folders import find_weights, stamp
 from lib_anim.models.motion.facts import MotionFacts, is_motion, motion_facts

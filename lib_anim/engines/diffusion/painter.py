@@ -10,7 +10,8 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
-from lib_anim.engines.contract.types import OnStep, StillRequest
+from lib_anim.engines.contract.engine import OnStep
+from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.engines.diffusion import inpaint
 from lib_anim.engines.diffusion.denoiser import Guide, Guided
 from lib_anim.engines.diffusion.inpaint import Inpainting

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from lib_anim.engines.contract.types import Interrupted
+from lib_anim.engines.contract.engine import Interrupted
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.jobs.queue.liveness import Presence
 from lib_anim.jobs.queue.record import JobRecord

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lib_anim.engines.contract.types import Interrupted
+from lib_anim.engines.contract.engine import Interrupted
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.kinds.events import Event, Finished, FrameDone
 from lib_anim.media.pictures import write_picture

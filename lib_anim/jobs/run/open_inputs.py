@@ -7,7 +7,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from lib_anim.engines.contract.types import Capabilities, Engine
+from lib_anim.engines.contract.capabilities import Capabilities
+from lib_anim.engines.contract.engine import Engine
 from lib_anim.errors import NotFound, Problem, under_field
 from lib_anim.kinds.draft import Trial
 from lib_anim.kinds.needs import Need, PictureNeed, VideoNeed

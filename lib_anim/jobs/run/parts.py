@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from lib_anim.engines.contract.types import Engine, Interrupted, OnStep
+from lib_anim.engines.contract.engine import Engine, Interrupted, OnStep
 from lib_anim.errors import Conflict, Problem
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.open_inputs import make_plan, opened

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from lib_anim.engines.contract.types import Engine, OnStep
+from lib_anim.engines.contract.engine import Engine, OnStep
 from lib_anim.errors import Conflict, FlipbookError, Problem
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.open_inputs import make_plan

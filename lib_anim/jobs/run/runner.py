@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lib_anim import __version__
-from lib_anim.engines.contract.types import Engine, Interrupted, OnStep
+from lib_anim.engines.contract.engine import Engine, Interrupted, OnStep
 from lib_anim.errors import Conflict, FlipbookError, Problem
 from lib_anim.jobs.run.films import Showing
 from lib_anim.jobs.run.folder import KEEP_EVERY, RunFolder

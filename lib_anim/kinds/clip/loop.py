@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from lib_anim.engines.contract.types import ClipFrame, ClipRequest, Engine, OnStep
+from lib_anim.engines.contract.engine import Engine, OnStep
+from lib_anim.engines.contract.requests import ClipFrame, ClipRequest
 from lib_anim.kinds.clip.inputs import ClipInputs
 from lib_anim.kinds.clip.plan import ClipFilmPlan
 from lib_anim.kinds.clip.steering import ramp_of, steering_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lib_anim.engines.contract.types import MotionChoice
+from lib_anim.engines.contract.capabilities import MotionChoice
 from lib_anim.errors import FlipbookError, NotFound, Problem
 
 NO_MODULE = (

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from lib_anim.engines.contract.types import Capabilities, MotionChoice, Style
+from lib_anim.engines.contract.capabilities import Capabilities, MotionChoice, Style
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.kinds.clip.inputs import needs_of
 from lib_anim.kinds.clip.module import chosen_module

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lib_anim.engines.contract.types import FreeInit, LatentRamp, Steering
+from lib_anim.engines.contract.requests import FreeInit, LatentRamp, Steering
 from lib_anim.kinds.clip.motion_settings import Motion
 from lib_anim.kinds.curves import Numbers
 from lib_anim.types import Mask

@@ -13,7 +13,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from lib_anim.engines.contract.types import Capabilities, Engine, OnStep
+from lib_anim.engines.contract.capabilities import Capabilities
+from lib_anim.engines.contract.engine import Engine, OnStep
 from lib_anim.kinds.curves import Numbers
 from lib_anim.kinds.draft import Trial, check_frame, half_size
 from lib_anim.kinds.events import Event, Finished, FrameDone, Progress

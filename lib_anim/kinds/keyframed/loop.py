@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib_anim.engines.contract.types import Engine, OnStep
+from lib_anim.engines.contract.engine import Engine, OnStep
 from lib_anim.imaging.tween import blend
 from lib_anim.imaging.warp import Matrix, warp
 from lib_anim.kinds.events import Event, Finished, FrameDone, Progress, Warned

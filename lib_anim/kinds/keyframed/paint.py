@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lib_anim.engines.contract.types import Engine, OnStep, PromptTravel, StillRequest
+from lib_anim.engines.contract.engine import Engine, OnStep
+from lib_anim.engines.contract.requests import PromptTravel, StillRequest
 from lib_anim.imaging import mask as masks
 from lib_anim.imaging.blank import blankness
 from lib_anim.imaging.color import contrast, grayscale, match_colors

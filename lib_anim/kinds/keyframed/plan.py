@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from lib_anim.engines.contract.types import Capabilities, Style
+from lib_anim.engines.contract.capabilities import Capabilities, Style
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.imaging.warp import Matrix, affine_matrix, flip_matrix
 from lib_anim.kinds.curves import Numbers, evaluate, lacking, spelled, unknown_scripts

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lib_anim.engines.contract.types import Capabilities
+from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.kinds.draft import Trial, check_frame, half_size
 from lib_anim.kinds.restyle.plan import RestylePlan

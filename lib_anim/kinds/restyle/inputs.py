@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from lib_anim.engines.contract.types import ControlUnit
+from lib_anim.engines.contract.requests import ControlUnit
 from lib_anim.imaging import mask as masks
 from lib_anim.imaging.fit import alpha_of, picture_of
 from lib_anim.imaging.tween import blend

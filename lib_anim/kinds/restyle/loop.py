@@ -7,7 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from lib_anim.engines.contract.types import Engine, OnStep, StillRequest
+from lib_anim.engines.contract.engine import Engine, OnStep
+from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.imaging import mask as masks
 from lib_anim.imaging.color import match_colors
 from lib_anim.imaging.tween import blend

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from lib_anim.engines.contract.types import Capabilities, Style
+from lib_anim.engines.contract.capabilities import Capabilities, Style
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.kinds.curves import Curves, evaluate, lacking, spelled, unknown_scripts
 from lib_anim.kinds.draft import LEAST, WHOLE, Trial

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lib_anim.engines.contract.types import Capabilities
+from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.kinds.needs import Look, VideoNeed
 from lib_anim.kinds.restyle.settings import Restyle

@@ -9,7 +9,7 @@ from typing import Any
 
 from modules import extensions, paths, sd_models, shared, ui_common
 
-from lib_anim.engines.contract.types import MotionChoice
+from lib_anim.engines.contract.capabilities import MotionChoice
 from lib_anim.engines.diffusion.motion_store import MotionRack
 from lib_anim.kinds.clip.module import NO_MODULE
 from lib_anim.motion.sites import sites_of_ldm

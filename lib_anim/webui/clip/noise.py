@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from lib_anim.engines.contract.types import Steering
+from lib_anim.engines.contract.requests import Steering
 from lib_anim.motion.noise import clip_noise
 from lib_anim.motion.plan import ClipPlan
 

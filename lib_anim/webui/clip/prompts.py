@@ -10,6 +10,7 @@ from modules import prompt_parser, shared
 
 from lib_anim.motion.travel import Leg, conditioned
 from lib_anim.timeline.prompts import Travel
+from lib_anim.types import PromptInterpolation
 from lib_anim.webui.clip.travel import (
     Part,
     Stretch,
@@ -19,7 +20,6 @@ from lib_anim.webui.clip.travel import (
     parts_between,
     unmarked,
 )
-from lib_anim.types import PromptInterpolation
 
 
 @dataclass(frozen=True)

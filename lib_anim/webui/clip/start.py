@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from modules import devices, images, sd_samplers_common, sd_samplers_timesteps, shared
 
-from lib_anim.engines.contract.types import FreeInit
+from lib_anim.engines.contract.requests import FreeInit
 from lib_anim.motion.freeinit import low_pass, renewed
 from lib_anim.motion.ramp import DenoisingRamp, LatentShares, latent_shares, mixed_latents
 from lib_anim.webui.clip.task import ClipTask

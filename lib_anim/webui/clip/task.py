@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from lib_anim.engines.contract.types import LatentRamp, Steering
+from lib_anim.engines.contract.requests import LatentRamp, Steering
 from lib_anim.webui.clip.prompts import ClipPrompts
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from modules import extra_networks, prompt_parser, sd_samplers
 
-from lib_anim.engines.contract.types import PromptTravel
+from lib_anim.engines.contract.requests import PromptTravel
 from lib_anim.engines.text.mixing import between
 from lib_anim.types import Mixing
 

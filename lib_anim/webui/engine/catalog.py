@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from modules import sd_models, sd_vae
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.types import Capabilities, Engine
+from lib_anim.engines.contract.capabilities import Capabilities
+from lib_anim.engines.contract.engine import Engine
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.webui.clip.motion_files import module_names
 from lib_anim.webui.engine.stills import NAME, WebuiEngine

@@ -10,7 +10,7 @@ import numpy as np
 from modules import processing, shared
 from PIL import Image
 
-from lib_anim.engines.contract.types import ClipRequest
+from lib_anim.engines.contract.requests import ClipRequest
 from lib_anim.types import Picture, PromptInterpolation
 from lib_anim.webui.clip.films import frame_of, latent_decoded
 from lib_anim.webui.clip.host_clip import HostClip

@@ -25,16 +25,11 @@ from modules import (
     shared,
 )
 
+from lib_anim.engines.contract.capabilities import Capabilities, Style
 from lib_anim.engines.contract.checks import check, check_clip
+from lib_anim.engines.contract.engine import Interrupted, OnStep
+from lib_anim.engines.contract.requests import ClipRequest, StillRequest
 from lib_anim.engines.contract.scripts import enabled_units
-from lib_anim.engines.contract.types import (
-    Capabilities,
-    ClipRequest,
-    Interrupted,
-    OnStep,
-    StillRequest,
-    Style,
-)
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.motion.sites import Sites, sites_of_ldm
 from lib_anim.types import Picture

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from lib_anim.engines.contract.requests import ControlUnit
 from lib_anim.engines.contract.scripts import CONTROLNET, Scripts, enabled_units
-from lib_anim.engines.contract.types import ControlUnit
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.webui.host.images import to_pil
 

@@ -10,7 +10,7 @@ import numpy as np
 from modules import scripts
 from modules.processing import StableDiffusionProcessingImg2Img, StableDiffusionProcessingTxt2Img
 
-from lib_anim.engines.contract.types import StillRequest
+from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.webui.clip.script import AnimateDiffScript
 from lib_anim.webui.host.images import to_pil

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from modules import scripts, shared
 
-from lib_anim.engines.contract.types import Interrupted, OnStep
+from lib_anim.engines.contract.engine import Interrupted, OnStep
 from lib_anim.webui.host.controlnet import complaint
 
 if TYPE_CHECKING:

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.types import Capabilities, ClipRequest, MotionChoice, OnStep, Style
+from lib_anim.engines.contract.capabilities import Capabilities, MotionChoice, Style
+from lib_anim.engines.contract.engine import OnStep
+from lib_anim.engines.contract.requests import ClipRequest
 from lib_anim.kinds.clip.inputs import ClipInputs
 from lib_anim.kinds.clip.loop import ClipState, request_of, run
 from lib_anim.kinds.clip.motion_settings import OUTPUT, SOURCE

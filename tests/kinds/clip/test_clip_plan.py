@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.types import Capabilities, MotionChoice
+from lib_anim.engines.contract.capabilities import Capabilities, MotionChoice
 from lib_anim.errors import FlipbookError
 from lib_anim.kinds.clip.plan import ClipFilmPlan, plan, try_out
 from lib_anim.kinds.clip.settings import Clip

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lib_anim.engines.contract.types import Capabilities, OnStep, StillRequest
+from lib_anim.engines.contract.capabilities import Capabilities
+from lib_anim.engines.contract.engine import OnStep
+from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.kinds.keyframed.plan import KeyframedPlan, plan
 from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.kinds.needs import VideoNeed

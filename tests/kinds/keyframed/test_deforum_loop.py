@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.types import StillRequest
+from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.imaging.sample import opencv_is_exact
 from lib_anim.imaging.warp import Matrix, warp
 from lib_anim.kinds.events import FrameDone, Progress

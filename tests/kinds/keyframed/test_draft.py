@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from lib_anim.engines.contract.types import Capabilities
+from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.errors import FlipbookError
 from lib_anim.kinds.draft import Trial, trial_of
 from lib_anim.kinds.events import Finished, FrameDone, Progress

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from lib_anim.engines.contract.types import StillRequest
+from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.kinds.events import FrameDone, Progress
 from lib_anim.kinds.keyframed import loop as pipeline
 from lib_anim.kinds.keyframed.inputs import Inputs

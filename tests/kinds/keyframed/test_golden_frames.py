@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from lib_anim.engines.contract.types import StillRequest
+from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.kinds.events import FrameDone
 from lib_anim.kinds.keyframed.inputs import Inputs
 from lib_anim.kinds.keyframed.loop import run

@@ -8,7 +8,7 @@ import pytest
 from skimage import data
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.types import StillRequest
+from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.imaging.metrics import mean_motion
 from lib_anim.kinds.events import Finished, FrameDone, Warned
 from lib_anim.kinds.keyframed.inputs import Inputs

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from lib_anim.engines.contract.types import Capabilities, Style
+from lib_anim.engines.contract.capabilities import Capabilities, Style
 from lib_anim.errors import FlipbookError
 from lib_anim.kinds.keyframed.plan import painted_frames, plan
 from lib_anim.kinds.keyframed.settings import Keyframed

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lib_anim.engines.contract.types import Capabilities, OnStep, StillRequest, Style
+from lib_anim.engines.contract.capabilities import Capabilities, Style
+from lib_anim.engines.contract.engine import OnStep
+from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.kinds.needs import VideoNeed
 from lib_anim.kinds.restyle.plan import RestylePlan, plan
 from lib_anim.kinds.restyle.settings import Restyle

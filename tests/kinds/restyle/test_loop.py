@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from lib_anim.engines.contract.types import PromptTravel
+from lib_anim.engines.contract.requests import PromptTravel
 from lib_anim.errors import FlipbookError
 from lib_anim.kinds.events import Finished, FrameDone, Warned
 from lib_anim.kinds.restyle.loop import RestyleState, run, state_before

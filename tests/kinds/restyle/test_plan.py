@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from lib_anim.engines.contract.types import Capabilities
+from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.errors import FlipbookError
 from lib_anim.kinds.restyle.plan import plan
 from lib_anim.kinds.restyle.settings import Restyle

@@ -29,7 +29,8 @@ class Asked:
         threading.Thread(target=self._work, args=(engine, request), daemon=True).start()
 
     def _work(self, engine: Any, request: Any) -> None:
-        from lib_anim.engines.contract.types import ClipRequest, Interrupted
+        from lib_anim.engines.contract.engine import Interrupted
+        from lib_anim.engines.contract.requests import ClipRequest
         from lib_anim.errors import FlipbookError
 
         def on_step(done: int, total: int) -> None:
@@ -77,7 +78,7 @@ def add_routes(_: Any, app: FastAPI) -> None:
 
     def outlived(message: dict[str, Any]) -> Any:
         """How many of the host's requests are still there after three works, nothing being swept up."""
-        from lib_anim.engines.contract.types import ClipRequest
+        from lib_anim.engines.contract.requests import ClipRequest
 
         engine, request = ENGINES[message["engine"]], message["request"]
         gc.collect()

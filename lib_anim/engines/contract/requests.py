@@ -1,10 +1,10 @@
-"""What every engine promises. Imports no engine, so pipelines may name these types."""
+"""Requests to an engine: one still, or all frames of a clip. Pure data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from lib_anim.types import (
     ClipNoise,
@@ -19,9 +19,6 @@ from lib_anim.types import (
     UnitResizeMode,
     WindowFusion,
 )
-
-OnStep = Callable[[int, int], None]
-"""Called after each denoising step with (steps done, steps in all). What it raises ends the request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,108 +242,3 @@ class ClipRequest:
             vae=self.vae,
             scripts=self.scripts,
         )
-
-
-@dataclass(frozen=True)
-class MotionChoice:
-    """A motion module that an engine has."""
-
-    name: str
-    """What `Steering.module` takes."""
-    title: str
-    """What it is, in one sentence."""
-    most_frames: int
-    """The largest context that it knows."""
-    why_not: str = ""
-    """Why it cannot be used with the engine's checkpoint; empty where it can."""
-
-
-@dataclass(frozen=True)
-class Style:
-    """Text that the user has saved to go with prompts, in the WebUI's form."""
-
-    prompt: str
-    """Follows the prompt, or takes it in at `{prompt}`."""
-    negative: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Capabilities:
-    """What an engine can do, as data: views grey out the rest and show `why_not`'s sentence."""
-
-    samplers: tuple[str, ...]
-    schedulers: tuple[str, ...]
-    multiple_of: int = 8
-    inpaint: bool = False
-    travel: bool = False
-    """Whether `StillRequest.travel` is understood."""
-    restore_faces: bool = False
-    tiling: bool = False
-    subseed: bool = False
-    checkpoints: tuple[str, ...] = ()
-    """Names that `StillRequest.checkpoint` may take."""
-    vaes: tuple[str, ...] = ()
-    """Names that `StillRequest.vae` may take."""
-    control: bool = False
-    """Whether `StillRequest.control` is understood."""
-    control_models: tuple[str, ...] = ()
-    """Names that `ControlUnit.model` may take."""
-    control_modules: tuple[str, ...] = ()
-    """Names that `ControlUnit.module` may take."""
-    clip: bool = False
-    """Whether `Engine.clip` paints."""
-    motion_modules: tuple[MotionChoice, ...] = ()
-    """In the order in which they are offered; "the first that fits" is the first without `why_not`."""
-    scripts: tuple[str, ...] = ()
-    """Titles that requests' `scripts` may name."""
-    styles: Mapping[str, Style] = field(default_factory=dict)
-    """Saved styles by name."""
-    upscalers: tuple[str, ...] = ("Lanczos",)
-    """Names that `Engine.upscale` takes."""
-    native_size: int = 512
-    """Side in pixels at which the loaded checkpoint paints best."""
-
-
-class Interrupted(Exception):
-    """Raised by `OnStep` callbacks to end a request between two steps. Not an error of the engine."""
-
-
-class Engine(Protocol):
-    """Paints. Equal requests give equal pictures on the same `fingerprint`.
-
-    `still` returns the picture, of the request's size, finite and within [0, 1]; it leaves the
-    request's arrays untouched and holds no reference to them. A request outside the capabilities raises
-    FlipbookError before any work is done. A request that fails or is interrupted leaves the engine
-    usable: the next one gives what it would have given.
-
-    `clip` denoises all frames together, then decodes and gives `shown` of them one by one, in order, each as
-    `still` gives its picture; `on_step` counts the steps of all frames together, over all iterations. A
-    request outside the capabilities is refused when it is made, before a frame is asked for. Closing the
-    iterator early is no failure. Nothing else may be asked of the engine while one is open.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def capabilities(self) -> Capabilities: ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Engine, device, dtype, weights (hash) and library versions, in one line."""
-        ...
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Sentences about what was changed to get pictures at all (a VAE in float32, say)."""
-        ...
-
-    def still(self, request: StillRequest, on_step: OnStep | None = None) -> Picture: ...
-
-    def clip(self, request: ClipRequest, on_step: OnStep | None = None) -> Iterator[Picture]: ...
-
-    def upscale(self, picture: Picture, upscaler: str, width: int, height: int) -> Picture:
-        """A picture made larger by one of `Capabilities.upscalers`; it may come back with 8 bits."""
-        ...
-
-    def close(self) -> None: ...

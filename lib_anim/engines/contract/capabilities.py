@@ -1,0 +1,66 @@
+"""What an engine can do, as data: samplers, models, features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class MotionChoice:
+    """A motion module that an engine has."""
+
+    name: str
+    """What `Steering.module` takes."""
+    title: str
+    """What it is, in one sentence."""
+    most_frames: int
+    """The largest context that it knows."""
+    why_not: str = ""
+    """Why it cannot be used with the engine's checkpoint; empty where it can."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """Text that the user has saved to go with prompts, in the WebUI's form."""
+
+    prompt: str
+    """Follows the prompt, or takes it in at `{prompt}`."""
+    negative: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What an engine can do, as data: views grey out the rest and show `why_not`'s sentence."""
+
+    samplers: tuple[str, ...]
+    schedulers: tuple[str, ...]
+    multiple_of: int = 8
+    inpaint: bool = False
+    travel: bool = False
+    """Whether `StillRequest.travel` is understood."""
+    restore_faces: bool = False
+    tiling: bool = False
+    subseed: bool = False
+    checkpoints: tuple[str, ...] = ()
+    """Names that `StillRequest.checkpoint` may take."""
+    vaes: tuple[str, ...] = ()
+    """Names that `StillRequest.vae` may take."""
+    control: bool = False
+    """Whether `StillRequest.control` is understood."""
+    control_models: tuple[str, ...] = ()
+    """Names that `ControlUnit.model` may take."""
+    control_modules: tuple[str, ...] = ()
+    """Names that `ControlUnit.module` may take."""
+    clip: bool = False
+    """Whether `Engine.clip` paints."""
+    motion_modules: tuple[MotionChoice, ...] = ()
+    """In the order in which they are offered; "the first that fits" is the first without `why_not`."""
+    scripts: tuple[str, ...] = ()
+    """Titles that requests' `scripts` may name."""
+    styles: Mapping[str, Style] = field(default_factory=dict)
+    """Saved styles by name."""
+    upscalers: tuple[str, ...] = ("Lanczos",)
+    """Names that `Engine.upscale` takes."""
+    native_size: int = 512
+    """Side in pixels at which the loaded checkpoint paints best."""
