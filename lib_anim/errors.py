@@ -1,4 +1,4 @@
-"""The one error that people see, and the sentences inside it."""
+"""Errors that users see: problems with a stable code, a field and one sentence."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with what the user gave, in one sentence that names the way out."""
+    """One mistake in the user's input: a sentence that says what is wrong and what to do about it."""
 
     message: str
-    """The sentence, without the field's name: every door puts `where` in front of it."""
+    """The sentence without the field's name; every entry point prefixes `where`."""
     field: str = ""
-    """The setting, file or argument it is about; empty when the sentence stands alone."""
+    """The setting, file or argument that is wrong; empty where there is none."""
     key: str = ""
     """The keyframe inside a schedule, as the user wrote it."""
     column: int | None = None
     """1-based column inside `text`, where the caret goes."""
     text: str = ""
     """The user's text that `column` points into, one line."""
+    code: str = ""
+    """Stable, documented identifier of the kind of mistake, `subject.mistake`: `schedule.unknown_name`."""
 
     @property
     def where(self) -> str:
@@ -35,7 +37,7 @@ class Problem:
 
     @property
     def sentence(self) -> str:
-        """The whole sentence on one line, the same at every door."""
+        """The whole sentence on one line, the same at every entry point."""
         return f"{self.where}: {self.message}" if self.where else self.message
 
     def __str__(self) -> str:
@@ -47,6 +49,7 @@ class Problem:
     def as_json(self) -> dict[str, Any]:
         """The shape that the API and `--json` show."""
         return {
+            "code": self.code or None,
             "field": self.field or None,
             "key": self.key or None,
             "column": self.column,
@@ -55,41 +58,41 @@ class Problem:
 
 
 class FlipbookError(Exception):
-    """Something the user can put right. Carries every problem found, never only the first.
+    """An error that the user can correct. Carries every problem found, not only the first.
 
-    The command line prints the sentences and exits with 2; the API answers with `status` and the
-    problems as JSON; the WebUI shows the same sentences. Nothing has been changed when it is raised
-    unless a sentence says so.
+    The command line prints the sentences and exits with 2; the API responds with `status` and the problems
+    as JSON; the WebUI shows the same sentences. Nothing has been changed when it is raised, unless a sentence
+    says so.
     """
 
     status = 422
-    """HTTP status with which the API answers."""
+    """HTTP status of the API's response."""
 
     def __init__(self, *problems: Problem | str) -> None:
         self.problems = tuple(Problem(p) if isinstance(p, str) else p for p in problems)
         super().__init__("\n".join(str(p) for p in self.problems))
 
     def as_json(self) -> dict[str, Any]:
-        """`{"errors": [{"field", "key", "column", "message"}, …]}`."""
+        """`{"errors": [{"code", "field", "key", "column", "message"}, …]}`."""
         return {"errors": [p.as_json() for p in self.problems]}
 
 
 class NotFound(FlipbookError):
-    """A file, run, preset or model that was named does not exist."""
+    """The named file, run, preset or model does not exist."""
 
     status = 404
 
 
 class Conflict(FlipbookError):
-    """What was asked contradicts the present state: a run that another process holds, say."""
+    """The request conflicts with the current state, for example a run that another process has locked."""
 
     status = 409
 
 
 @contextmanager
 def under_field(field: str) -> Iterator[None]:
-    """Errors of a file that is opened inside stand under the name of the setting that names the file."""
+    """Report errors of a file opened inside the block under the setting that names the file."""
     try:
         yield
     except FlipbookError as error:
-        raise type(error)(*(Problem(p.message, field=field) for p in error.problems)) from error
+        raise type(error)(*(Problem(p.message, field=field, code=p.code) for p in error.problems)) from error

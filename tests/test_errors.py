@@ -16,8 +16,8 @@ def test_all_problems_are_told_at_once():
     assert str(error) == "x: a\nb"
     assert error.as_json() == {
         "errors": [
-            {"field": "x", "key": None, "column": None, "message": "x: a"},
-            {"field": None, "key": None, "column": None, "message": "b"},
+            {"code": None, "field": "x", "key": None, "column": None, "message": "x: a"},
+            {"code": None, "field": None, "key": None, "column": None, "message": "b"},
         ]
     }
 

@@ -58,6 +58,7 @@ ERROR: dict[str, Any] = {
                 "type": "object",
                 "required": ["message"],
                 "properties": {
+                    "code": _maybe(_TEXT),
                     "field": _maybe(_TEXT),
                     "key": _maybe(_TEXT),
                     "column": _maybe({"type": "integer"}),
@@ -69,6 +70,7 @@ ERROR: dict[str, Any] = {
     "example": {
         "errors": [
             {
+                "code": "schedule.syntax",
                 "field": "zoom",
                 "key": "0",
                 "column": 3,

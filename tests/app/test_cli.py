@@ -175,7 +175,7 @@ def test_what_the_user_got_wrong_is_a_sentence_and_exit_code_2(capsys, tmp_path,
     code, facts, err = run(capsys, *arguments)
     assert code == 2
     assert facts["errors"]
-    assert all(set(error) == {"field", "key", "column", "message"} for error in facts["errors"])
+    assert all(set(error) == {"code", "field", "key", "column", "message"} for error in facts["errors"])
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
 
