@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lib_anim.jobs.queue.store import Order, Queue, worker
+from lib_anim.jobs.queue import worker
+from lib_anim.jobs.queue.store import Order, Queue
 from lib_anim.kinds.events import FrameDone
 
 
