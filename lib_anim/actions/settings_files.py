@@ -14,9 +14,9 @@ from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.kinds.keyframed.deforum.importer import from_deforum, is_deforum
 from lib_anim.kinds.keyframed.deforum.keys import key_of
 from lib_anim.kinds.keyframed.settings import Keyframed
+from lib_anim.kinds.registry import SETTINGS
 from lib_anim.kinds.restyle.mov2mov import from_mov2mov, is_mov2mov, known_keys
 from lib_anim.kinds.restyle.settings import Restyle
-from lib_anim.kinds.settings_by_kind import SETTINGS
 from lib_anim.media.probe import probe
 from lib_anim.settings.base import Settings, from_json, specs, unknown_key
 from lib_anim.settings.parts import partial

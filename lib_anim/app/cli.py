@@ -15,7 +15,7 @@ from lib_anim.app.serve import add_flags as add_serve_flags
 from lib_anim.app.serve import add_page_flags, serve, show
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.kinds.assemble.settings import Assemble
-from lib_anim.kinds.settings_by_kind import SETTINGS
+from lib_anim.kinds.registry import SETTINGS
 from lib_anim.settings.flags import add_flags
 
 WRONG_INPUT = 2
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0, 2 for wrong input, 130 after an interrupt."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        options = _parser().parse_args(given)
+        options = make_parser().parse_args(given)
         return int(options.run(options))
     except FlipbookError as error:
         print(error, file=sys.stderr)
@@ -44,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return commands.INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands and their options."""
     parser = _Parser(
         prog="python -m lib_anim", description="Flipbook: one timeline for every way of animating."
     )

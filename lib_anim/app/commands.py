@@ -26,7 +26,7 @@ from lib_anim.jobs.run.runner import Result
 from lib_anim.kinds.assemble.settings import Assemble
 from lib_anim.kinds.draft import Trial
 from lib_anim.kinds.keyframed.settings import Keyframed
-from lib_anim.kinds.settings_by_kind import SETTINGS
+from lib_anim.kinds.registry import SETTINGS
 from lib_anim.settings.base import json_schema
 from lib_anim.settings.flags import flag_changes, parse_changes
 from lib_anim.settings.parts import PARTS

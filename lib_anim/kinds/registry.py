@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.engines.contract.engine import Engine, OnStep
+from lib_anim.kinds.assemble.settings import Assemble
 from lib_anim.kinds.clip.inputs import ClipInputs
 from lib_anim.kinds.clip.inputs import needs_of as clip_needs
 from lib_anim.kinds.clip.loop import ClipState
@@ -183,3 +184,6 @@ RESTYLE = Kind(
 )
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (KEYFRAMED, CLIP, RESTYLE)}
+
+SETTINGS: Mapping[str, type[Settings]] = {cls.kind: cls for cls in (Keyframed, Clip, Restyle, Assemble)}
+"""The settings class of every kind, by the kind's name."""

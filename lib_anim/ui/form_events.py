@@ -10,7 +10,7 @@ from typing import Any
 from lib_anim.actions.desk import Desk
 from lib_anim.actions.settings_files import Loaded
 from lib_anim.errors import FlipbookError
-from lib_anim.kinds.settings_by_kind import SETTINGS
+from lib_anim.kinds.registry import SETTINGS
 from lib_anim.settings.base import DEFORUM_KEYS, to_json
 from lib_anim.settings.fields import PathText
 from lib_anim.settings.pasting import pasted

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from lib_anim.actions.desk import TITLES
-from lib_anim.kinds.settings_by_kind import SETTINGS
+from lib_anim.kinds.registry import SETTINGS
 from lib_anim.ui import texts as words
 from lib_anim.ui.fields import fields_of, words_of
 

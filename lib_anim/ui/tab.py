@@ -13,7 +13,7 @@ import gradio as gr
 
 from lib_anim import __version__
 from lib_anim.actions.desk import Desk
-from lib_anim.kinds.settings_by_kind import SETTINGS
+from lib_anim.kinds.registry import SETTINGS
 from lib_anim.settings.fields import PathText, Prompts, Schedule, Text
 from lib_anim.ui import gradio_compat as majors
 from lib_anim.ui import texts as words

@@ -12,7 +12,7 @@ from lib_anim.actions.desk import Desk
 from lib_anim.actions.places import NOT_ALLOWED, Places
 from lib_anim.errors import FlipbookError
 from lib_anim.kinds.assemble.settings import Assemble
-from lib_anim.kinds.settings_by_kind import SETTINGS as KINDS
+from lib_anim.kinds.registry import SETTINGS as KINDS
 from lib_anim.media.pictures import write_picture
 from lib_anim.media.read import open_source
 

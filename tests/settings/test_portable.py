@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lib_anim.kinds.settings_by_kind import SETTINGS
+from lib_anim.kinds.registry import SETTINGS
 from lib_anim.settings.base import specs, to_json
 from lib_anim.settings.fields import PathText
 from lib_anim.settings.portable import without_folders

@@ -11,7 +11,7 @@ from lib_anim.kinds.keyframed.deforum.migrations import MIGRATIONS
 from lib_anim.kinds.keyframed.deforum.reference_page import keys_page, with_tables
 from lib_anim.kinds.keyframed.deforum.refusals import REFUSALS
 from lib_anim.kinds.keyframed.settings import Keyframed
-from lib_anim.kinds.settings_by_kind import SETTINGS
+from lib_anim.kinds.registry import SETTINGS
 from lib_anim.settings.base import specs
 from lib_anim.settings.fields import Text, setting
 from lib_anim.settings.reference import COMMAND, pages, reference, stale_pages, write_reference

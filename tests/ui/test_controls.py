@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("gradio", reason="needs the WebUI's packages: make test-webui-env")
 
-from lib_anim.kinds.settings_by_kind import SETTINGS
+from lib_anim.kinds.registry import SETTINGS
 from lib_anim.settings.base import from_json, specs, to_json
 from lib_anim.settings.fields import Number
 from lib_anim.ui import controls

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("gradio", reason="needs the WebUI's packages: make test-webui-env")
 
 from lib_anim.actions.desk import Desk
-from lib_anim.kinds.settings_by_kind import SETTINGS
+from lib_anim.kinds.registry import SETTINGS
 from lib_anim.settings.base import specs
 from lib_anim.ui import localization
 from lib_anim.ui.tab import draw_tab
