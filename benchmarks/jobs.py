@@ -29,7 +29,7 @@ from lib_anim.engines.contract.engine import OnStep
 from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.jobs.run import frame_writer as writing
 from lib_anim.jobs.run import runner as job
-from lib_anim.jobs.run.incremental_film import GrowingFilm
+from lib_anim.jobs.run.incremental_film import IncrementalFilm
 from lib_anim.kinds.events import Event, Progress
 from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.kinds.registry import KEYFRAMED
@@ -94,7 +94,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=512)
     options = parser.parse_args()
     beside, grown = run(options.frames, options.size)
-    with mock.patch.object(GrowingFilm, "settle"):
+    with mock.patch.object(IncrementalFilm, "settle"):
         _, begun = run(options.frames, options.size)
     with mock.patch.object(writing, "ThreadPoolExecutor", Inline):
         waited, _ = run(min(options.frames, 24), options.size)

@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 import skimage
 
-from lib_anim.actions import films
+from lib_anim.actions.execute import Callbacks, execute, render_spec
 from lib_anim.actions.settings_files import load_settings
 from lib_anim.app.engines import open_engine
 from lib_anim.app.progress import ProgressBar
 from lib_anim.errors import FlipbookError
 from lib_anim.imaging.metrics import mean_motion
+from lib_anim.jobs.run.runner import Result
 from lib_anim.media.probe import probe
 from lib_anim.media.read import open_source
 from lib_anim.media.sound import click_track, read_sound, write_wav
@@ -34,15 +35,14 @@ class DemoFailed(AssertionError):
     """The film is not what its settings promise."""
 
 
-def make(out: Path) -> films.Result:
+def make(out: Path) -> Result:
     """Render the demo film under `out`. Returns the run's result."""
     out.mkdir(parents=True, exist_ok=True)
     clicks = out / "clicks.wav"
     write_wav(clicks, click_track(BPM, SECONDS, RATE), RATE)
     loaded = load_settings(SETTINGS, {"init_image": str(PHOTOGRAPH), "soundtrack": str(clicks)})
-    engine, opened_as = open_engine("demo")
     with ProgressBar() as bar:
-        return films.submit(loaded, engine, opened_as, out, bar.hear)
+        return execute(render_spec(loaded, "demo"), open_engine, out, Callbacks(hear=bar.hear))
 
 
 def check(film: Path) -> list[str]:

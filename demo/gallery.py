@@ -12,11 +12,12 @@ import skimage
 from PIL import Image
 
 from demo.moving import rolling
-from lib_anim.actions import films
-from lib_anim.actions.settings_files import settings_from
+from lib_anim.actions.execute import Callbacks, execute, render_spec
+from lib_anim.actions.settings_files import Loaded, settings_from
 from lib_anim.app.engines import open_engine
 from lib_anim.app.progress import ProgressBar
 from lib_anim.engines.contract.engine import Engine
+from lib_anim.jobs.run.runner import Result
 from lib_anim.media.pictures import read_picture, write_picture
 from lib_anim.media.read import open_source
 from lib_anim.media.sheet import contact_sheet
@@ -95,15 +96,21 @@ def prepare(folder: Path) -> None:
     write_picture(folder / "left.png", mask)
 
 
-def restyle_sheet(out: Path, folder: Path, engine: Engine, opened_as: str) -> None:
+def rendered(settings: Loaded, engine: Engine, runs: Path) -> Result:
+    """A film of the demo checkpoint."""
+    with ProgressBar() as bar:
+        callbacks = Callbacks(hear=bar.hear)
+        return execute(render_spec(settings, "demo"), lambda name: engine, runs, callbacks)
+
+
+def restyle_sheet(out: Path, folder: Path, engine: Engine) -> None:
     """A film of a rolling ball above, restyled below."""
     video = rolling(out=folder / "rolling.mp4")
     with open_source(video, every=RESTYLED["video_every"]) as source:
         rows, shown = [source[index] for index in range(SHOWN)], list(range(SHOWN))
     for change in RESTYLES:
         settings = settings_from({**RESTYLED, **change, "video": str(video)}, {})
-        with ProgressBar() as bar:
-            result = films.submit(settings, engine, opened_as, folder / "runs", bar.hear)
+        result = rendered(settings, engine, folder / "runs")
         rows += [read_picture(result.run / "frames" / f"{index:06d}.png") for index in shown]
     labels = [str(index) for index in shown] * (len(RESTYLES) + 1)
     sheet = Image.fromarray(contact_sheet(rows, columns=SHOWN, labels=labels))
@@ -119,12 +126,12 @@ def main() -> None:
     options = parser.parse_args()
     out = options.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
-    engine, opened_as = open_engine("demo")
+    engine = open_engine("demo")
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         prepare(folder)
         if options.only in (None, "restyle"):
-            restyle_sheet(out, folder, engine, opened_as)
+            restyle_sheet(out, folder, engine)
         for name, changes in SHEETS.items():
             if options.only not in (None, name):
                 continue
@@ -135,10 +142,7 @@ def main() -> None:
                     settings["video"] = str(folder / settings["video"])
                 if "noise_mask_expression" in settings:
                     settings["noise_mask_expression"] = f"[{folder / 'left.png'}]"
-                with ProgressBar() as bar:
-                    result = films.submit(
-                        settings_from(settings, {}), engine, opened_as, folder / "runs", bar.hear
-                    )
+                result = rendered(settings_from(settings, {}), engine, folder / "runs")
                 shown = [round(i * (result.frames - 1) / (SHOWN - 1)) for i in range(SHOWN)]
                 rows += [read_picture(result.run / "frames" / f"{index:06d}.png") for index in shown]
                 labels += [str(index) for index in shown]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from lib_anim.webui.clip.script import AnimateDiffScript
 from lib_anim.webui.host.registration import register
-from lib_anim.webui.host.step_monitor import Witness
+from lib_anim.webui.host.step_monitor import StepMonitorScript
 
-__all__ = ["AnimateDiffScript", "Witness"]
+__all__ = ["AnimateDiffScript", "StepMonitorScript"]
 
 register()

@@ -37,7 +37,7 @@ class Assembled:
     warnings: tuple[str, ...]
 
 
-def assemble_run(loaded: Loaded, parent: Path, listen: Listener) -> tuple[Assembled, Path]:
+def assemble_run(loaded: Loaded, parent: Path, listen: Listener, label: str = "") -> tuple[Assembled, Path]:
     """(film, its run folder): assembles into a new folder under `parent`, with a manifest beside the film."""
     settings = loaded.settings
     if not isinstance(settings, Assemble):
@@ -60,6 +60,7 @@ def assemble_run(loaded: Loaded, parent: Path, listen: Listener) -> tuple[Assemb
             "settings": to_json(settings),
             "warnings": list(done.warnings),
             "outputs": {"film": name},
+            **({"label": label} if label else {}),
         }
     )
     return done, folder.path

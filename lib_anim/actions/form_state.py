@@ -11,7 +11,7 @@ from typing import Any
 from lib_anim.jobs import atomic
 
 
-class Drafts:
+class FormState:
     """One draft for each kind of film, in one file. A damaged file counts as none: it holds no work of hours.
 
     Safe to call from any thread of one process.

@@ -13,12 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lib_anim.errors import FlipbookError, NotFound, Problem
-from lib_anim.kinds.assemble.settings import Assemble
+from lib_anim.kinds.registry import find_kind
 from lib_anim.media.sniff import SUFFIXES, sniff_file
 from lib_anim.settings.base import Settings, specs
-
-WRITTEN = {Assemble.kind: ("sheet", "poster")}
-"""Settings that name a file to be written: the command line's own, since a job writes into its run folder."""
 
 NOT_ALLOWED = "lies outside the folders that may be read here"
 """The same words for what exists and what does not, so that nobody can ask which files there are."""
@@ -48,7 +45,7 @@ class Places:
     def _problems(self, settings: Settings) -> Iterator[Problem]:
         for name, spec in specs(type(settings)).items():
             for text in spec.paths(getattr(settings, name)):
-                if name in WRITTEN.get(settings.kind, ()):
+                if name in find_kind(settings.kind).written_files:
                     sentence = "only the command line writes files of your choice; leave it empty"
                     yield Problem(sentence, field=name)
                     continue

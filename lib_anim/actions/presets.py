@@ -14,8 +14,7 @@ from typing import Any
 from lib_anim.actions.settings_files import settings_from, settings_of
 from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
 from lib_anim.jobs import atomic
-from lib_anim.kinds.keyframed.deforum.importer import is_deforum
-from lib_anim.kinds.keyframed.settings import Keyframed
+from lib_anim.kinds.registry import find_kind
 from lib_anim.settings.base import Settings, specs, to_json
 from lib_anim.settings.parts import PARTS
 from lib_anim.settings.portable import without_folders
@@ -86,7 +85,7 @@ class Presets:
         Raises FlipbookError for a name that cannot be, and with every problem of the settings.
         """
         name = checked_name(name)
-        loaded = settings_from(settings if _is_deforum(kind, settings) else {**settings, "kind": kind}, {})
+        loaded = settings_from(settings if _is_foreign(kind, settings) else {**settings, "kind": kind}, {})
         given = _given(loaded.settings, settings)
         if names := tuple(parts):
             given = only_parts(kind, given, names)
@@ -153,8 +152,8 @@ def only_parts(kind: str, settings: Mapping[str, Any], parts: Iterable[str]) -> 
     return {**taken, **({"dialect": settings["dialect"]} if taken and "dialect" in settings else {})}
 
 
-def _is_deforum(kind: str, data: Mapping[str, Any]) -> bool:
-    return kind == Keyframed.kind and "kind" not in data and is_deforum(data)
+def _is_foreign(kind: str, data: Mapping[str, Any]) -> bool:
+    return "kind" not in data and any(importer.recognises(data) for importer in find_kind(kind).importers)
 
 
 def _given(settings: Settings, asked: Mapping[str, Any]) -> dict[str, Any]:

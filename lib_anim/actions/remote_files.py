@@ -27,7 +27,7 @@ AGENT = "Flipbook"
 
 
 @dataclass(frozen=True)
-class Fetching:
+class RemoteFiles:
     """What may be fetched, in the words of the WebUI's options."""
 
     enable: bool = False

@@ -6,11 +6,7 @@ from pathlib import Path
 
 from lib_anim.actions.settings_files import read_json, settings_from
 from lib_anim.errors import FlipbookError, NotFound, Problem
-from lib_anim.kinds.clip.settings import Clip
-from lib_anim.kinds.keyframed.deforum.importer import is_deforum
-from lib_anim.kinds.keyframed.settings import Keyframed
-from lib_anim.kinds.restyle.mov2mov import is_mov2mov
-from lib_anim.kinds.restyle.settings import Restyle
+from lib_anim.kinds.registry import find_kind, importer_of
 from lib_anim.timeline.context import Context
 from lib_anim.timeline.prompts import FramePrompt, PromptTrack, parse_prompts
 from lib_anim.timeline.schedule import parse_schedule
@@ -47,9 +43,11 @@ def _track(path: Path) -> tuple[PromptTrack, tuple[str, ...]]:
     if not text.lstrip().startswith("{"):
         return parse_prompts(text), ()
     data = read_json(path)
-    if "kind" not in data and not is_deforum(data) and not is_mov2mov(data):
+    if "kind" not in data and importer_of(data) is None:
         return parse_prompts(data), ()
     loaded = settings_from(data, {}, path.parent)
-    if not isinstance(loaded.settings, Keyframed | Clip | Restyle):
-        raise FlipbookError(Problem(f"a {loaded.settings.kind} film has no prompts", field="file"))
-    return loaded.settings.prompt_track(), loaded.warnings
+    prompts_of = find_kind(loaded.settings.kind).prompts
+    if prompts_of is None:
+        sentence = f"a {loaded.settings.kind} film has no prompts"
+        raise FlipbookError(Problem(sentence, field="file", code="prompts.none"))
+    return prompts_of(loaded.settings), loaded.warnings

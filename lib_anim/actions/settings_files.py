@@ -11,14 +11,9 @@ from typing import Any
 
 from lib_anim.errors import FlipbookError, NotFound, Problem
 from lib_anim.jobs.run.folder import RunFolder
-from lib_anim.kinds.keyframed.deforum.importer import from_deforum, is_deforum
-from lib_anim.kinds.keyframed.deforum.keys import key_of
-from lib_anim.kinds.keyframed.settings import Keyframed
-from lib_anim.kinds.registry import SETTINGS
-from lib_anim.kinds.restyle.mov2mov import from_mov2mov, is_mov2mov, known_keys
-from lib_anim.kinds.restyle.settings import Restyle
+from lib_anim.kinds.registry import DEFAULT_KIND, SETTINGS, importer_of
 from lib_anim.media.probe import probe
-from lib_anim.settings.base import Settings, from_json, specs, unknown_key
+from lib_anim.settings.base import Settings, from_json, specs
 from lib_anim.settings.parts import partial
 
 LARGEST = 64 * 2**20
@@ -125,37 +120,16 @@ def _object(value: Any, name: str) -> Mapping[str, Any]:
 
 def settings_from(data: Mapping[str, Any], changes: Mapping[str, Any], folder: Path | None = None) -> Loaded:
     """As `load_settings`, for an object that is read already."""
-    if "kind" not in data and (is_mov2mov(data) or is_deforum(data)):
-        read = _from_mov2mov if is_mov2mov(data) else _from_deforum
-        foreign, warnings = read(data, changes)
+    importer = importer_of(data)
+    if importer is not None:
+        foreign, warnings = importer.read(data, changes)
         return Loaded(settings=_rooted(foreign, folder, frozenset(changes)), warnings=warnings)
-    cls = settings_of(data.get("kind", Keyframed.kind))
+    cls = settings_of(data.get("kind", DEFAULT_KIND))
     unknown = [name for name in changes if name not in specs(cls)]
     if unknown:
         cls().changed(dict.fromkeys(unknown))
     loaded, warnings = from_json(cls, {**data, **changes})
     return Loaded(settings=_rooted(loaded, folder, frozenset(changes)), warnings=warnings)
-
-
-def _from_deforum(data: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[Settings, tuple[str, ...]]:
-    native = {
-        name: value
-        for name, value in changes.items()
-        if name in specs(Keyframed) and name not in data and key_of(name) is None
-    }
-    theirs = {name: value for name, value in changes.items() if name not in native}
-    settings, warnings = from_deforum({**data, **theirs})
-    return settings.changed(native) if native else settings, warnings
-
-
-def _from_mov2mov(data: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[Settings, tuple[str, ...]]:
-    native = {name: value for name, value in changes.items() if name in specs(Restyle)}
-    theirs = {name: value for name, value in changes.items() if name not in native}
-    unknown = [unknown_key(Restyle, name) for name in theirs if name not in known_keys()]
-    if unknown:
-        raise FlipbookError(*unknown)
-    settings, warnings = from_mov2mov({**data, **theirs})
-    return settings.changed(native) if native else settings, warnings
 
 
 def _rooted(settings: Settings, folder: Path | None, given: frozenset[str]) -> Settings:
@@ -199,6 +173,6 @@ def carried(path: Path) -> Mapping[str, Any]:
         found = None
     if isinstance(found, dict) and "settings" in found and "kind" not in found:
         found = found["settings"]
-    if not isinstance(found, dict) or not ("kind" in found or is_deforum(found)):
+    if not isinstance(found, dict) or not ("kind" in found or importer_of(found)):
         raise FlipbookError(Problem(f'"{path.name}" carries no settings', field="file"))
     return found

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
-from lib_anim.actions.desk import Desk
+from lib_anim.actions.services import Services
 from lib_anim.api.endpoint import Pace, Route, json_object
 from lib_anim.api.jobs import A_MINUTE, MOST_AT_ONCE
 from lib_anim.api.schemas import gives, takes
@@ -56,8 +56,8 @@ _ANY: dict[str, Any] = {}
 class DeforumViews:
     """`/deforum_api/batches` and `/deforum_api/jobs`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._pace = Pace(A_MINUTE)
 
     def router(self) -> APIRouter:
@@ -95,8 +95,10 @@ class DeforumViews:
             sentence = "options of the host are not changed; give what the films need in their settings"
             raise FlipbookError(Problem(sentence, field="options_overrides"))
         self._pace.take(len(listed), "deforum_settings")
-        ids = self._desk.submit_all([{"kind": "keyframed", "settings": settings} for settings in listed])
-        batch = self._desk.job(ids[0]).batch
+        ids = self._services.jobs.submit_all(
+            [{"kind": "keyframed", "settings": settings} for settings in listed]
+        )
+        batch = self._services.jobs.get(ids[0]).batch
         return JSONResponse({"message": "Job(s) accepted", "batch_id": batch, "job_ids": ids}, 202)
 
     def batches(self) -> JSONResponse:
@@ -115,7 +117,7 @@ class DeforumViews:
         cancelled = []
         for record in self._of(id):
             try:
-                self._desk.cancel(record.id)
+                self._services.jobs.cancel(record.id)
             except (Conflict, NotFound):
                 # It came to its end in between.
                 continue
@@ -128,18 +130,18 @@ class DeforumViews:
 
     def job(self, id: str) -> JSONResponse:
         """The state of one job."""
-        return JSONResponse(status_json(self._desk.job(id)))
+        return JSONResponse(status_json(self._services.jobs.get(id)))
 
     def cancel(self, id: str) -> JSONResponse:
         """End a job: a waiting one now, a running one after its frame."""
-        self._desk.cancel(id)
+        self._services.jobs.cancel(id)
         return JSONResponse({"id": id, "message": "Job cancelled."})
 
     def _films(self) -> list[JobRecord]:
-        return [record for record in self._desk.jobs() if record.kind == "keyframed"]
+        return [record for record in self._services.jobs.all() if record.kind == "keyframed"]
 
     def _of(self, batch: str) -> list[JobRecord]:
-        records = self._desk.jobs(batch=batch)
+        records = self._services.jobs.all(batch=batch)
         if not records:
             raise NotFound(Problem("there is no such batch", field="id"))
         return sorted(records, key=lambda record: record.number)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
-from lib_anim.actions.desk import Desk
+from lib_anim.actions.services import Services
 from lib_anim.api import schemas as shapes
 from lib_anim.api.endpoint import Pace, Route
 from lib_anim.api.schemas import gives
@@ -20,8 +20,8 @@ PIECE = 1 << 20
 class FileViews:
     """The routes `/uploads`, `/runs` and `/trash`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._pace = Pace(UPLOADS_A_MINUTE)
 
     def router(self) -> APIRouter:
@@ -49,7 +49,7 @@ class FileViews:
     async def upload(self, request: Request) -> JSONResponse:
         """Send a film, sound or picture as the body; settings name it by the address that comes back."""
         self._pace.take(1, "upload")
-        with self._desk.uploads.receive() as receiving:
+        with self._services.uploads.receive() as receiving:
             gathered = bytearray()
             async for chunk in request.stream():
                 gathered += chunk
@@ -58,27 +58,27 @@ class FileViews:
                     gathered.clear()
             await run_in_threadpool(receiving.write, bytes(gathered))
             address = await run_in_threadpool(receiving.keep)
-        await run_in_threadpool(self._desk.tidy)
+        await run_in_threadpool(self._services.tidy)
         return JSONResponse({"upload": address}, 201)
 
     def runs(self) -> JSONResponse:
         """Every run folder with its size."""
-        return JSONResponse({"runs": [facts.as_json() for facts in self._desk.folders.all()]})
+        return JSONResponse({"runs": [facts.as_json() for facts in self._services.folders.all()]})
 
     def throw_away(self, name: str) -> Response:
         """Move a run folder to the trash, where it stays for thirty days."""
-        self._desk.throw_away(name)
+        self._services.throw_away(name)
         return Response(status_code=204)
 
     def trash(self) -> JSONResponse:
         """What lies in the trash."""
-        return JSONResponse({"runs": [facts.as_json() for facts in self._desk.folders.trash()]})
+        return JSONResponse({"runs": [facts.as_json() for facts in self._services.folders.trash()]})
 
     def empty_trash(self) -> JSONResponse:
         """Delete what lies in the trash."""
-        return JSONResponse({"bytes": self._desk.folders.empty_trash()})
+        return JSONResponse({"bytes": self._services.folders.empty_trash()})
 
     def restore(self, name: str) -> Response:
         """Take a run out of the trash."""
-        self._desk.folders.restore(name)
+        self._services.folders.restore(name)
         return Response(status_code=204)

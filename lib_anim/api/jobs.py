@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from lib_anim.actions.desk import Desk
+from lib_anim.actions.services import Services
 from lib_anim.api import schemas as shapes
 from lib_anim.api.endpoint import Pace, Route, json_body, json_object
 from lib_anim.api.ranged import file_response
@@ -51,8 +51,8 @@ FILMS = {
 class JobViews:
     """The routes below `/jobs`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._pace = Pace(A_MINUTE)
         self._streams = 0
 
@@ -116,7 +116,7 @@ class JobViews:
             )
         checked = [_order(order, number if len(orders) > 1 else None) for number, order in enumerate(orders)]
         self._pace.take(len(checked), "jobs")
-        return JSONResponse({"ids": self._desk.submit_all(checked)}, 202)
+        return JSONResponse({"ids": self._services.jobs.submit_all(checked)}, 202)
 
     def list(
         self,
@@ -130,25 +130,25 @@ class JobViews:
             raise FlipbookError(
                 Problem(f'"{unknown[0]}" is not allowed; it takes {", ".join(STATUSES)}', field="status")
             )
-        records = self._desk.jobs(statuses, limit=limit)
+        records = self._services.jobs.all(statuses, limit=limit)
         return JSONResponse({"jobs": [job_json(record, with_settings=False) for record in records]})
 
     def get(self, id: str) -> JSONResponse:
         """One job: how far it is, what went wrong, what came out, and its settings."""
-        return JSONResponse(job_json(self._desk.job(id)))
+        return JSONResponse(job_json(self._services.jobs.get(id)))
 
     def cancel(self, id: str) -> JSONResponse:
         """End a queued job now, a running one after its frame; it leaves a film of what there is."""
-        return JSONResponse(job_json(self._desk.cancel(id)))
+        return JSONResponse(job_json(self._services.jobs.cancel(id)))
 
     def resume(self, id: str) -> JSONResponse:
         """Go on with a failed or cancelled job; the frames come out as if it had never stopped."""
-        return JSONResponse(job_json(self._desk.resume(id)))
+        return JSONResponse(job_json(self._services.jobs.resume(id)))
 
     def move(self, id: str, asked: Any = Depends(json_object)) -> JSONResponse:
         """Put a queued job at another place among the queued ones."""
         _only(asked, ("to",))
-        return JSONResponse(job_json(self._desk.move(id, _whole(asked, "to", -1))))
+        return JSONResponse(job_json(self._services.jobs.move(id, _whole(asked, "to", -1))))
 
     def rerender(self, id: str, asked: Any = Depends(json_object)) -> JSONResponse:
         """Make some frames of an ended job anew with changed settings; all others stay bit for bit."""
@@ -158,7 +158,7 @@ class JobViews:
             raise FlipbookError(Problem("is no JSON object of settings", field="changes"))
         self._pace.take(1, "jobs")
         first, last = _whole(asked, "first", 0), _whole(asked, "last", 0)
-        return JSONResponse({"ids": [self._desk.rerender(id, first, last, changes)]}, 202)
+        return JSONResponse({"ids": [self._services.jobs.rerender(id, first, last, changes)]}, 202)
 
     async def events(self, id: str, last_event_id: str = Header("")) -> Response:
         """What happens to the job, as it happens: `status`, `phase`, `frames`, `warning`, `moved`.
@@ -167,8 +167,8 @@ class JobViews:
         `frames` only the latest is kept.
         """
         after = int(last_event_id) if last_event_id.isdecimal() and len(last_event_id) < 19 else 0
-        record = await run_in_threadpool(self._desk.job, id)
-        if record.status in ENDED and not await run_in_threadpool(self._desk.events, id, after):
+        record = await run_in_threadpool(self._services.jobs.get, id)
+        if record.status in ENDED and not await run_in_threadpool(self._services.jobs.events, id, after):
             return Response(status_code=204)
         if self._streams >= MOST_STREAMS:
             raise Conflict(Problem(f"{MOST_STREAMS} event streams are open already; close some"))
@@ -181,8 +181,8 @@ class JobViews:
             told = time.monotonic()
             yield "retry: 2000\n\n"
             while True:
-                record = await run_in_threadpool(self._desk.job, id)
-                events = await run_in_threadpool(self._desk.events, id, after)
+                record = await run_in_threadpool(self._services.jobs.get, id)
+                events = await run_in_threadpool(self._services.jobs.events, id, after)
                 for event in events:
                     after = event.number
                     yield _sse(event)
@@ -202,7 +202,7 @@ class JobViews:
 
     def film(self, id: str, request: Request) -> Response:
         """The film; of a cancelled job the part that there is. A range of it where one is asked for."""
-        path = self._desk.film(id)
+        path = self._services.jobs.film(id)
         if path.is_dir():
             raise Conflict(Problem("it is a folder of pictures; fetch its frames one by one", field="film"))
         kind = FILMS.get(path.suffix.lower(), "application/octet-stream")
@@ -210,15 +210,15 @@ class JobViews:
 
     def frame(self, id: str, n: int, request: Request) -> Response:
         """A frame as PNG; -1 is the latest."""
-        return _file(request, self._desk.frame(id, n), "image/png", f"frame-{n}")
+        return _file(request, self._services.jobs.frame(id, n), "image/png", f"frame-{n}")
 
     def sheet(self, id: str, request: Request) -> Response:
         """The contact sheet as PNG."""
-        return _file(request, self._desk.sheet(id), "image/png", "sheet")
+        return _file(request, self._services.jobs.sheet(id), "image/png", "sheet")
 
     def report(self, id: str) -> JSONResponse:
         """Versions, log and settings for a bug report; names of folders are left out."""
-        return JSONResponse(self._desk.report(id))
+        return JSONResponse(self._services.jobs.report(id))
 
 
 def _sse(event: JobEvent) -> str:

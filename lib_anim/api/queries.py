@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
-from lib_anim.actions.desk import Desk
+from lib_anim.actions.services import Services
 from lib_anim.api import schemas as shapes
 from lib_anim.api.endpoint import Route, json_object
 from lib_anim.api.ranged import file_response
@@ -19,8 +19,8 @@ from lib_anim.errors import FlipbookError, Problem
 class LookViews:
     """The routes that change nothing."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def router(self) -> APIRouter:
         """All of them, with what they take and give."""
@@ -59,32 +59,32 @@ class LookViews:
 
     def kinds(self) -> JSONResponse:
         """Every kind of film."""
-        return JSONResponse({"kinds": self._desk.kinds()})
+        return JSONResponse({"kinds": self._services.queries.kinds()})
 
     def schema(self, kind: str) -> JSONResponse:
         """JSON Schema (2020-12) of a kind's settings."""
-        return JSONResponse(self._desk.schema(kind))
+        return JSONResponse(self._services.queries.schema(kind))
 
     def engines(self) -> JSONResponse:
         """Who can paint, the default first; `capabilities` is null before an engine was used."""
-        return JSONResponse({"engines": [asdict(facts) for facts in self._desk.engines()]})
+        return JSONResponse({"engines": [asdict(facts) for facts in self._services.queries.engines()]})
 
     def models(self) -> JSONResponse:
         """Names of model files at hand, by what they are."""
-        return JSONResponse({"models": self._desk.models()})
+        return JSONResponse({"models": self._services.queries.models()})
 
     def curves(self, asked: Any = Depends(json_object)) -> JSONResponse:
         """Schedules as a value per frame, and the sentence for each that is wrong."""
-        return JSONResponse(self._desk.curves(asked))
+        return JSONResponse(self._services.queries.curves(asked))
 
     def prompts(self, asked: Any = Depends(json_object)) -> JSONResponse:
         """The prompt of every frame, as spans that show the same."""
-        return JSONResponse(self._desk.prompts(asked))
+        return JSONResponse(self._services.queries.prompts(asked))
 
     def preview(self, request: Request, asked: Any = Depends(json_object)) -> Response:
         """The motion of a keyframed film on a checkerboard, in seconds, without an engine."""
         kind, settings = kind_and_settings(asked)
-        path = self._desk.preview(kind, settings)
+        path = self._services.queries.preview(kind, settings)
         return file_response(request, path, "video/mp4", {"X-Content-Type-Options": "nosniff"})
 
     def estimate(self, asked: Any = Depends(json_object)) -> JSONResponse:
@@ -93,7 +93,7 @@ class LookViews:
         engine, trial = asked.get("engine") or "", asked.get("trial") or {}
         if not isinstance(engine, str) or not isinstance(trial, dict):
             raise FlipbookError(Problem("engine is a text and trial a JSON object", field="body"))
-        return JSONResponse(self._desk.estimate(kind, settings, engine=engine, trial=trial))
+        return JSONResponse(self._services.queries.estimate(kind, settings, engine=engine, trial=trial))
 
 
 def kind_and_settings(asked: dict[str, Any], beside: tuple[str, ...] = ()) -> tuple[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 
-from lib_anim.actions.desk import Desk
+from lib_anim.actions.services import Services
 from lib_anim.api.deforum import DeforumViews
 from lib_anim.api.files import FileViews
 from lib_anim.api.jobs import JobViews
@@ -22,7 +22,7 @@ Guard = Callable[..., Any]
 READING = ("GET", "HEAD", "OPTIONS")
 
 
-def routers(desk: Desk, guard: Guard, origins: Sequence[str] = ()) -> list[APIRouter]:
+def routers(services: Services, guard: Guard, origins: Sequence[str] = ()) -> list[APIRouter]:
     """The routers of the API; every route asks `guard` first.
 
     `origins` are pages of other origins that may ask for changes; "*" stands for all.
@@ -39,12 +39,12 @@ def routers(desk: Desk, guard: Guard, origins: Sequence[str] = ()) -> list[APIRo
     locks = [Depends(guard), Depends(same_origin)]
     views = APIRouter(prefix=PREFIX, dependencies=locks)
     for router in (
-        JobViews(desk).router(),
-        LookViews(desk).router(),
-        PresetViews(desk).router(),
-        FileViews(desk).router(),
+        JobViews(services).router(),
+        LookViews(services).router(),
+        PresetViews(services).router(),
+        FileViews(services).router(),
     ):
         views.include_router(router)
     deforum = APIRouter(dependencies=locks)
-    deforum.include_router(DeforumViews(desk).router())
+    deforum.include_router(DeforumViews(services).router())
     return [views, deforum]

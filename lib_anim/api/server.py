@@ -9,11 +9,13 @@ from fastapi import FastAPI, Header, HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from lib_anim import __version__
-from lib_anim.actions.desk import Desk
+from lib_anim.actions.services import Services
 from lib_anim.api.routes import Guard, routers
 
 
-def create_app(desk: Desk, token: str = "", hosts: Sequence[str] = ("127.0.0.1", "localhost")) -> FastAPI:
+def create_app(
+    services: Services, token: str = "", hosts: Sequence[str] = ("127.0.0.1", "localhost")
+) -> FastAPI:
     """The application. With a `token`, every request needs `Authorization: Bearer TOKEN`.
 
     `hosts` are the names by which the server may be called, so that no page on the internet can reach
@@ -25,7 +27,7 @@ def create_app(desk: Desk, token: str = "", hosts: Sequence[str] = ("127.0.0.1",
         description="Films from keyframes: jobs, looks at settings, and what there is.",
     )
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
-    for router in routers(desk, _guard(token)):
+    for router in routers(services, _guard(token)):
         app.include_router(router)
     return app
 

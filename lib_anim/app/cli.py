@@ -92,6 +92,7 @@ def _films(command: Command) -> None:
     trial.add_argument(
         "--only", type=int, metavar="FRAME", help="keep one frame; in 2D those before it are painted too"
     )
+    sub.add_argument("--label", default="", metavar="TEXT", help="a name for the run, shown in lists of runs")
     sub = command("resume", commands.resume, "Go on with an interrupted film.")
     sub.add_argument("run_folder", type=Path, metavar="RUN", help="its run folder")
     sub = command("rerender", commands.rerender, "Make some frames of a film anew, with changed settings.")

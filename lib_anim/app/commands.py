@@ -12,19 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lib_anim.actions import films, schedules
+from lib_anim.actions import schedules
 from lib_anim.actions.assembly import assemble as assemble_film
-from lib_anim.actions.assembly import assemble_run
+from lib_anim.actions.execute import Callbacks, execute, render_spec, rerender_spec, resume_spec
 from lib_anim.actions.inspection import inspect as inspect_file
 from lib_anim.actions.preview import preview as preview_film
 from lib_anim.actions.settings_files import Loaded, load_settings, settings_of
 from lib_anim.app.demo import install_demo
-from lib_anim.app.engines import open_engine
+from lib_anim.app.engines import open_engine, stable_name
 from lib_anim.app.progress import ProgressBar
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.jobs.run.runner import Result
+from lib_anim.jobs.spec import JobSpec
 from lib_anim.kinds.assemble.settings import Assemble
-from lib_anim.kinds.draft import Trial
+from lib_anim.kinds.draft import DraftOptions
 from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.kinds.registry import SETTINGS
 from lib_anim.settings.base import json_schema
@@ -44,41 +45,27 @@ STALE = 1
 def render(options: argparse.Namespace) -> int:
     """`render FILE`."""
     loaded = _load(options)
-    if isinstance(loaded.settings, Assemble):
-        return _render_assembly(loaded, options)
-    trial = Trial(every=options.every, half=options.half, only=options.only)
-    engine, opened_as = open_engine(options.engine)
-    with ProgressBar() as bar, _stop_on_interrupt() as stop:
-        result = films.submit(loaded, engine, opened_as, options.out, bar.hear, stop=stop, trial=trial)
-    return _report(result, options.json)
-
-
-def _render_assembly(loaded: Loaded, options: argparse.Namespace) -> int:
-    with ProgressBar() as bar:
-        done, run = assemble_run(loaded, options.out, bar.hear)
-    result = Result(
-        film=done.film, sheet=None, run=run, frames=done.frames, warnings=done.warnings, finished=True
-    )
-    return _report(result, options.json)
+    draft = DraftOptions(every=options.every, half=options.half, only=options.only)
+    spec = render_spec(loaded, stable_name(options.engine), draft, options.label)
+    return _execute(spec, options.out, options.json)
 
 
 def resume(options: argparse.Namespace) -> int:
     """`resume RUN`."""
-    engine, _ = open_engine(films.engine_of(options.run_folder))
-    with ProgressBar() as bar, _stop_on_interrupt() as stop:
-        result = films.resume(options.run_folder, engine, bar.hear, stop=stop)
-    return _report(result, options.json)
+    return _execute(resume_spec(options.run_folder), options.run_folder, options.json)
 
 
 def rerender(options: argparse.Namespace) -> int:
     """`rerender RUN --from A --to B`."""
     changes = parse_changes(options.set)
-    engine, _ = open_engine(films.engine_of(options.run_folder))
+    spec = rerender_spec(options.run_folder, options.first, options.last, changes)
+    return _execute(spec, options.run_folder, options.json)
+
+
+def _execute(spec: JobSpec, out: Path, as_json: bool) -> int:
     with ProgressBar() as bar, _stop_on_interrupt() as stop:
-        result = films.rerender(
-            options.run_folder, options.first, options.last, changes, engine, bar.hear, stop=stop
-        )
-    return _report(result, options.json)
+        result = execute(spec, open_engine, out, Callbacks(hear=bar.hear, stop=stop))
+    return _report(result, as_json)
 
 
 def preview(options: argparse.Namespace) -> int:

@@ -14,23 +14,28 @@ from lib_anim.models.folders import ModelFolders, weights_in
 DEMO_CHECKPOINT = Path(__file__).resolve().parents[2] / "demo" / "flipbook-demo.safetensors"
 
 
-def open_engine(name: str) -> tuple[Engine, str]:
-    """(engine, the name that opens it from any folder) of "checker", "demo", or a checkpoint's path.
+def stable_name(name: str) -> str:
+    """An engine's name that opens it from any working folder: a checkpoint's path is made absolute."""
+    return name if name in ("checker", "demo") else str(Path(name).absolute())
 
-    Raises NotFound, or FlipbookError for a file that is no checkpoint.
+
+def open_engine(name: str) -> Engine:
+    """The engine "checker", "demo", or that of a checkpoint's path.
+
+    Raises NotFound, and FlipbookError for a file that is not a checkpoint.
     """
     if name == "checker":
         from lib_anim.engines.checker import CheckerEngine
 
-        return CheckerEngine(), name
+        return CheckerEngine()
     checkpoint = DEMO_CHECKPOINT if name == "demo" else Path(name)
     if not checkpoint.is_file():
         sentence = f'"{name}" is no engine; it takes demo, checker, or the path of a .safetensors checkpoint'
-        raise NotFound(Problem(sentence, field="engine"))
+        raise NotFound(Problem(sentence, field="engine", code="engine.unknown"))
     # torch and diffusers take seconds to import; schedules, prompts and previews do without them.
     from lib_anim.engines.diffusion.engine import open_engine as open_diffusers
 
-    return open_diffusers(checkpoint), name if name == "demo" else str(checkpoint.absolute())
+    return open_diffusers(checkpoint)
 
 
 class StandaloneEngines:
@@ -44,7 +49,7 @@ class StandaloneEngines:
         self._lock = threading.Lock()
         self._warm: tuple[str, Engine] | None = None
         self._known: dict[str, Capabilities] = {}
-        self._checker: Engine = open_engine("checker")[0]
+        self._checker: Engine = open_engine("checker")
         self._known["checker"] = self._checker.capabilities
 
     @property
@@ -71,7 +76,7 @@ class StandaloneEngines:
             if self._warm is not None:
                 self._warm[1].close()
                 self._warm = None
-            engine, _ = open_engine(str(self._checkpoints().get(name, name if name == "demo" else "")))
+            engine = open_engine(str(self._checkpoints().get(name, name if name == "demo" else "")))
             self._warm = name, engine
             self._known[name] = engine.capabilities
             return engine

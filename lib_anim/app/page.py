@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.staticfiles import StaticFiles
 
-from lib_anim.actions.desk import Desk
+from lib_anim.actions.services import Services
 from lib_anim.ui import gradio_compat as majors
 from lib_anim.ui.tab import draw_tab
 from lib_anim.ui.toolkit import Toolkit
@@ -18,9 +18,9 @@ ASSETS = "/flipbook/page"
 """Where the page's scripts are served."""
 
 
-def add_page(app: Any, desk: Desk) -> Any:
+def add_page(app: Any, services: Services) -> Any:
     """`app` (FastAPI) with the tab at its root; the API's routes must be there already."""
     app.mount(ASSETS, StaticFiles(directory=SCRIPTS))
     head = "".join(f'<script src="{ASSETS}/{path.name}"></script>' for path in sorted(SCRIPTS.glob("*.js")))
-    page = draw_tab(Toolkit("tab"), desk)
+    page = draw_tab(Toolkit("tab"), services)
     return majors.mounted(app, page, head, (ROOT / "style.css").read_text("utf-8"), [])

@@ -12,8 +12,8 @@ from typing import Any
 
 import platformdirs
 
-from lib_anim.actions.desk import Desk
 from lib_anim.actions.places import Places
+from lib_anim.actions.services import Services
 from lib_anim.app.engines import StandaloneEngines
 from lib_anim.errors import FlipbookError, Problem
 
@@ -49,20 +49,20 @@ def _serve(options: argparse.Namespace, *, with_page: bool) -> int:
     places = Places(open=local, roots=tuple(options.allow))
     with closing(_listen(options.host, options.port)) as listening:
         port = listening.getsockname()[1]
-        with closing(Desk(home, StandaloneEngines(options.checkpoints), places)) as desk:
+        with closing(Services(home, StandaloneEngines(options.checkpoints), places)) as services:
             hosts = ("127.0.0.1", "localhost", "[::1]") if local else ("*",)
-            app = create_app(desk, token, hosts)
+            app = create_app(services, token, hosts)
             if with_page:
-                app = _with_page(app, desk)
+                app = _with_page(app, services)
             config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=LONGEST_GOODBYE)
             place = f"http://{options.host}:{port}"
             # At once, also to a file or a program that waits for it.
-            print(f"Flipbook listens on {place} (routes: /docs); films go to {desk.runs}", flush=True)
+            print(f"Flipbook listens on {place} (routes: /docs); films go to {services.runs}", flush=True)
             uvicorn.Server(config).run(sockets=[listening])
     return 0
 
 
-def _with_page(app: Any, desk: Desk) -> Any:
+def _with_page(app: Any, services: Services) -> Any:
     try:
         from lib_anim.app.page import add_page
     except ModuleNotFoundError as error:
@@ -70,7 +70,7 @@ def _with_page(app: Any, desk: Desk) -> Any:
             raise
         sentence = "the page needs the package gradio, which is not installed: `make ui` installs it"
         raise FlipbookError(Problem(sentence)) from error
-    return add_page(app, desk)
+    return add_page(app, services)
 
 
 def _is_local(host: str) -> bool:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from lib_anim import __version__
-from lib_anim.engines.contract.capabilities import Capabilities, MotionChoice
+from lib_anim.engines.contract.capabilities import Capabilities, ClipCapabilities, MotionChoice
 from lib_anim.engines.contract.checks import check, check_clip
 from lib_anim.engines.contract.engine import OnStep
 from lib_anim.engines.contract.requests import ClipRequest, StillRequest
@@ -45,8 +45,7 @@ class CheckerEngine:
             multiple_of=1,
             inpaint=True,
             travel=True,
-            clip=True,
-            motion_modules=(MODULE,),
+            clip=ClipCapabilities(motion_modules=(MODULE,)),
             native_size=256,
         )
 

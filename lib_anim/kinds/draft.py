@@ -10,7 +10,7 @@ from lib_anim.errors import FlipbookError, Problem
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
+class DraftOptions:
     """A trial leaves the film's settings as they are: schedules keep the values of their true frames.
 
     Raises FlipbookError for numbers that cannot be, and for `every` beside `only`.
@@ -38,12 +38,12 @@ class Trial:
         return asdict(self)
 
 
-WHOLE = Trial()
+WHOLE = DraftOptions()
 
 
-def trial_of(manifest: Mapping[str, Any]) -> Trial:
+def draft_of(manifest: Mapping[str, Any]) -> DraftOptions:
     """The trial that a manifest names; the whole film where it names none."""
-    return Trial(**manifest.get("trial", {}))
+    return DraftOptions(**manifest.get("trial", {}))
 
 
 LEAST = 64

@@ -42,5 +42,5 @@ class SoundNeed:
 
 Need = PictureNeed | VideoNeed
 
-Look = Callable[[VideoNeed], SourceInfo]
+Probe = Callable[[VideoNeed], SourceInfo]
 """Tells a plan what a video is, without giving it the frames. Raises FlipbookError."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.models.detect import UNET, sign_of
+from lib_anim.models.detect import UNET, detect
 from lib_anim.models.header import Header, read_header
 from lib_anim.models.yaml_config import told_beside
 
@@ -179,7 +179,7 @@ def family_of(header: Header) -> Family | None:
 
 def _what(header: Header) -> str:
     """What a file that is no SD 1.x or SDXL checkpoint looks like, for a sentence."""
-    what = sign_of(header.tensors)
+    what = detect(header.tensors)
     if what is not None:
         return f"it is {what}"
     return f"none of its {len(header.tensors)} tensors has a name of an SD 1.x or SDXL checkpoint"

@@ -40,7 +40,7 @@ _SIGNS: tuple[tuple[str, Callable[[str], bool]], ...] = (
 )
 
 
-def sign_of(names: Iterable[str]) -> str | None:
+def detect(names: Iterable[str]) -> str | None:
     """What a file with these names is, such as `a Flux model`; None when they belong to nothing known."""
     names = tuple(names)
     return next((what for what, sign in _SIGNS if any(sign(name) for name in names)), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from lib_anim.models.detect import sign_of
+from lib_anim.models.detect import detect
 from lib_anim.models.pickled import names_in, table_in
 
 FRONTS: tuple[tuple[bytes, str], ...] = (
@@ -57,7 +57,7 @@ def foreign(path: Path) -> str:
 
 
 def _pickled(path: Path) -> str:
-    what = sign_of(names_in(path))
+    what = detect(names_in(path))
     is_ = f"{path.name} is {what} as a pickled torch file" if what else f"{path.name} is a pickled torch file"
     return (
         f"{is_}, which may run foreign code; "

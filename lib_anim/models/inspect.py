@@ -10,7 +10,7 @@ from typing import Literal
 
 from lib_anim.errors import FlipbookError
 from lib_anim.models.checkpoint import VAE, family_of, read_checkpoint, read_vae
-from lib_anim.models.detect import UNET, sign_of
+from lib_anim.models.detect import UNET, detect
 from lib_anim.models.header import Header, read_header
 from lib_anim.models.keys import DOWNS, KRONECKER, OTHERS, inversion_keys, is_lora
 from lib_anim.models.motion.facts import is_motion, motion_facts
@@ -58,7 +58,7 @@ def inspect(path: Path) -> Finding:
         if not path.is_file():
             raise
         # A whole file of another format is not used here, but nothing is wrong with it.
-        kind: Kind = "other" if sign_of(names_in(path)) else "broken"
+        kind: Kind = "other" if detect(names_in(path)) else "broken"
         return _archived(path) or Finding(kind, str(error))
     table = Table.of(header)
     for found in (
@@ -72,7 +72,7 @@ def inspect(path: Path) -> Finding:
     ):
         if found is not None:
             return found
-    what = sign_of(header.tensors)
+    what = detect(header.tensors)
     if what is not None:
         return Finding("other", f"{path.name} is {what} ({_millions(header)}), which is not used here.")
     return Finding(
@@ -112,7 +112,7 @@ def _archived(path: Path) -> Finding | None:
         return None
     from lib_anim.models.archive import header_of
 
-    vae = _vae(header_of(path)) if sign_of(table.shapes) == "a VAE" else None
+    vae = _vae(header_of(path)) if detect(table.shapes) == "a VAE" else None
     return _lora(table) or _motion(table) or vae or _inversion(path)
 
 
@@ -199,7 +199,7 @@ def _controlnet(header: Header) -> Finding | None:
 
 def _stranger(header: Header) -> Finding | None:
     """Whole models of other families, which bring a VAE too."""
-    what = sign_of(header.tensors)
+    what = detect(header.tensors)
     if what not in STRANGERS:
         return None
     return Finding("other", f"{header.path.name} is {what} ({_millions(header)}), which cannot paint here.")

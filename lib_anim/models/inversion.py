@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.archive import read_tensors, read_tree
-from lib_anim.models.detect import sign_of
+from lib_anim.models.detect import detect
 from lib_anim.models.keys import inversion_keys
 
 WRAPPED = "string_to_param."
@@ -48,7 +48,7 @@ def read_inversion(path: Path) -> Inversion:
     try:
         return inversion_of(path.stem, weights)
     except KeyError as error:
-        what = sign_of(weights)
+        what = detect(weights)
         is_ = f": it is {what}" if what else ""
         raise FlipbookError(Problem(f"{path.name} is no textual inversion{is_}.", field="prompt")) from error
 

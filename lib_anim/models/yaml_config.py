@@ -13,7 +13,7 @@ from lib_anim.errors import FlipbookError, Problem
 
 
 @dataclass(frozen=True)
-class Told:
+class YamlConfig:
     """What a yaml in the original (LDM) layout says beyond the shapes; empty without one."""
 
     unet: dict[str, Any] = field(default_factory=dict)
@@ -29,14 +29,14 @@ class Told:
     """`heads` and `activation` from that folder's config.json, where stated."""
 
 
-def told_beside(path: Path) -> Told:
+def told_beside(path: Path) -> YamlConfig:
     """What the yaml beside the checkpoint `path` says.
 
     Raises FlipbookError when it cannot be read, wants a v-prediction or names a folder that does not exist.
     """
     beside = path.with_suffix(".yaml")
     if not beside.is_file():
-        return Told()
+        return YamlConfig()
     try:
         tree: Any = yaml.safe_load(beside.read_text("utf-8"))
         params: dict[str, Any] = tree["model"]["params"]
@@ -50,7 +50,7 @@ def told_beside(path: Path) -> Told:
             Problem(f"{beside.name} says that the checkpoint predicts velocities, which is not supported.")
         )
     tokenizer = _folder(beside, text.get("version"))
-    return Told(
+    return YamlConfig(
         unet=_numbers(beside, unet, heads="num_heads", head_size="num_head_channels"),
         schedule=_numbers(
             beside, params, steps="timesteps", beta_start="linear_start", beta_end="linear_end"

@@ -6,17 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lib_anim.motion.plan import Dial
+from lib_anim.motion.plan import Factor
 from lib_anim.motion.windows import Window
 
 KEPT = 4096
 """Tensors kept; windows come again, so that few are ever made and none waits for the device twice."""
 
 
-class DialReader:
+class FactorReader:
     """One dial's values for any site and window."""
 
-    def __init__(self, dial: Dial, frames: int) -> None:
+    def __init__(self, dial: Factor, frames: int) -> None:
         self._dial = dial
         self._frames = frames
         self._made: dict[tuple[object, ...], Tensor] = {}

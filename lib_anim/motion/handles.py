@@ -25,7 +25,7 @@ class Handles:
         self.sites: Sites | None = None
         """Where they are; None while off."""
 
-    def put_on(
+    def attach(
         self,
         sites: Sites,
         places: tuple[Site, ...],
@@ -37,7 +37,7 @@ class Handles:
 
         All or none: when one cannot be put on, those before it are taken off.
         """
-        self.take_off()
+        self.detach()
         try:
             for site in places:
                 self._handles.append(site.layer.register_forward_hook(_behind(site.key, change)))
@@ -46,11 +46,11 @@ class Handles:
                     self._handles.append(norm.register_forward_pre_hook(_before(fold)))
                     self._handles.append(norm.register_forward_hook(_after(unfold)))
         except BaseException:
-            self.take_off()
+            self.detach()
             raise
         self.sites = sites
 
-    def take_off(self) -> None:
+    def detach(self) -> None:
         """Removes every hook; nothing happens when they are off."""
         while self._handles:
             self._handles.pop().remove()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Dial:
+class Factor:
     """A strength over a clip: the product of its parts."""
 
     values: tuple[float, ...] = (1.0,)
@@ -51,9 +51,9 @@ class ClipPlan:
     """`views` runs the network on all frames at once and has windows inside the motion layers only."""
     fusion: WindowFusion = "pyramid"
     """How windows that share a frame are weighed; `last` lets the last one win, as sd-webui-animatediff."""
-    scale: Dial = Dial()
+    scale: Factor = Factor()
     """Factor on the keys of motion attention: below 1 less motion, above 1 more."""
-    effect: Dial = Dial()
+    effect: Factor = Factor()
     """Share of the motion layers' change that is added; 0 leaves the UNet as it is, bit for bit."""
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.motion.motion_lora import MotionLora, with_lora
 from lib_anim.models.motion.reader import MotionModule
-from lib_anim.motion.dials import DialReader
+from lib_anim.motion.dials import FactorReader
 from lib_anim.motion.fit import refuse_misfit
 from lib_anim.motion.fusion import shares
 from lib_anim.motion.handles import Handles
@@ -70,8 +70,8 @@ class ClipSession:
         self._layers = {
             site: TemporalTransformer(weights, facts.positions) for site, weights in module.weights.items()
         }
-        self._scale = DialReader(plan.scale, plan.frames)
-        self._effect = DialReader(plan.effect, plan.frames)
+        self._scale = FactorReader(plan.scale, plan.frames)
+        self._effect = FactorReader(plan.effect, plan.frames)
         self._handles = Handles()
         self._window: Window = tuple(range(plan.frames))
         self._apart = False
@@ -95,19 +95,19 @@ class ClipSession:
         try:
             yield self
         finally:
-            self._handles.take_off()
+            self._handles.detach()
 
     def move(self, sites: Sites) -> None:
         """Puts the layers into another UNet, out of the one that they are in: for a refiner's change."""
         facts = self.module.facts
         refuse_misfit(facts, sites)
-        self._handles.take_off()
+        self._handles.detach()
         dtype = _dtype_of(sites)
         for layer in self._layers.values():
             layer.to(layer.device, dtype)
         places = tuple(site for site in sites.blocks if site.key in self._layers)
         across = facts.norms_across_frames
-        self._handles.put_on(
+        self._handles.attach(
             sites, places, self._moved, self._fold if across else None, self._unfold if across else None
         )
 

@@ -21,7 +21,7 @@ from lib_anim.ui.toolkit import Toolkit
 TITLE = "AnimateDiff"
 """The accordion's name, and the name by which requests of the HTTP API reach it."""
 
-TITLE_BESIDE_RIVAL = "AnimateDiff (Flipbook)"
+TITLE_WITH_CONFLICT = "AnimateDiff (Flipbook)"
 """Its name while another extension answers to `TITLE`."""
 
 AUTOMATIC = "Automatic"
@@ -30,11 +30,11 @@ AUTOMATIC = "Automatic"
 ENABLE = "enable"
 """The one control that is no setting of a clip: whether the request makes one."""
 
-RIVAL_ACTS = """\
-**Films are made by the extension {rival}.** It is installed and enabled, so it acts, in its own \
+CONFLICT_NOTICE = """\
+**Films are made by the extension {conflicting}.** It is installed and enabled, so it acts, in its own \
 accordion and for requests of the HTTP API; Flipbook does nothing here and leaves it alone.
 
-Disable {rival} under Extensions and restart the WebUI to have Flipbook make the films: it takes the same \
+Disable {conflicting} under Extensions and restart the WebUI to have Flipbook make the films: it takes the same \
 requests, finds the same motion modules and reads the films' parameters.
 """
 
@@ -61,9 +61,9 @@ class Modules:
     """What a module is and whether it fits, in one sentence."""
 
 
-def title(rival: str | None) -> str:
+def title(conflicting: str | None) -> str:
     """The accordion's name; `rival` names the enabled extension that answers to AnimateDiff, if any."""
-    return TITLE_BESIDE_RIVAL if rival else TITLE
+    return TITLE_WITH_CONFLICT if conflicting else TITLE
 
 
 def order(*, img2img: bool) -> tuple[str, ...]:
@@ -80,15 +80,19 @@ def order(*, img2img: bool) -> tuple[str, ...]:
     return (*theirs, *own)
 
 
-def draw_accordion(toolkit: Toolkit, rival: str | None, modules: Modules, *, img2img: bool) -> list[Any]:
+def draw_accordion(
+    toolkit: Toolkit, conflicting: str | None, modules: Modules, *, img2img: bool
+) -> list[Any]:
     """Draws the closed accordion into the current Gradio context; answers its controls in `order`.
 
     A newcomer sees the switch, the motion module, frames, rate and formats; everything else is in accordions
     of its own below. Beside a rival there is only a text, and a value that is never set.
     """
-    with gr.Accordion(title(rival), open=False, elem_id=toolkit.elem_id("animatediff")):
-        if rival:
-            gr.Markdown(RIVAL_ACTS.format(rival=rival), elem_id=toolkit.elem_id("animatediff_text"))
+    with gr.Accordion(title(conflicting), open=False, elem_id=toolkit.elem_id("animatediff")):
+        if conflicting:
+            gr.Markdown(
+                CONFLICT_NOTICE.format(conflicting=conflicting), elem_id=toolkit.elem_id("animatediff_text")
+            )
             return [gr.State(None)]
         drawn = _Drawn(toolkit, modules)
         drawn.first()

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lib_anim.actions.desk import Desk
+from lib_anim.actions.services import Services
 from lib_anim.actions.settings_files import Loaded
 from lib_anim.errors import FlipbookError
 from lib_anim.kinds.registry import SETTINGS
@@ -19,11 +19,11 @@ from lib_anim.ui.form import Form, shown_of
 from lib_anim.ui.toolkit import Scripts
 
 
-class Asking:
+class FormEvents:
     """The events of one kind's form."""
 
-    def __init__(self, desk: Desk, form: Form, scripts: Scripts | None = None) -> None:
-        self._desk = desk
+    def __init__(self, services: Services, form: Form, scripts: Scripts | None = None) -> None:
+        self._services = services
         self._scripts = scripts
         self._form = form
         self._kind = form.kind
@@ -38,7 +38,7 @@ class Asking:
         try:
             if self._scripts is not None and len(values) > count + 2:
                 settings = _with_scripts(settings, self._scripts.read(values[count + 2 :]))
-            found = self._desk.submit_all(
+            found = self._services.jobs.submit_all(
                 [
                     {
                         "kind": self._kind,
@@ -63,11 +63,11 @@ class Asking:
         """Keep what the controls show; say what is wrong with it, how long it takes, how files look."""
         asked = json.loads(request)
         shown = asked["shown"]
-        self._desk.drafts.keep(self._kind, {**self._desk.drafts.get(self._kind), **shown})
+        self._services.forms.keep(self._kind, {**self._services.forms.get(self._kind), **shown})
         settings = self._with_kept(self._form.read([shown.get(name) for name in self._form.controls]))
         media = self._media(shown)
         try:
-            estimate = self._desk.estimate(self._kind, settings, engine=asked.get("engine", ""))
+            estimate = self._services.queries.estimate(self._kind, settings, engine=asked.get("engine", ""))
         except FlipbookError as error:
             return _answer("keep", **error.as_json(), media=media)
         return _answer("keep", estimate=estimate, media=media)
@@ -80,7 +80,7 @@ class Asking:
             if not isinstance(spec, PathText) or not text:
                 continue
             try:
-                thumbnail = self._desk.thumbnail(text, name)
+                thumbnail = self._services.queries.thumbnail(text, name)
             except FlipbookError:
                 continue
             picture = base64.b64encode(thumbnail.jpeg).decode()
@@ -93,7 +93,7 @@ class Asking:
         Some settings change their own controls only: what is typed meanwhile elsewhere stays.
         """
         asked = json.loads(request or "{}")
-        draft = self._desk.drafts.get(self._kind)
+        draft = self._services.forms.get(self._kind)
         try:
             found, warnings, elsewhere = self._asked_for(asked)
         except FlipbookError as error:
@@ -101,7 +101,7 @@ class Asking:
         if elsewhere:
             return [_answer("fill", elsewhere=elsewhere, request=asked), *self._form.change({})]
         if found:
-            self._desk.drafts.keep(self._kind, {**draft, **asked.get("page", {}), **found})
+            self._services.forms.keep(self._kind, {**draft, **asked.get("page", {}), **found})
             return [_answer("fill", shown=found, warnings=warnings), *self._form.change(found)]
         shown = {**self._form.defaults, **draft}
         return [_answer("fill", shown=shown, warnings=warnings), *self._form.change(shown)]
@@ -119,7 +119,7 @@ class Asking:
                 return {}, (), loaded.settings.kind
             return shown_of(type(loaded.settings), to_json(loaded.settings)), loaded.warnings, ""
         if "settings" in asked:
-            loaded = self._desk.load(self._kind, asked["settings"])
+            loaded = self._services.settings.load(self._kind, asked["settings"])
             return shown_of(type(loaded.settings), to_json(loaded.settings)), loaded.warnings, ""
         fields = self._form.fields
         warnings: tuple[str, ...] = ()
@@ -127,19 +127,21 @@ class Asking:
             values, warnings = pasted(SETTINGS[self._kind], asked["infotext"])
             asked = {**asked, "part": values}
         if "film" in asked:
-            film = self._desk.film(asked["film"]["job"])
+            film = self._services.jobs.film(asked["film"]["job"])
             asked = {**asked, "part": {asked["film"]["name"]: str(film)}}
         part = {n: controls.shown(fields[n], v) for n, v in asked.get("part", {}).items() if n in fields}
         return {**asked.get("shown", {}), **part}, warnings, ""
 
     def _loaded(self, asked: Mapping[str, Any]) -> Loaded:
         if "source" in asked:
-            return self._desk.settings_in(asked["source"])
-        return self._desk.settings_sent(asked["file"]["name"], base64.b64decode(asked["file"]["data"]))
+            return self._services.settings.read(asked["source"])
+        return self._services.settings.received(
+            asked["file"]["name"], base64.b64decode(asked["file"]["data"])
+        )
 
     def _with_kept(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Settings with the keys of the file they came from that no control shows."""
-        kept = self._desk.drafts.get(self._kind)
+        kept = self._services.forms.get(self._kind)
         return {**settings, **({DEFORUM_KEYS: kept[DEFORUM_KEYS]} if DEFORUM_KEYS in kept else {})}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from lib_anim.actions.desk import TITLES
+from lib_anim.actions.queries import kind_facts
 from lib_anim.kinds.registry import SETTINGS
 from lib_anim.ui import texts as words
 from lib_anim.ui.fields import fields_of, words_of
@@ -15,7 +15,13 @@ NAME = "localization.json"
 
 def template() -> dict[str, str]:
     """Text → itself, in the order in which people meet them; a translator changes the values."""
-    texts = [words.TITLE, *TITLES.values(), *words.VIEWS, *words.GROUPS.values(), *words.PAGE.values()]
+    texts = [
+        words.TITLE,
+        *(kind["title"] for kind in kind_facts()),
+        *words.VIEWS,
+        *words.GROUPS.values(),
+        *words.PAGE.values(),
+    ]
     for cls in SETTINGS.values():
         for spec in fields_of(cls).values():
             texts += [spec.label, words_of(spec), words.GROUPS.get(spec.group, spec.group)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from lib_anim.actions.desk import Desk
+from lib_anim.actions.services import Services
 from lib_anim.ui import gradio_compat as majors
 from lib_anim.ui.toolkit import Toolkit
 
@@ -19,14 +19,14 @@ MOST = 16 * 2**20
 """Letters that are kept: pictures are most of them."""
 
 
-def draw_scripts(toolkit: Toolkit, desk: Desk) -> list[Any]:
+def draw_scripts(toolkit: Toolkit, services: Services) -> list[Any]:
     """The scripts, for all kinds that take them; the controls whose values go along with Generate."""
     if toolkit.scripts is None:
         return []
     with gr.Accordion("Scripts", open=False, elem_id=toolkit.elem_id("scripts")):
         inputs = toolkit.scripts.draw(toolkit)
         gr.HTML(f'<div id="{toolkit.elem_id("panel_said")}" class="flipbook-problem" role="status"></div>')
-    _keep(toolkit, desk, toolkit.scripts.shown())
+    _keep(toolkit, services, toolkit.scripts.shown())
     return inputs
 
 
@@ -36,7 +36,7 @@ def panel_of(toolkit: Toolkit) -> dict[str, str]:
     return {name: str(control.elem_id or f"component-{control._id}") for name, control in shown.items()}
 
 
-def _keep(toolkit: Toolkit, desk: Desk, shown: Mapping[str, Any]) -> None:
+def _keep(toolkit: Toolkit, services: Services, shown: Mapping[str, Any]) -> None:
     """Events by which the page keeps what the controls show, in its own form, and shows it again."""
     request, answer = gr.Textbox(visible=False), gr.Textbox(visible=False)
 
@@ -47,7 +47,7 @@ def _keep(toolkit: Toolkit, desk: Desk, shown: Mapping[str, Any]) -> None:
                 f"Pictures in Scripts take {size}, and at most {MOST // 2**20} MB are kept for a reload"
                 " of the page. Generate uses them all the same."
             )
-        desk.panels.keep(KEPT, {**desk.panels.get(KEPT), **json.loads(text)})
+        services.panels.keep(KEPT, {**services.panels.get(KEPT), **json.loads(text)})
         return ""
 
     def hidden(name: str) -> Any:
@@ -58,7 +58,9 @@ def _keep(toolkit: Toolkit, desk: Desk, shown: Mapping[str, Any]) -> None:
 
     kept = hidden("keep").click(keep, [request], [answer], **js("() => [flipbook.panelText()]"))
     kept.then(None, [answer], None, **js("(said) => { flipbook.panelSaid(said); return []; }"))
-    asked = hidden("show").click(lambda: json.dumps(desk.panels.get(KEPT)), None, [answer], **majors.quiet())
+    asked = hidden("show").click(
+        lambda: json.dumps(services.panels.get(KEPT)), None, [answer], **majors.quiet()
+    )
     asked.then(None, [answer], None, **js("(text) => { flipbook.panelKept(text); return []; }"))
     hidden("set").click(None, None, list(shown.values()), **js("() => flipbook.panelValues()"))
     for name, control in shown.items():

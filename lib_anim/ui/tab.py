@@ -12,14 +12,14 @@ from typing import Any
 import gradio as gr
 
 from lib_anim import __version__
-from lib_anim.actions.desk import Desk
+from lib_anim.actions.services import Services
 from lib_anim.kinds.registry import SETTINGS
 from lib_anim.settings.fields import PathText, Prompts, Schedule, Text
 from lib_anim.ui import gradio_compat as majors
 from lib_anim.ui import texts as words
 from lib_anim.ui.fields import words_of
 from lib_anim.ui.form import FILES, Form, is_curve
-from lib_anim.ui.form_events import Asking
+from lib_anim.ui.form_events import FormEvents
 from lib_anim.ui.scripts import draw_scripts, panel_of
 from lib_anim.ui.toolkit import Toolkit
 
@@ -32,20 +32,20 @@ LOOKS: Mapping[str, tuple[str, dict[str, Any]]] = {
 """Looks at a film before the long run: the button's name and the trial it asks for."""
 
 
-def draw_tab(toolkit: Toolkit, desk: Desk) -> gr.Blocks:
+def draw_tab(toolkit: Toolkit, services: Services) -> gr.Blocks:
     """The tab's page. All state is the desk's: the page may be reloaded, or open twice."""
     with majors.blocks(TITLE) as page:
-        draw_views(toolkit, desk)
+        draw_views(toolkit, services)
     return page
 
 
-def draw_views(toolkit: Toolkit, desk: Desk) -> None:
+def draw_views(toolkit: Toolkit, services: Services) -> None:
     """The tab's content, into the current Gradio context."""
-    kinds = [kind for kind in desk.kinds() if kind["kind"] in SETTINGS]
-    choices = _choices(desk)
+    kinds = [kind for kind in services.queries.kinds() if kind["kind"] in SETTINGS]
+    choices = _choices(services)
 
     def look_again(name: str) -> Sequence[str]:
-        return _choices(desk).get(name, ())
+        return _choices(services).get(name, ())
 
     forms = {kind["kind"]: Form(toolkit, SETTINGS[kind["kind"]], choices, look_again) for kind in kinds}
     with gr.Row(elem_id=toolkit.elem_id("root"), elem_classes=["flipbook"]):
@@ -56,17 +56,19 @@ def draw_views(toolkit: Toolkit, desk: Desk) -> None:
                     with gr.Tab(kind["title"], elem_id=toolkit.elem_id(name), id=f"flipbook_{name}"):
                         forms[name].draw_first()
                         forms[name].draw_groups()
-            scripts = draw_scripts(toolkit, desk)
+            scripts = draw_scripts(toolkit, services)
         with gr.Column(scale=5, elem_classes=["flipbook-result"]):
             generate = {kind["kind"]: _draw_actions(toolkit, forms[kind["kind"]]) for kind in kinds}
             gr.HTML(_STAGE.format(id=toolkit.elem_id("stage")))
             for kind in kinds:
                 name = kind["kind"]
-                _draw_looks(toolkit, desk, forms[name], generate[name], scripts, painted=bool(kind["engine"]))
+                _draw_looks(
+                    toolkit, services, forms[name], generate[name], scripts, painted=bool(kind["engine"])
+                )
             with gr.Accordion("Presets", open=False, elem_id=toolkit.elem_id("presets")):
                 gr.HTML(f'<div id="{toolkit.elem_id("presets_panel")}"></div>')
             gr.HTML(f'<div id="{toolkit.elem_id("runs")}"></div>')
-    gr.HTML(_data(toolkit, desk, forms, kinds), elem_classes=["flipbook-hidden"])
+    gr.HTML(_data(toolkit, services, forms, kinds), elem_classes=["flipbook-hidden"])
 
 
 def _draw_actions(toolkit: Toolkit, form: Form) -> Any:
@@ -86,16 +88,16 @@ def _draw_actions(toolkit: Toolkit, form: Form) -> Any:
 
 
 def _draw_looks(
-    toolkit: Toolkit, desk: Desk, form: Form, generate: Any, scripts: Sequence[Any], *, painted: bool
+    toolkit: Toolkit, services: Services, form: Form, generate: Any, scripts: Sequence[Any], *, painted: bool
 ) -> None:
     """Looks at a film before the long run, and the events of a kind's buttons and controls."""
-    asking = Asking(desk, form, toolkit.scripts)
+    asking = FormEvents(services, form, toolkit.scripts)
     kind = form.kind
 
     def elem_id(name: str) -> str:
         return toolkit.elem_id(f"{kind}_{name}")
 
-    engines = desk.engines() if painted else []
+    engines = services.queries.engines() if painted else []
     buttons: dict[str, Any] = {}
     with gr.Column(elem_id=elem_id("looks"), elem_classes=["flipbook-of-kind"], visible=painted):
         with gr.Accordion("Before the long run", open=False, elem_id=elem_id("looks_accordion")):
@@ -143,31 +145,33 @@ def _draw_looks(
         control.change(None, [control], None, **majors.in_browser(told), **majors.quiet())
 
 
-def _choices(desk: Desk) -> dict[str, Sequence[str]]:
+def _choices(services: Services) -> dict[str, Sequence[str]]:
     """Names for settings that hold a word, from what engines can do and which files there are."""
     samplers: dict[str, None] = {}
     schedulers: dict[str, None] = {}
     styles: dict[str, None] = {}
     upscalers: dict[str, None] = {}
-    for facts in desk.engines():
+    for facts in services.queries.engines():
         can = facts.capabilities or {}
         samplers |= dict.fromkeys(can.get("samplers", ()))
         schedulers |= dict.fromkeys(can.get("schedulers", ()))
         styles |= dict.fromkeys(can.get("styles", ()))
         upscalers |= dict.fromkeys(can.get("upscalers", ()))
-    models = desk.models()
+    models = services.queries.models()
     files = {name: ("", *models[what]) for name, what in FILES.items() if what in models}
     named = {"sampler": samplers, "scheduler": schedulers, "styles": styles}
     named["upscaler"] = {"": None, **upscalers} if upscalers else {}
     return {**{name: tuple(names) for name, names in named.items() if names}, **files}
 
 
-def _data(toolkit: Toolkit, desk: Desk, forms: Mapping[str, Form], kinds: Sequence[Mapping[str, Any]]) -> str:
+def _data(
+    toolkit: Toolkit, services: Services, forms: Mapping[str, Form], kinds: Sequence[Mapping[str, Any]]
+) -> str:
     """What the page's scripts know about forms, as JSON in the page."""
     data = {
         "version": __version__,
         "place": toolkit.elem_id("")[:-1],
-        "runs": f"{desk.runs}{os.sep}",
+        "runs": f"{services.runs}{os.sep}",
         "words": words.PAGE,
         "panel": panel_of(toolkit),
         "kinds": {

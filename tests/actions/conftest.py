@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lib_anim.actions.desk import Desk
+from lib_anim.actions.services import Services
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.engines.contract.engine import Engine
@@ -61,14 +61,14 @@ def engines() -> Checkers:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, engines: Checkers) -> Iterator[Desk]:
-    desk = Desk(tmp_path / "home", engines)
-    yield desk
-    desk.close()
+def services(tmp_path: Path, engines: Checkers) -> Iterator[Services]:
+    services = Services(tmp_path / "home", engines)
+    yield services
+    services.close()
 
 
-def ended(desk: Desk, id: str):
+def ended(services: Services, id: str):
     """The job once it has ended."""
-    for _ in desk.follow(id):
+    for _ in services.jobs.follow(id):
         pass
-    return desk.job(id)
+    return services.jobs.get(id)

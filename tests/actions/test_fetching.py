@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from lib_anim.actions import remote_files as module
-from lib_anim.actions.desk import Desk
-from lib_anim.actions.remote_files import Fetching
+from lib_anim.actions.remote_files import RemoteFiles
+from lib_anim.actions.services import Services
 from lib_anim.actions.uploads import Uploads
 from lib_anim.errors import FlipbookError
 from lib_anim.media.pictures import write_picture
@@ -58,7 +58,7 @@ def uploads(tmp_path: Path) -> Uploads:
 def test_nothing_is_fetched_unless_the_host_allows_it(uploads, site):
     url, asked = site
     with pytest.raises(FlipbookError, match="not fetched here"):
-        Fetching(enable=False, forbid_local=False).fetch(f"{url}/picture.png", uploads, "init_image")
+        RemoteFiles(enable=False, forbid_local=False).fetch(f"{url}/picture.png", uploads, "init_image")
     assert asked == []
 
 
@@ -67,7 +67,7 @@ def test_this_machine_is_not_asked_when_that_is_forbidden(uploads, site, name):
     url, asked = site
     port = url.rpartition(":")[2]
     with pytest.raises(FlipbookError, match=r"not allowed here|cannot be fetched"):
-        Fetching(enable=True).fetch(f"http://{name}:{port}/picture.png", uploads, "init_image")
+        RemoteFiles(enable=True).fetch(f"http://{name}:{port}/picture.png", uploads, "init_image")
     assert asked == []
 
 
@@ -91,7 +91,7 @@ def test_numbers_of_networks_nearby_are_local(uploads, monkeypatch, number):
     monkeypatch.setattr(module.socket, "getaddrinfo", resolve)
     monkeypatch.setattr(module.socket, "create_connection", lambda *a: pytest.fail("it was called"))
     with pytest.raises(FlipbookError, match="not allowed here"):
-        Fetching(enable=True).fetch("http://innocent.example/a.png", uploads, "init_image")
+        RemoteFiles(enable=True).fetch("http://innocent.example/a.png", uploads, "init_image")
 
 
 def test_a_name_with_one_local_number_is_refused_and_the_checked_one_is_called(uploads, monkeypatch):
@@ -107,17 +107,17 @@ def test_a_name_with_one_local_number_is_refused_and_the_checked_one_is_called(u
 
     monkeypatch.setattr(module.socket, "create_connection", connect)
     with pytest.raises(FlipbookError, match="not allowed here"):
-        Fetching(enable=True).fetch("http://two.example/a.png", uploads, "init_image")
+        RemoteFiles(enable=True).fetch("http://two.example/a.png", uploads, "init_image")
     assert called == []
     numbers.pop(0)
     with pytest.raises(FlipbookError, match="nobody there"):
-        Fetching(enable=True).fetch("http://two.example/a.png", uploads, "init_image")
+        RemoteFiles(enable=True).fetch("http://two.example/a.png", uploads, "init_image")
     assert called == ["93.184.216.34"]
 
 
 def test_what_is_fetched_is_an_upload_like_any_other(uploads, site):
     url, asked = site
-    allowed = Fetching(enable=True, forbid_local=False)
+    allowed = RemoteFiles(enable=True, forbid_local=False)
     address = allowed.fetch(f"{url}/turn", uploads, "init_image")
     assert asked == ["/turn", "/picture.png"]
     assert uploads.path(address).suffix == ".png"
@@ -130,7 +130,7 @@ def test_what_is_fetched_is_an_upload_like_any_other(uploads, site):
 
 def test_every_turn_is_checked_again(uploads, site, monkeypatch):
     url, _ = site
-    local_first = Fetching(enable=True, forbid_local=True)
+    local_first = RemoteFiles(enable=True, forbid_local=True)
     real = module._is_public
     monkeypatch.setattr(module, "_is_public", lambda number: number == "127.0.0.1" or real(number))
     with pytest.raises(FlipbookError, match="not allowed here"):
@@ -140,20 +140,24 @@ def test_every_turn_is_checked_again(uploads, site, monkeypatch):
 @pytest.mark.parametrize("address", ["http:///a.png", "https://", "http://[::1", "http://exa mple/a"])
 def test_what_is_no_address_is_a_sentence(uploads, address):
     with pytest.raises(FlipbookError):
-        Fetching(enable=True, forbid_local=False).fetch(address, uploads, "init_image")
+        RemoteFiles(enable=True, forbid_local=False).fetch(address, uploads, "init_image")
 
 
 def test_settings_may_name_addresses_where_the_host_allows_it(tmp_path, site):
     url, _ = site
-    desk = Desk(tmp_path / "home", Checkers(), fetching=lambda: Fetching(enable=True, forbid_local=False))
-    record = ended(desk, desk.submit("keyframed", {**SETTINGS, "init_image": f"{url}/picture.png"}))
+    services = Services(
+        tmp_path / "home", Checkers(), remote=lambda: RemoteFiles(enable=True, forbid_local=False)
+    )
+    record = ended(
+        services, services.jobs.submit("keyframed", {**SETTINGS, "init_image": f"{url}/picture.png"})
+    )
     assert record.status == "done"
     assert ".uploads" in record.settings["init_image"]
-    desk.close()
-    strict = Desk(tmp_path / "other", Checkers())
+    services.close()
+    strict = Services(tmp_path / "other", Checkers())
     with pytest.raises(FlipbookError, match="not fetched here"):
-        strict.submit("keyframed", {**SETTINGS, "init_image": f"{url}/picture.png"})
+        strict.jobs.submit("keyframed", {**SETTINGS, "init_image": f"{url}/picture.png"})
     for scheme in ("ftp", "file", "data", "concat"):
         with pytest.raises(FlipbookError):
-            strict.submit("keyframed", {**SETTINGS, "init_image": f"{scheme}://x/picture.png"})
+            strict.jobs.submit("keyframed", {**SETTINGS, "init_image": f"{scheme}://x/picture.png"})
     strict.close()

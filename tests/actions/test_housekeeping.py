@@ -6,17 +6,17 @@ import time
 
 import pytest
 
-from lib_anim.actions.desk import Desk
+from lib_anim.actions.services import Services
 from lib_anim.errors import Conflict, NotFound
 from lib_anim.jobs.run.folder import RunFolder
 
 from .conftest import SETTINGS, Checkers, ended
-from .test_desk import Gate
+from .test_services import Gate
 
 
-def test_runs_are_listed_with_what_they_take(desk):
-    record = ended(desk, desk.submit("keyframed", SETTINGS))
-    (facts,) = desk.folders.all()
+def test_runs_are_listed_with_what_they_take(services):
+    record = ended(services, services.jobs.submit("keyframed", SETTINGS))
+    (facts,) = services.folders.all()
     assert (facts.name, facts.kind, facts.status, facts.frames) == (
         record.folder.name,
         "keyframed",
@@ -26,46 +26,46 @@ def test_runs_are_listed_with_what_they_take(desk):
     assert facts.bytes == sum(path.stat().st_size for path in record.folder.rglob("*") if path.is_file())
 
 
-def test_a_run_goes_to_the_trash_and_comes_back(desk):
-    record = ended(desk, desk.submit("keyframed", SETTINGS))
+def test_a_run_goes_to_the_trash_and_comes_back(services):
+    record = ended(services, services.jobs.submit("keyframed", SETTINGS))
     name = record.folder.name
-    frame = desk.frame(record.id).read_bytes()
-    desk.throw_away(name)
-    assert desk.folders.all() == []
-    assert [facts.name for facts in desk.folders.trash()] == [name]
+    frame = services.jobs.frame(record.id).read_bytes()
+    services.throw_away(name)
+    assert services.folders.all() == []
+    assert [facts.name for facts in services.folders.trash()] == [name]
     with pytest.raises(NotFound, match="deleted"):
-        desk.film(record.id)
-    desk.folders.restore(name)
-    assert desk.frame(record.id).read_bytes() == frame
-    assert desk.folders.trash() == []
+        services.jobs.film(record.id)
+    services.folders.restore(name)
+    assert services.jobs.frame(record.id).read_bytes() == frame
+    assert services.folders.trash() == []
 
 
-def test_the_trash_is_emptied_when_asked_and_after_thirty_days(desk, tmp_path):
+def test_the_trash_is_emptied_when_asked_and_after_thirty_days(services, tmp_path):
     for _ in range(2):
-        ended(desk, desk.submit("keyframed", SETTINGS))
-    names = [facts.name for facts in desk.folders.all()]
+        ended(services, services.jobs.submit("keyframed", SETTINGS))
+    names = [facts.name for facts in services.folders.all()]
     for name in names:
-        desk.throw_away(name)
+        services.throw_away(name)
     long_ago = time.time() - 31 * 86_400
     os.utime(tmp_path / "home" / "trash" / names[0], (long_ago, long_ago))
-    desk.tidy()
-    assert [facts.name for facts in desk.folders.trash()] == [names[1]]
-    assert desk.folders.empty_trash() > 0
-    assert desk.folders.trash() == []
+    services.tidy()
+    assert [facts.name for facts in services.folders.trash()] == [names[1]]
+    assert services.folders.empty_trash() > 0
+    assert services.folders.trash() == []
 
 
 def test_a_run_that_a_job_needs_stays(tmp_path):
     engines = Checkers()
     gate = engines.known["checker"] = Gate()
-    desk = Desk(tmp_path, engines)
-    id = desk.submit("keyframed", SETTINGS)
+    services = Services(tmp_path, engines)
+    id = services.jobs.submit("keyframed", SETTINGS)
     assert gate.reached.wait(30)
-    name = desk.job(id).folder.name
+    name = services.jobs.get(id).folder.name
     with pytest.raises(Conflict, match="a job needs it"):
-        desk.throw_away(name)
+        services.throw_away(name)
     gate.open.set()
-    ended(desk, id)
-    folder = desk.job(id).folder
+    ended(services, id)
+    folder = services.jobs.get(id).folder
     holding, done = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -77,23 +77,23 @@ def test_a_run_that_a_job_needs_stays(tmp_path):
     thread.start()
     assert holding.wait(30)
     with pytest.raises(Conflict, match="another process"):
-        desk.throw_away(name)
+        services.throw_away(name)
     done.set()
     thread.join()
-    desk.throw_away(name)
-    desk.close()
+    services.throw_away(name)
+    services.close()
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "../presets", "a/b", "a\\b", "C:", "/etc", "x\0y"])
-def test_only_run_folders_can_be_thrown_away(desk, name):
-    for act in (desk.throw_away, desk.folders.restore):
+def test_only_run_folders_can_be_thrown_away(services, name):
+    for act in (services.throw_away, services.folders.restore):
         with pytest.raises(NotFound):
             act(name)
-    assert desk.runs.is_dir()
+    assert services.runs.is_dir()
 
 
-def test_previews_do_not_pile_up(desk):
+def test_previews_do_not_pile_up(services):
     for _ in range(15):
-        film = desk.preview("keyframed", {**SETTINGS, "frames": 2})
+        film = services.queries.preview("keyframed", {**SETTINGS, "frames": 2})
         assert film.is_file()
     assert len(list(film.parent.iterdir())) == 12

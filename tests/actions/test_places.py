@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib_anim.actions.desk import Desk
 from lib_anim.actions.places import NOT_ALLOWED, Places
+from lib_anim.actions.services import Services
 from lib_anim.errors import FlipbookError
 from lib_anim.kinds.assemble.settings import Assemble
 from lib_anim.kinds.registry import SETTINGS as KINDS
@@ -159,28 +159,28 @@ def test_every_setting_that_names_a_file_is_checked(tmp_path, outside):
     from lib_anim.settings.base import specs
     from lib_anim.settings.fields import PathText
 
-    desk = Desk(tmp_path / "home", Checkers(), Places(open=False))
+    services = Services(tmp_path / "home", Checkers(), Places(open=False))
     for kind, cls in KINDS.items():
         for name, spec in specs(cls).items():
             if isinstance(spec, PathText):
                 with pytest.raises(FlipbookError) as refused:
-                    desk.load(kind, {name: str(outside)})
+                    services.settings.load(kind, {name: str(outside)})
                 assert name in {problem.field for problem in refused.value.problems}, (kind, name)
-    desk.close()
+    services.close()
 
 
 def test_files_inside_mask_expressions_are_checked(tmp_path, outside):
-    desk = Desk(tmp_path / "home", Checkers(), Places(open=False))
+    services = Services(tmp_path / "home", Checkers(), Places(open=False))
     with pytest.raises(FlipbookError, match=NOT_ALLOWED) as refused:
-        desk.submit("keyframed", {**SETTINGS, "mask_expression": f"[{outside}]"})
+        services.jobs.submit("keyframed", {**SETTINGS, "mask_expression": f"[{outside}]"})
     assert refused.value.problems[0].field == "mask_expression"
-    desk.close()
+    services.close()
 
 
-def test_jobs_write_only_into_their_run_folder(desk, tmp_path):
+def test_jobs_write_only_into_their_run_folder(services, tmp_path):
     for name in ("sheet", "poster"):
         with pytest.raises(FlipbookError, match="command line"):
-            desk.load("assemble", {"source": "", name: str(tmp_path / "mine.png")})
+            services.settings.load("assemble", {"source": "", name: str(tmp_path / "mine.png")})
     from lib_anim.settings.base import specs
     from lib_anim.settings.fields import PathText
 
@@ -189,12 +189,12 @@ def test_jobs_write_only_into_their_run_folder(desk, tmp_path):
 
 
 def test_settings_inside_files_are_checked_too(tmp_path, outside):
-    desk = Desk(tmp_path / "home", Checkers(), Places(open=False, roots=(tmp_path / "allowed",)))
+    services = Services(tmp_path / "home", Checkers(), Places(open=False, roots=(tmp_path / "allowed",)))
     (tmp_path / "allowed").mkdir()
     file = tmp_path / "allowed" / "film.json"
     file.write_text(f'{{"kind": "keyframed", "init_image": "{outside.as_posix()}"}}')
     with pytest.raises(FlipbookError, match=NOT_ALLOWED):
-        desk.settings_in(str(file))
+        services.settings.read(str(file))
     with pytest.raises(FlipbookError, match=NOT_ALLOWED):
-        desk.settings_in(str(outside))
-    desk.close()
+        services.settings.read(str(outside))
+    services.close()

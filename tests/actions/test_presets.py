@@ -127,19 +127,21 @@ def test_every_shipped_preset_is_settings_of_its_kind(path):
 
 
 @pytest.mark.parametrize("name", ["Flight, calm", "Flight, dreams", "Seasons"])
-def test_shipped_films_can_be_made(desk, name):
-    preset = desk.presets.get(name)
+def test_shipped_films_can_be_made(services, name):
+    preset = services.presets.get(name)
     small = {**preset.settings, "frames": 6, "width": 64, "height": 64}
-    assert ended(desk, desk.submit(preset.kind, small)).status == "done"
+    assert ended(services, services.jobs.submit(preset.kind, small)).status == "done"
 
 
 @pytest.mark.parametrize("name", ["Restyle a film, near", "Restyle a film, dream"])
-def test_shipped_restyles_can_be_made(desk, name, tmp_path):
+def test_shipped_restyles_can_be_made(services, name, tmp_path):
     (tmp_path / "in").mkdir()
     write_picture(tmp_path / "in" / "1.png", np.full((64, 64, 3), 90, np.uint8))
     write_picture(tmp_path / "in" / "2.png", np.full((64, 64, 3), 120, np.uint8))
-    preset = desk.presets.get(name)
-    done = ended(desk, desk.submit(preset.kind, {**preset.settings, "video": str(tmp_path / "in")}))
+    preset = services.presets.get(name)
+    done = ended(
+        services, services.jobs.submit(preset.kind, {**preset.settings, "video": str(tmp_path / "in")})
+    )
     assert done.status == "done", done.error
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from lib_anim.actions import uploads as module
-from lib_anim.actions.desk import Desk
 from lib_anim.actions.places import Places
+from lib_anim.actions.services import Services
 from lib_anim.actions.settings_files import settings_in
 from lib_anim.actions.uploads import Uploads
 from lib_anim.errors import FlipbookError, NotFound
@@ -170,10 +170,10 @@ def test_uploads_together_take_bounded_room(uploads, picture, monkeypatch):
 
 
 def test_an_upload_is_a_files_path_for_settings_also_on_a_shared_host(tmp_path, picture):
-    desk = Desk(tmp_path / "home", Checkers(), Places(open=False))
-    address = desk.uploads.keep(io.BytesIO(picture))
-    record = ended(desk, desk.submit("keyframed", {**SETTINGS, "init_image": address}))
+    services = Services(tmp_path / "home", Checkers(), Places(open=False))
+    address = services.uploads.keep(io.BytesIO(picture))
+    record = ended(services, services.jobs.submit("keyframed", {**SETTINGS, "init_image": address}))
     assert record.status == "done"
     with pytest.raises(FlipbookError, match="no such upload"):
-        desk.submit("keyframed", {**SETTINGS, "init_image": "upload:" + "a" * 22 + ".png"})
-    desk.close()
+        services.jobs.submit("keyframed", {**SETTINGS, "init_image": "upload:" + "a" * 22 + ".png"})
+    services.close()

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from lib_anim.actions.desk import Desk
+from lib_anim.actions.services import Services
 from lib_anim.api.server import create_app
 from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.engines.contract.engine import Engine
@@ -105,16 +105,16 @@ def gate(engines: Two) -> Iterator[Gate]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, engines: Two, gate: Gate) -> Iterator[Desk]:
-    desk = Desk(tmp_path / "home", engines)
-    yield desk
+def services(tmp_path: Path, engines: Two, gate: Gate) -> Iterator[Services]:
+    services = Services(tmp_path / "home", engines)
+    yield services
     gate.open.set()
-    desk.close()
+    services.close()
 
 
 @pytest.fixture
-def app(desk: Desk) -> FastAPI:
-    return create_app(desk, hosts=["testserver"])
+def app(services: Services) -> FastAPI:
+    return create_app(services, hosts=["testserver"])
 
 
 @pytest.fixture

@@ -184,7 +184,7 @@ def test_some_frames_are_made_anew(client):
     assert client.post(f"{V}/jobs/{id}/rerender", json={**body, "changes": 1}).status_code == 422
 
 
-def test_a_report_has_versions_log_and_settings_and_no_folder_of_the_machine(client, desk, tmp_path):
+def test_a_report_has_versions_log_and_settings_and_no_folder_of_the_machine(client, services, tmp_path):
     (tmp_path / "secret-name").mkdir()
     picture = tmp_path / "secret-name" / "start.png"
     done = submit(client)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 
-from lib_anim.actions.desk import Desk
+from lib_anim.actions.services import Services
 from lib_anim.api import deforum, files, jobs
 from lib_anim.api.server import create_app
 
@@ -16,7 +16,7 @@ from .conftest import V
 
 
 @pytest.fixture
-def operations(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def operations(services: Services, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every operation of the API, as schemathesis reads them."""
     schemathesis = pytest.importorskip(
         "schemathesis", reason="needs schemathesis, as the standalone lock has it"
@@ -25,7 +25,7 @@ def operations(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     for module in (jobs, files, deforum):
         for name in ("A_MINUTE", "UPLOADS_A_MINUTE"):
             monkeypatch.setattr(module, name, 1_000_000, raising=False)
-    app = create_app(desk, hosts=["*"])
+    app = create_app(services, hosts=["*"])
     schema = schemathesis.openapi.from_asgi("/openapi.json", app)
     return [result.ok() for result in schema.get_all_operations()]
 

@@ -9,8 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from lib_anim.actions import uploads
-from lib_anim.actions.desk import Desk
 from lib_anim.actions.places import Places
+from lib_anim.actions.services import Services
 from lib_anim.api import endpoint as route
 from lib_anim.api import jobs
 from lib_anim.api.endpoint import Pace, TooMany
@@ -21,8 +21,8 @@ from lib_anim.media.probe import probe
 from .conftest import ORDER, SETTINGS, Two, V, ended, submit
 
 
-def test_without_the_token_every_route_is_closed(desk):
-    app = create_app(desk, token="s3cret", hosts=["testserver"])
+def test_without_the_token_every_route_is_closed(services):
+    app = create_app(services, token="s3cret", hosts=["testserver"])
     client = TestClient(app, raise_server_exceptions=False)
     paths = app.openapi()["paths"]
     assert len(paths) > 25
@@ -34,8 +34,8 @@ def test_without_the_token_every_route_is_closed(desk):
     assert client.get(f"{V}/kinds", headers=right).status_code == 200
 
 
-def test_a_name_that_leads_here_from_elsewhere_is_not_served(desk):
-    client = TestClient(create_app(desk, hosts=["127.0.0.1", "localhost"]))
+def test_a_name_that_leads_here_from_elsewhere_is_not_served(services):
+    client = TestClient(create_app(services, hosts=["127.0.0.1", "localhost"]))
     assert client.get(f"{V}/kinds", headers={"Host": "rebound.example"}).status_code == 400
     assert client.get(f"{V}/kinds", headers={"Host": "127.0.0.1:7870"}).status_code == 200
 
@@ -64,18 +64,18 @@ def test_bodies_are_bounded_while_they_are_read(client, monkeypatch):
     assert answer.json()["errors"][0]["field"] == "body"
 
 
-def test_uploads_are_bounded_while_they_are_read(client, desk, monkeypatch):
+def test_uploads_are_bounded_while_they_are_read(client, services, monkeypatch):
     monkeypatch.setattr(uploads, "LARGEST", 3 << 20)
     answer = client.post(f"{V}/uploads", content=b"\x89PNG\r\n\x1a\n" + b"x" * (4 << 20))
     assert answer.status_code == 413
-    assert not list(desk.uploads.folder.iterdir())
+    assert not list(services.uploads.folder.iterdir())
 
 
-def test_an_upload_is_sniffed_not_believed(client, desk):
+def test_an_upload_is_sniffed_not_believed(client, services):
     page = b"<html><script>alert(1)</script></html>" * 10
     answer = client.post(f"{V}/uploads", content=page, headers={"Content-Type": "image/png"})
     assert answer.status_code == 422
-    assert not list(desk.uploads.folder.iterdir())
+    assert not list(services.uploads.folder.iterdir())
 
 
 def test_an_upload_starts_a_film(client, tmp_path):
@@ -85,10 +85,10 @@ def test_an_upload_starts_a_film(client, tmp_path):
     assert job["status"] == "done"
 
 
-def test_jobs_are_bounded_in_rate(desk, monkeypatch):
+def test_jobs_are_bounded_in_rate(services, monkeypatch):
     # So few that none is given back while the others are taken.
     monkeypatch.setattr(jobs, "A_MINUTE", 4)
-    client = TestClient(create_app(desk, hosts=["testserver"]))
+    client = TestClient(create_app(services, hosts=["testserver"]))
     assert client.post(f"{V}/jobs", json=[ORDER] * 3).status_code == 202
     refused = client.post(f"{V}/jobs", json=[ORDER] * 4)
     assert refused.status_code == 429
@@ -97,8 +97,8 @@ def test_jobs_are_bounded_in_rate(desk, monkeypatch):
     assert len(client.get(f"{V}/jobs").json()["jobs"]) == 3
 
 
-def test_jobs_that_wait_are_bounded_in_number(desk, client, gate, monkeypatch):
-    monkeypatch.setattr("lib_anim.actions.desk.MOST_WAITING", 3)
+def test_jobs_that_wait_are_bounded_in_number(services, client, gate, monkeypatch):
+    monkeypatch.setattr("lib_anim.actions.jobs.MOST_WAITING", 3)
     submit(client, engine="gate")
     assert gate.reached.wait(30)
     assert client.post(f"{V}/jobs", json=[ORDER] * 3).status_code == 202
@@ -128,13 +128,13 @@ def test_event_streams_are_bounded_in_number(client, gate, monkeypatch):
 def test_on_a_shared_host_only_allowed_folders_are_read(tmp_path):
     (tmp_path / "private").mkdir()
     picture = write_picture(tmp_path / "private" / "a.png", np.zeros((64, 64, 3), np.uint8))
-    desk = Desk(tmp_path / "home", Two(), Places(open=False))
-    client = TestClient(create_app(desk, hosts=["testserver"]), raise_server_exceptions=False)
+    services = Services(tmp_path / "home", Two(), Places(open=False))
+    client = TestClient(create_app(services, hosts=["testserver"]), raise_server_exceptions=False)
     answer = client.post(f"{V}/jobs", json={**ORDER, "settings": {**SETTINGS, "init_image": str(picture)}})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "init_image")
     answer = client.post(f"{V}/settings", json={"file": str(tmp_path / "home" / ".queue.sqlite")})
     assert answer.status_code == 422
-    desk.close()
+    services.close()
 
 
 def test_texts_of_users_stay_texts(client):
@@ -207,11 +207,11 @@ def test_answers_with_files_are_what_they_say(client):
         assert answer.headers["content-disposition"].startswith("inline; filename=")
 
 
-def test_what_the_page_serves_of_the_data_folder_holds_no_ids(desk, client):
+def test_what_the_page_serves_of_the_data_folder_holds_no_ids(services, client):
     """The WebUI's page hands out files below its data folder, but none with a dot in front."""
     id = submit(client)
     ended(client, id)
-    for path in desk.home.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(desk.home).parts)
+    for path in services.home.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(services.home).parts)
         if path.is_file() and not hidden:
             assert id.encode() not in path.read_bytes(), path

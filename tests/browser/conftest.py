@@ -20,13 +20,13 @@ class Studio:
     def __init__(self, home: Path) -> None:
         import uvicorn
 
-        from lib_anim.actions.desk import Desk
+        from lib_anim.actions.services import Services
         from lib_anim.api.server import create_app
         from lib_anim.app.page import add_page
 
         self.engines = _paced_engines()
-        self.desk = Desk(home, self.engines)
-        app = add_page(create_app(self.desk), self.desk)
+        self.services = Services(home, self.engines)
+        app = add_page(create_app(self.services), self.services)
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
@@ -38,7 +38,7 @@ class Studio:
         self.engines.allow(None)
         self._server.should_exit = True
         self._thread.join(20)
-        self.desk.close()
+        self.services.close()
 
 
 def _paced_engines() -> Any:
@@ -111,14 +111,14 @@ def free_pace(request: pytest.FixtureRequest) -> Iterator[None]:
     if "studio" not in request.fixturenames:
         return
     studio = request.getfixturevalue("studio")
-    for job in studio.desk.jobs(("queued", "running")):
-        studio.desk.cancel(job.id)
+    for job in studio.services.jobs.all(("queued", "running")):
+        studio.services.jobs.cancel(job.id)
     studio.engines.allow(None)
-    for job in studio.desk.jobs(("queued", "running")):
-        for _ in studio.desk.follow(job.id):
+    for job in studio.services.jobs.all(("queued", "running")):
+        for _ in studio.services.jobs.follow(job.id):
             pass
-    for kind in studio.desk.kinds():
-        studio.desk.drafts.keep(kind["kind"], {})
+    for kind in studio.services.queries.kinds():
+        studio.services.forms.keep(kind["kind"], {})
 
 
 class Tab:

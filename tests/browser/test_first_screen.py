@@ -46,7 +46,7 @@ def test_ctrl_enter_generates_and_escape_interrupts(tab: Tab, studio: Any) -> No
     stage.get_by_text("Stopping after this frame").wait_for()
     studio.engines.allow(None)
     tab.stage("cancelled")
-    assert studio.desk.jobs(limit=1)[0].settings["prompts"] == "dusk"
+    assert studio.services.jobs.all(limit=1)[0].settings["prompts"] == "dusk"
 
 
 def test_every_control_has_a_tooltip_with_what_it_takes(tab: Tab) -> None:

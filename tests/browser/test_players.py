@@ -12,10 +12,10 @@ from tests.browser.conftest import SMALL, TAB, Tab
 @pytest.fixture(scope="module")
 def run(studio: Any) -> str:
     """The run folder of a small film."""
-    id = studio.desk.submit("keyframed", {**SMALL, "prompts": "spring"})
-    for _ in studio.desk.follow(id):
+    id = studio.services.jobs.submit("keyframed", {**SMALL, "prompts": "spring"})
+    for _ in studio.services.jobs.follow(id):
         pass
-    return str(studio.desk.job(id).folder)
+    return str(studio.services.jobs.get(id).folder)
 
 
 @pytest.mark.parametrize("form", ["h264", "vp9"])
@@ -37,8 +37,8 @@ def test_a_gif_is_shown_and_moves(tab: Tab, run: str, studio: Any) -> None:
     tab.page.wait_for_function("(i) => i.complete && i.naturalWidth === 64", arg=picture.element_handle())
     from lib_anim.media.read import open_source
 
-    (job,) = studio.desk.jobs(limit=1)
-    with open_source(studio.desk.film(job.id)) as source:
+    (job,) = studio.services.jobs.all(limit=1)
+    with open_source(studio.services.jobs.film(job.id)) as source:
         assert (len(source), float(len(source) / source.info.rate)) == (6, pytest.approx(1, abs=0.05))
 
 
@@ -78,4 +78,4 @@ def test_a_film_is_sent_to_restyle_and_assembly(tab: Tab, run: str, studio: Any)
     tab.page.wait_for_function("(c) => c.values && c.values.length === 6", arg=graph)
     tab.page.locator(f"{TAB}to_assemble").click()
     tab.page.locator(f"{TAB}assemble_source .flipbook-thumbnail").get_by_text("6 frames/s").wait_for()
-    assert tab.field("source", "assemble").input_value().startswith(str(studio.desk.runs))
+    assert tab.field("source", "assemble").input_value().startswith(str(studio.services.runs))

@@ -26,7 +26,7 @@ def test_save_load_rename_delete(tab: Tab, studio: Any) -> None:
     page.locator(f"{TAB}preset_name").fill("mein Flug 映画")
     page.locator(f"{TAB}preset_save").click()
     page.get_by_text("Saved", exact=True).wait_for()
-    assert studio.desk.presets.get("mein Flug 映画").settings["zoom"] == "0:(1.5)"
+    assert studio.services.presets.get("mein Flug 映画").settings["zoom"] == "0:(1.5)"
     tab.write(prompts="dusk", zoom="0:(1)", frames=5)
     page.wait_for_function("flipbook.forms.keyframed.shown.frames == 5")
 

@@ -29,7 +29,7 @@ def test_interrupt_and_resume(tab: Tab, studio: Any) -> None:
     tab.page.locator(f"{TAB}resume").click()
     tab.stage("done")
     tab.page.wait_for_function(f"document.querySelector('{TAB}stage video')?.duration > 0.95")
-    (job,) = studio.desk.jobs(limit=1)
+    (job,) = studio.services.jobs.all(limit=1)
     assert (job.status, job.frames_done) == ("done", 6)
 
 
@@ -93,20 +93,20 @@ def test_films_wait_for_each_other_and_change_places(tab: Tab, studio: Any) -> N
         "(id) => flipbook.jobs.filter((j) => j.status === 'queued')[0].id === id",
         arg=rows.nth(1).get_attribute("data-job"),
     )
-    waiting = studio.desk.jobs(("queued",))
+    waiting = studio.services.jobs.all(("queued",))
     assert [job.settings["prompts"] for job in waiting] == ["three", "two"]
     rows.nth(1).get_by_role("button", name="Interrupt").click()
     tab.page.wait_for_function("flipbook.jobs.filter((j) => j.status === 'queued').length === 1")
-    assert [job.settings["prompts"] for job in studio.desk.jobs(("queued",))] == ["three"]
+    assert [job.settings["prompts"] for job in studio.services.jobs.all(("queued",))] == ["three"]
 
 
 def test_motion_preview_shows_the_camera_and_paints_nothing(tab: Tab, studio: Any) -> None:
-    before = len(studio.desk.jobs())
+    before = len(studio.services.jobs.all())
     tab.write(frames=12, fps=6, zoom="0:(1.1)")
     tab.page.locator(f"{TAB}keyframed_preview").click()
     tab.stage("preview")
     assert tab.film()["duration"] == 2
-    assert len(studio.desk.jobs()) == before
+    assert len(studio.services.jobs.all()) == before
 
 
 def test_beside_a_preview_nothing_is_said_of_a_finished_film(tab: Tab) -> None:
@@ -147,8 +147,8 @@ def test_looks_before_the_long_run(tab: Tab, studio: Any) -> None:
         tab.page.wait_for_function(
             "(n) => flipbook.jobs[0]?.frames === n && flipbook.jobs[0]?.status === 'done'", arg=frames
         )
-        (job,) = studio.desk.jobs(limit=1)
-        assert Image.open(studio.desk.frame(job.id, 0)).size == (size, size)
+        (job,) = studio.services.jobs.all(limit=1)
+        assert Image.open(studio.services.jobs.frame(job.id, 0)).size == (size, size)
     tab.field("frame").fill("7")
     tab.page.locator(f"{TAB}keyframed_this_frame").click()
     tab.page.wait_for_function(
@@ -171,14 +171,17 @@ def test_contact_sheet_and_film_take_turns(tab: Tab) -> None:
 
 
 def frames_of(studio: Any, id: str) -> list[Any]:
-    return [np.asarray(Image.open(studio.desk.frame(id, n))) for n in range(studio.desk.job(id).frames)]
+    return [
+        np.asarray(Image.open(studio.services.jobs.frame(id, n)))
+        for n in range(studio.services.jobs.get(id).frames)
+    ]
 
 
 def test_repeat_a_film_from_its_file(tab: Tab, studio: Any, tmp_path: Any) -> None:
     tab.write(prompts="0: dawn\n3: dusk", zoom="0:(1), 5:(1.2)", strength="0:(0.5)")
-    job = studio.desk.job(tab.render())
+    job = studio.services.jobs.get(tab.render())
     film = tmp_path / "somebody's film.mp4"
-    film.write_bytes(studio.desk.film(job.id).read_bytes())
+    film.write_bytes(studio.services.jobs.film(job.id).read_bytes())
     tab.write(prompts="something else", zoom="0:(1)", strength="0:(0.9)", frames=9)
     tab.page.wait_for_function(
         "!flipbook.forms.keyframed.keeping && flipbook.forms.keyframed.shown.frames == 9"
@@ -189,7 +192,7 @@ def test_repeat_a_film_from_its_file(tab: Tab, studio: Any, tmp_path: Any) -> No
     )
     assert tab.field("frames").input_value() == "6"
     tab.page.wait_for_function("!flipbook.forms.keyframed.keeping")
-    again = studio.desk.job(tab.render())
+    again = studio.services.jobs.get(tab.render())
     assert again.settings == job.settings | {"seed": again.settings["seed"]}
     assert again.settings["seed"] != -1
     for one, other in zip(frames_of(studio, job.id), frames_of(studio, again.id), strict=True):
@@ -282,6 +285,6 @@ def test_a_picture_dropped_on_its_field_is_shown_and_painted_over(
     assert tab.field("init_image").input_value().startswith("upload:")
     tab.write(strength="0:(1)")
     tab.page.wait_for_function("!flipbook.forms.keyframed.keeping")
-    job = studio.desk.job(tab.render())
+    job = studio.services.jobs.get(tab.render())
     red, green, _ = frames_of(studio, job.id)[0].reshape(-1, 3).mean(0)
     assert red - green > 60

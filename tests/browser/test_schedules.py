@@ -58,7 +58,7 @@ def test_a_wrong_schedule_is_told_soon_while_a_film_renders(tab: Tab, studio: An
     tab.generate()
     tab.stage("running")
     assert milliseconds(tab, "zoom") < SOON
-    assert studio.desk.jobs(limit=1)[0].status == "running"
+    assert studio.services.jobs.all(limit=1)[0].status == "running"
 
 
 def test_find_and_mend_a_wrong_schedule(tab: Tab) -> None:

@@ -26,9 +26,9 @@ MODULES = Modules(lambda: ["mm.safetensors"], lambda name: "mm.safetensors is a 
 def url() -> Iterator[str]:
     """A server of one page: the accordion as it stands in txt2img and in img2img."""
     with gradio.Blocks(analytics_enabled=False) as app:
-        for place, rival in (("txt2img", None), ("img2img", "sd-webui-animatediff")):
+        for place, conflicting in (("txt2img", None), ("img2img", "sd-webui-animatediff")):
             with gradio.Tab(place):
-                draw_accordion(Toolkit(place), rival, MODULES, img2img=place == "img2img")
+                draw_accordion(Toolkit(place), conflicting, MODULES, img2img=place == "img2img")
     _, local, _ = app.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", show_api=False)
     yield local
     app.close()

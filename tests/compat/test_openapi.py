@@ -24,14 +24,14 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
 
 
 def test_every_route_and_field_is_still_there(tmp_path: Path) -> None:
-    from lib_anim.actions.desk import Desk
+    from lib_anim.actions.services import Services
     from lib_anim.api.server import create_app
 
-    desk = Desk(tmp_path, Checkers())
+    services = Services(tmp_path, Checkers())
     try:
-        api = create_app(desk).openapi()
+        api = create_app(services).openapi()
     finally:
-        desk.close()
+        services.close()
     definitions = api.get("components", {}).get("schemas", {})
     now = without_prose(_inlined(api["paths"], definitions))
     assert missing(golden("openapi.json.xz"), now) == []

@@ -216,7 +216,7 @@ def test_it_says_who_it_is(engine: Engine) -> None:
 def _module(engine: Engine) -> str:
     if not engine.capabilities.clip:
         pytest.skip(f"{engine.name} makes no clips")
-    return next(choice.name for choice in engine.capabilities.motion_modules if not choice.why_not)
+    return next(choice.name for choice in engine.capabilities.clip.motion_modules if not choice.why_not)
 
 
 def _clip(engine: Engine, count: int = 4, **changes: Any) -> ClipRequest:
@@ -334,7 +334,7 @@ def test_clips_outside_the_capabilities_are_refused_before_any_work(
 
 
 def test_a_window_is_no_longer_than_the_module_knows(engine: Engine) -> None:
-    module = next(c for c in engine.capabilities.motion_modules if c.name == _module(engine))
+    module = next(c for c in engine.capabilities.clip.motion_modules if c.name == _module(engine))
     many = module.most_frames + 1
     motion = Steering(module=module.name, context=many)
     with pytest.raises(FlipbookError, match=f"takes at most {module.most_frames}"):

@@ -93,7 +93,7 @@ def apart(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def test_modules_are_found_and_told(engine: DiffusersEngine) -> None:
-    choices = {choice.name: choice for choice in engine.capabilities.motion_modules}
+    choices = {choice.name: choice for choice in engine.capabilities.clip.motion_modules}
     assert set(choices) == {f"{v}.safetensors" for v in ("v1", "v2", "v3", "AnimateLCM", "SDXL")}
     assert choices["v1.safetensors"].most_frames == 24
     assert "AnimateDiff v3" in choices["v3.safetensors"].title

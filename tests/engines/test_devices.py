@@ -98,7 +98,7 @@ def painted(painter: Painter, request: StillRequest, mode: FakeTensorMode) -> Te
     prompt, uses = taken_out(request.prompt)
     plan = inpaint.prepare(request, codec.factor) if request.mask is not None else None
     with torch.no_grad(), mode:
-        painter.wear(uses)
+        painter.apply(uses)
         latents = painter._sample(request, prompt, codec, plan, None, small=False)
         assert latents.device == CARD
         assert latents.dtype == torch.float32

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lib_anim.engines.diffusion.networks import load_networks
 from lib_anim.engines.text.chunks import chunked
 from lib_anim.engines.text.encoder import TextEncoder
-from lib_anim.engines.text.prompt_parser import course, courses, weighted
+from lib_anim.engines.text.prompt_parser import prompt_schedule, prompt_schedules, weighted
 from lib_anim.errors import FlipbookError
 from lib_anim.models.checkpoint import read_checkpoint
 from lib_anim.models.inversion import read_inversion
@@ -38,7 +38,7 @@ def golden(maker: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> TextE
 @pytest.mark.parametrize("case", GOLDEN)
 def test_switches_and_embeddings_are_the_webuis(golden: TextEncoder, case: str) -> None:
     skip, calls, prompt = case.split("|", 2)
-    parts = courses(prompt, int(calls))
+    parts = prompt_schedules(prompt, int(calls))
     assert [part.share for part in parts] == pytest.approx([share for share, _ in GOLDEN[case]])
     with torch.inference_mode():
         for part, (_, schedule) in zip(parts, GOLDEN[case], strict=True):
@@ -64,24 +64,24 @@ def test_switches_and_embeddings_are_the_webuis(golden: TextEncoder, case: str) 
     ],
 )
 def test_edits(prompt: str, expected: list[tuple[int, str]]) -> None:
-    found = course(prompt, 10)
+    found = prompt_schedule(prompt, 10)
     assert list(zip(found.ends, found.texts, strict=True)) == expected
 
 
 def test_alternatives_take_turns() -> None:
-    assert course("[fe|]male", 4).texts == ("female", "male", "female", "male")
-    assert course("[a|b|c]", 4).texts == ("a", "b", "c", "a")
+    assert prompt_schedule("[fe|]male", 4).texts == ("female", "male", "female", "male")
+    assert prompt_schedule("[a|b|c]", 4).texts == ("a", "b", "c", "a")
 
 
 def test_a_text_holds_up_to_and_including_its_last_call() -> None:
-    found = course("[a:b:2]", 5)
+    found = prompt_schedule("[a:b:2]", 5)
     assert [found.texts[found.at(call)] for call in range(6)] == ["a", "a", "a", "b", "b", "b"]
 
 
 def test_and_splits_with_shares() -> None:
-    parts = courses("a cat :1.2 AND a dog:-0.5 AND LAND", 5)
+    parts = prompt_schedules("a cat :1.2 AND a dog:-0.5 AND LAND", 5)
     assert [(p.share, p.texts[0].strip()) for p in parts] == [(1.2, "a cat"), (-0.5, "a dog"), (1.0, "LAND")]
-    assert course("a AND b", 5).texts == ("a AND b",), "a negative prompt knows no AND"
+    assert prompt_schedule("a AND b", 5).texts == ("a AND b",), "a negative prompt knows no AND"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_weight_that_is_no_number_is_a_sentence() -> None:
 
 @given(st.text(alphabet="ab ()[]:|0.5\\,", max_size=24))
 def test_no_text_breaks_the_reading(text: str) -> None:
-    found = course(text, 8)
+    found = prompt_schedule(text, 8)
     assert found.ends[-1] == 8
     assert list(found.ends) == sorted(set(found.ends))
 

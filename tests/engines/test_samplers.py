@@ -22,7 +22,7 @@ from torch import Tensor
 from lib_anim.engines.diffusion.denoiser import bounded
 from lib_anim.engines.sampling import sigma_schedule as descent
 from lib_anim.engines.sampling.noise_levels import ConsistencyLevels, NoiseLevels, noise_levels
-from lib_anim.engines.sampling.sampler_input import Walk, ancestral_split
+from lib_anim.engines.sampling.sampler_input import SamplerInput, ancestral_split
 from lib_anim.engines.sampling.samplers import SAMPLERS
 
 SPREAD = 1.5
@@ -60,7 +60,7 @@ def walked(
     eta: float = 0.0,
     stepped: Callable[[int], None] = lambda done: None,
 ) -> Tensor:
-    walk = Walk(denoise=denoise, x=x, sigmas=sigmas, draw=draw, eta=eta, stepped=stepped)
+    walk = SamplerInput(denoise=denoise, x=x, sigmas=sigmas, draw=draw, eta=eta, stepped=stepped)
     return SAMPLERS[name].run(walk)
 
 

@@ -14,7 +14,7 @@ from lib_anim.engines.contract.requests import PromptTravel, StillRequest
 from lib_anim.engines.diffusion.denoiser import Guide
 from lib_anim.engines.diffusion.engine import open_engine
 from lib_anim.engines.text.encoder import Embedding
-from lib_anim.engines.text.prompt_parser import Course
+from lib_anim.engines.text.prompt_parser import PromptSchedule
 from lib_anim.engines.text.travel import mix, mixed
 
 EMPTY = Embedding(torch.zeros(77, 8))
@@ -52,14 +52,14 @@ def test_the_shorter_prompt_is_filled_with_empty_chunks() -> None:
 
 
 def test_parts_that_one_lacks_fade_and_edits_of_both_happen() -> None:
-    a = [Guide(Course(1.0, ("x", "y"), (3, 10)), (embedding(1), embedding(2)))]
+    a = [Guide(PromptSchedule(1.0, ("x", "y"), (3, 10)), (embedding(1), embedding(2)))]
     b = [
-        Guide(Course(0.5, ("z",), (10,)), (embedding(3),)),
-        Guide(Course(2.0, ("w",), (10,)), (embedding(4),)),
+        Guide(PromptSchedule(0.5, ("z",), (10,)), (embedding(3),)),
+        Guide(PromptSchedule(2.0, ("w",), (10,)), (embedding(4),)),
     ]
     found = mixed(a, b, 0.25, "lerp", EMPTY)
-    assert [g.course.share for g in found] == [pytest.approx(0.875), pytest.approx(0.5)]
-    assert found[0].course.ends == (3, 10)
+    assert [g.prompt_schedule.share for g in found] == [pytest.approx(0.875), pytest.approx(0.5)]
+    assert found[0].prompt_schedule.ends == (3, 10)
     assert torch.equal(found[1].embeddings[0].tokens, embedding(4).tokens)
 
 

@@ -12,9 +12,10 @@ import pytest
 from lib_anim.errors import Conflict, NotFound, Problem
 from lib_anim.jobs.queue import store as queues
 from lib_anim.jobs.queue.liveness import Presence
-from lib_anim.jobs.queue.store import Order, Queue
+from lib_anim.jobs.queue.store import Queue
+from lib_anim.jobs.spec import JobSpec
 
-ORDER = Order(kind="keyframed", engine="checker", settings={"seed": 1})
+ORDER = JobSpec(kind="keyframed", engine="checker", settings={"seed": 1})
 
 
 @pytest.fixture
@@ -29,8 +30,8 @@ def names(queue: Queue, id: str) -> list[tuple[str, object]]:
 
 
 def test_jobs_are_taken_in_their_order_and_by_those_who_have_their_engine(queue):
-    other = Order(kind="keyframed", engine="webui", settings={})
-    film = Order(kind="assemble", engine="", settings={})
+    other = JobSpec(kind="keyframed", engine="webui", settings={})
+    film = JobSpec(kind="assemble", engine="", settings={})
     first, second, third = queue.submit([ORDER, other, film])
     assert queue.lease("a", ["checker"]).id == first
     assert queue.lease("a", ["checker"]).id == third

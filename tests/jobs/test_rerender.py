@@ -20,6 +20,7 @@ from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.frame_writer import to_uint8
 from lib_anim.jobs.run.rerender import rerender
 from lib_anim.jobs.run.runner import Result, render, reopen, start
+from lib_anim.kinds.base import Studio
 from lib_anim.kinds.events import FrameDone, Progress
 from lib_anim.kinds.keyframed.inputs import Inputs
 from lib_anim.kinds.keyframed.loop import run as run_loop
@@ -102,12 +103,12 @@ def pixels(run: RunFolder) -> list[bytes]:
 
 def loop(state: Any = None, **changes: Any) -> dict[int, tuple[bytes, Any]]:
     """Frame → (pixels, state after it), by the loop itself: no folder, no file."""
-    from lib_anim.jobs.run.open_inputs import look, opened
+    from lib_anim.jobs.run.open_inputs import opened, probe
 
     engine = CheckerEngine()
-    plan = KEYFRAMED.plan(Keyframed(**{**SETTINGS, **changes}), engine.capabilities, 0, look)
+    plan = KEYFRAMED.plan(Keyframed(**{**SETTINGS, **changes}), engine.capabilities, 0, probe)
     with opened(KEYFRAMED.needs(plan.settings)) as inputs:
-        events = run_loop(plan, engine, Inputs.of(inputs), state)  # type: ignore[arg-type]
+        events = run_loop(plan, Studio(engine=engine), Inputs.of(inputs), state)  # type: ignore[arg-type]
         return {
             event.index: (to_uint8(event.picture).tobytes(), event.state)
             for event in events

@@ -24,7 +24,7 @@ from lib_anim.errors import FlipbookError, NotFound
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.rerender import rerender
 from lib_anim.jobs.run.runner import Result, render, reopen, start
-from lib_anim.kinds.draft import WHOLE, Trial
+from lib_anim.kinds.draft import WHOLE, DraftOptions
 from lib_anim.kinds.events import FrameDone
 from lib_anim.kinds.registry import RESTYLE
 from lib_anim.kinds.restyle.settings import Restyle
@@ -87,14 +87,14 @@ class Recorder(CheckerEngine):
 SETTINGS = {"seed": 0, "seed_behavior": "iter", "prompts": {"0": "one", "6": "two"}, "steps": 3}
 
 
-def begin(parent: Path, video: Path, engine=None, trial: Trial = WHOLE, **changes):
+def begin(parent: Path, video: Path, engine=None, trial: DraftOptions = WHOLE, **changes):
     engine = engine or CheckerEngine()
     settings = Restyle(**{**SETTINGS, "video": str(video), **changes})
     run, plan = start(RESTYLE, settings, engine, "checker", parent, 0, (), trial)
     return run, plan, engine
 
 
-def go(parent: Path, video: Path, engine=None, trial: Trial = WHOLE, **changes) -> Result:
+def go(parent: Path, video: Path, engine=None, trial: DraftOptions = WHOLE, **changes) -> Result:
     run, plan, engine = begin(parent, video, engine, trial, **changes)
     return render(RESTYLE, plan, engine, run)
 
@@ -265,9 +265,9 @@ def _settings(run: RunFolder) -> Restyle:
 @pytest.mark.parametrize("changes", [INDEPENDENT, FIRST, PREVIOUS])
 def test_trials_resume_too(tmp_path, changes):
     video = film_of(tmp_path / "v.mp4")
-    whole = go(tmp_path / "whole", video, trial=Trial(every=3), **changes)
+    whole = go(tmp_path / "whole", video, trial=DraftOptions(every=3), **changes)
     assert (whole.frames, probe(whole.film).rate) == (4, 4)
-    run, plan, engine = begin(tmp_path / "part", video, None, Trial(every=3), **changes)
+    run, plan, engine = begin(tmp_path / "part", video, None, DraftOptions(every=3), **changes)
     listen, stop = stop_after(2)
     render(RESTYLE, plan, engine, run, listen, stop=stop)
     assert render(RESTYLE, reopen(RESTYLE, run, engine), engine, run).finished

@@ -194,20 +194,20 @@ def test_a_damaged_manifest_is_said_and_its_copy_goes_on(tmp_path, damage):
 def test_a_changed_checkpoint_is_a_conflict_and_the_old_one_goes_on(tmp_path, maker, checkpoint):  # noqa: F811
     weights = tmp_path / "model.safetensors"
     shutil.copy(checkpoint, weights)
-    engine, opened_as = open_engine(str(weights))
+    engine, opened_as = open_engine(str(weights)), str(weights)
     run, _ = start(KEYFRAMED, Keyframed(**SETTINGS), engine, opened_as, tmp_path, 0)
     broken_off(run, engine, after=1)
     engine.close()
     begun = pixels(run)
     maker.write_sd1(weights, text_layers=3, seed=7)
-    other, _ = open_engine(str(weights))
+    other = open_engine(str(weights))
     before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}
     with pytest.raises(Conflict, match="began with another engine"):
         resume(run, other)
     other.close()
     assert before == {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}
     shutil.copy(checkpoint, weights)
-    again, _ = open_engine(str(weights))
+    again = open_engine(str(weights))
     assert resume(run, again).finished
     again.close()
     assert pixels(run)[: len(begun)] == begun
@@ -257,7 +257,7 @@ def worker(run: RunFolder) -> subprocess.Popen[bytes]:
     code = (
         "from pathlib import Path; from tests.jobs.test_survival import *\n"
         f"run = RunFolder.open(Path({str(run.path)!r}))\n"
-        "engine, _ = open_engine('demo')\n"
+        "engine = open_engine('demo')\n"
         "print('ready', flush=True)\n"
         "resume(run, engine, listen=lambda e: print('.', end='', flush=True))\n"
     )
@@ -269,7 +269,7 @@ def worker(run: RunFolder) -> subprocess.Popen[bytes]:
 def demo() -> Iterator[Any]:
     if not DEMO_CHECKPOINT.is_file():
         pytest.skip("needs the demo checkpoint")
-    engine, _ = open_engine("demo")
+    engine = open_engine("demo")
     yield engine
     engine.close()
 

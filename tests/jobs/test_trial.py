@@ -11,7 +11,7 @@ from lib_anim.engines.checker import CheckerEngine
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.rerender import rerender
 from lib_anim.jobs.run.runner import most_bytes, render, reopen, start
-from lib_anim.kinds.draft import Trial
+from lib_anim.kinds.draft import DraftOptions
 from lib_anim.kinds.events import Estimated, FrameDone
 from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.kinds.registry import KEYFRAMED
@@ -30,9 +30,9 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def begin(folder: Path, trial: Trial, **changes: Any) -> tuple[RunFolder, Any, CheckerEngine]:
+def begin(folder: Path, trial: DraftOptions, **changes: Any) -> tuple[RunFolder, Any, CheckerEngine]:
     engine, settings = CheckerEngine(), Keyframed(**{**SETTINGS, **changes})
-    run, plan = start(KEYFRAMED, settings, engine, "checker", folder, 0, trial=trial)
+    run, plan = start(KEYFRAMED, settings, engine, "checker", folder, 0, draft=trial)
     return run, plan, engine
 
 
@@ -43,9 +43,9 @@ def pixels(run: RunFolder) -> list[bytes]:
 @pytest.mark.parametrize(
     ("trial", "frames", "rate", "size"),
     [
-        (Trial(every=4), 5, 3, (128, 160)),
-        (Trial(half=True), 20, 12, (64, 80)),
-        (Trial(every=6, half=True), 4, 2, (64, 80)),
+        (DraftOptions(every=4), 5, 3, (128, 160)),
+        (DraftOptions(half=True), 20, 12, (64, 80)),
+        (DraftOptions(every=6, half=True), 4, 2, (64, 80)),
     ],
 )
 def test_a_trial_broken_off_goes_on_as_if_it_had_not(tmp_path, trial, frames, rate, size):
@@ -70,10 +70,10 @@ def test_a_trial_broken_off_goes_on_as_if_it_had_not(tmp_path, trial, frames, ra
 
 
 def test_one_frame_alone_is_that_of_the_film(tmp_path):
-    run, plan, engine = begin(tmp_path / "whole", Trial(), mode="Interpolation")
+    run, plan, engine = begin(tmp_path / "whole", DraftOptions(), mode="Interpolation")
     render(KEYFRAMED, plan, engine, run)
     wanted = pixels(run)[7]
-    run, plan, engine = begin(tmp_path / "one", Trial(only=7), mode="Interpolation")
+    run, plan, engine = begin(tmp_path / "one", DraftOptions(only=7), mode="Interpolation")
     result = render(KEYFRAMED, plan, engine, run)
     assert (result.frames, result.finished) == (1, True)
     assert pixels(run) == [wanted]
@@ -93,10 +93,10 @@ class Counting(CheckerEngine):
 
 @pytest.mark.parametrize("only", [11, 12])
 def test_one_frame_alone_in_2d_broken_off_goes_on_from_where_it_was(tmp_path, only):
-    run, plan, engine = begin(tmp_path / "whole", Trial(), cadence=4)
+    run, plan, engine = begin(tmp_path / "whole", DraftOptions(), cadence=4)
     render(KEYFRAMED, plan, engine, run)
     wanted = pixels(run)[only]
-    run, plan, engine = begin(tmp_path / "one", Trial(only=only), cadence=4)
+    run, plan, engine = begin(tmp_path / "one", DraftOptions(only=only), cadence=4)
     engine, told, asked = Counting(), [], []
 
     def stop() -> bool:
@@ -117,7 +117,7 @@ def test_one_frame_alone_in_2d_broken_off_goes_on_from_where_it_was(tmp_path, on
 
 
 def test_a_part_of_a_trial_is_made_anew_by_its_own_numbers(tmp_path):
-    run, plan, engine = begin(tmp_path, Trial(every=4))
+    run, plan, engine = begin(tmp_path, DraftOptions(every=4))
     render(KEYFRAMED, plan, engine, run)
     before = pixels(run)
     changed = Keyframed(**{**SETTINGS, "prompts": "three"})
@@ -129,7 +129,7 @@ def test_a_part_of_a_trial_is_made_anew_by_its_own_numbers(tmp_path):
 
 @pytest.mark.parametrize(("cadence", "paint"), [(1, 20), (4, 6)])
 def test_the_estimate_is_told_first_and_holds(tmp_path, cadence, paint):
-    run, plan, engine = begin(tmp_path, Trial(), cadence=cadence)
+    run, plan, engine = begin(tmp_path, DraftOptions(), cadence=cadence)
     told: list[Any] = []
     render(KEYFRAMED, plan, engine, run, told.append)
     (estimate,) = [event for event in told if isinstance(event, Estimated)]
@@ -143,7 +143,7 @@ def test_the_estimate_is_told_first_and_holds(tmp_path, cadence, paint):
 
 
 def test_the_estimate_of_the_rest_counts_the_rest(tmp_path):
-    run, plan, engine = begin(tmp_path, Trial())
+    run, plan, engine = begin(tmp_path, DraftOptions())
     seen: list[Any] = []
     render(KEYFRAMED, plan, engine, run, seen.append, stop=lambda: len(seen) >= 20)
     done = len(pixels(run))

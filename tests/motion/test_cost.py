@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from lib_anim.models.motion.reader import MotionModule
 from lib_anim.motion import transformer
-from lib_anim.motion.plan import ClipPlan, Dial
+from lib_anim.motion.plan import ClipPlan, Factor
 from lib_anim.motion.session import ClipSession
 from lib_anim.motion.sites import sites_of_diffusers
 from lib_anim.motion.transformer import ROWS, TemporalTransformer
@@ -65,9 +65,9 @@ def layer_of(module: MotionModule) -> TemporalTransformer:
     return TemporalTransformer(module.weights[SITE], module.facts.positions)
 
 
-@pytest.mark.parametrize("dial", [Dial(), Dial((0.5,) * 5 + (1.0,)), Dial(mask=torch.rand(6, 3, 3))])
+@pytest.mark.parametrize("dial", [Factor(), Factor((0.5,) * 5 + (1.0,)), Factor(mask=torch.rand(6, 3, 3))])
 def test_a_step_waits_for_nothing_and_copies_no_more_than_its_latents(
-    dial: Dial, module_of: Callable[[str], MotionModule], unet_of: Callable[[str], UNet2DConditionModel]
+    dial: Factor, module_of: Callable[[str], MotionModule], unet_of: Callable[[str], UNet2DConditionModel]
 ) -> None:
     """The session's own work, the network's and the motion layers' taken off: a few rows of latents."""
     plan = ClipPlan(frames=6, context=4, overlap=2, schedule="standard static", scale=dial, effect=dial)

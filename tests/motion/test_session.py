@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lib_anim.errors import FlipbookError
 from lib_anim.models.motion.reader import MotionModule
-from lib_anim.motion.plan import ClipPlan, Dial
+from lib_anim.motion.plan import ClipPlan, Factor
 from lib_anim.motion.rows import Rows
 from lib_anim.motion.session import ClipSession
 from lib_anim.motion.sites import sites_of_diffusers
@@ -130,18 +130,18 @@ def test_effect_0_is_the_plain_unet_bit_for_bit(module_of: Modules, unet_of: UNe
     torch.manual_seed(1)
     x, text = torch.randn(4, 4, 4, 4), torch.randn(1, 5, 16).repeat_interleave(4, 0)
     plain = unet(x, 500, encoder_hidden_states=text).sample
-    assert torch.equal(clip(unet, ClipSession(module, ClipPlan(frames=4, effect=Dial((0.0,))))), plain)
-    everywhere = Dial(blocks={"down_blocks": 0, "up_blocks": 0.0, "mid_block": 0})
+    assert torch.equal(clip(unet, ClipSession(module, ClipPlan(frames=4, effect=Factor((0.0,))))), plain)
+    everywhere = Factor(blocks={"down_blocks": 0, "up_blocks": 0.0, "mid_block": 0})
     assert torch.equal(clip(unet, ClipSession(module, ClipPlan(frames=4, effect=everywhere))), plain)
 
 
 DIALS = {
-    "a number": Dial((0.5,)),
-    "a schedule": Dial((1.0, 0.5, 1.0, 1.0)),
-    "a mask": Dial(mask=torch.tensor([[[1.0, 0.2], [1.0, 1.0]]])),
-    "a mask by frame": Dial(mask=torch.rand(4, 3, 5)),
-    "a block": Dial(blocks={"up_blocks.1": 0.3}),
-    "a site": Dial(blocks={"down_blocks.0.motion_modules.1": 0.0}),
+    "a number": Factor((0.5,)),
+    "a schedule": Factor((1.0, 0.5, 1.0, 1.0)),
+    "a mask": Factor(mask=torch.tensor([[[1.0, 0.2], [1.0, 1.0]]])),
+    "a mask by frame": Factor(mask=torch.rand(4, 3, 5)),
+    "a block": Factor(blocks={"up_blocks.1": 0.3}),
+    "a site": Factor(blocks={"down_blocks.0.motion_modules.1": 0.0}),
 }
 
 
@@ -159,7 +159,7 @@ def test_every_form_of_a_strength_changes_the_frames(
 def test_a_strength_of_1_in_every_form_is_the_plain_motion(module_of: Modules, unet_of: UNets) -> None:
     unet, module = unet_of("tiny"), module_of("tiny")
     plain = clip(unet, ClipSession(module, ClipPlan(frames=4)))
-    for dial in (Dial((1.0,) * 4), Dial(mask=torch.ones(1, 3, 3)), Dial(blocks={"up_blocks": 1.0})):
+    for dial in (Factor((1.0,) * 4), Factor(mask=torch.ones(1, 3, 3)), Factor(blocks={"up_blocks": 1.0})):
         found = clip(unet, ClipSession(module, ClipPlan(frames=4, scale=dial, effect=dial)))
         assert (found - plain).abs().max() < 1e-4
 
@@ -190,8 +190,8 @@ def test_lcm_knows_64_frames(module_of: Modules) -> None:
         ({"frames": 20, "overlap": -2}, "overlap", "not -2"),
         ({"frames": 20, "context": 0}, "context", "at least 1"),
         ({"frames": 20, "stride": 0}, "stride", "at least 1"),
-        ({"frames": 20, "scale": Dial((1.0, 2.0))}, "motion_scale", "has 2 values for 20 frames"),
-        ({"frames": 20, "effect": Dial(mask=torch.ones(2, 4, 4))}, "motion_effect", "(2, 4, 4)"),
+        ({"frames": 20, "scale": Factor((1.0, 2.0))}, "motion_scale", "has 2 values for 20 frames"),
+        ({"frames": 20, "effect": Factor(mask=torch.ones(2, 4, 4))}, "motion_effect", "(2, 4, 4)"),
     ],
 )
 def test_contradicting_plans_are_refused(given: dict[str, Any], field: str, words: str) -> None:

@@ -18,10 +18,10 @@ from lib_anim.ui.toolkit import Toolkit  # noqa: E402
 MODULES = Modules(lambda: ["mm.safetensors"], lambda name: f"{name} is a motion module.")
 
 
-def draw(rival: str | None = None, *, img2img: bool = False) -> tuple[list[Any], list[dict[str, Any]]]:
+def draw(conflicting: str | None = None, *, img2img: bool = False) -> tuple[list[Any], list[dict[str, Any]]]:
     """(the accordion's values, all drawn components)."""
     with gradio.Blocks() as page:
-        values = draw_accordion(Toolkit("txt2img"), rival, MODULES, img2img=img2img)
+        values = draw_accordion(Toolkit("txt2img"), conflicting, MODULES, img2img=img2img)
     return values, page.get_config_file()["components"]
 
 

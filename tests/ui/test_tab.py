@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("gradio", reason="needs the WebUI's packages: make test-webui-env")
 
-from lib_anim.actions.desk import Desk
+from lib_anim.actions.services import Services
 from lib_anim.kinds.registry import SETTINGS
 from lib_anim.settings.base import specs
 from lib_anim.ui import localization
@@ -46,16 +46,16 @@ class Nobody:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path / "films 映画", Nobody())
-    yield desk
-    desk.close()
+def services(tmp_path: Path) -> Iterator[Services]:
+    services = Services(tmp_path / "films 映画", Nobody())
+    yield services
+    services.close()
 
 
 @pytest.fixture
-def drawn(desk: Desk) -> list[dict[str, Any]]:
+def drawn(services: Services) -> list[dict[str, Any]]:
     """Every component of the tab."""
-    return draw_tab(Toolkit("tab"), desk).get_config_file()["components"]
+    return draw_tab(Toolkit("tab"), services).get_config_file()["components"]
 
 
 def by_id(drawn: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -95,8 +95,8 @@ def test_tooltips_are_the_settings_own_words(drawn: list[dict[str, Any]]) -> Non
     assert {name for name, field in fields.items() if field["prompts"]} == {"prompts"}
 
 
-def test_page_knows_where_films_go(drawn: list[dict[str, Any]], desk: Desk) -> None:
-    assert facts_in(drawn)["runs"].startswith(str(desk.runs))
+def test_page_knows_where_films_go(drawn: list[dict[str, Any]], services: Services) -> None:
+    assert facts_in(drawn)["runs"].startswith(str(services.runs))
 
 
 def test_names_of_files_are_offered_and_others_may_be_typed(drawn: list[dict[str, Any]]) -> None:
@@ -106,10 +106,10 @@ def test_names_of_files_are_offered_and_others_may_be_typed(drawn: list[dict[str
     assert props["allow_custom_value"] is True
 
 
-def test_drawing_writes_nothing(desk: Desk) -> None:
-    before = sorted(path.name for path in desk.home.rglob("*"))
-    draw_tab(Toolkit("tab"), desk)
-    assert sorted(path.name for path in desk.home.rglob("*")) == before
+def test_drawing_writes_nothing(services: Services) -> None:
+    before = sorted(path.name for path in services.home.rglob("*"))
+    draw_tab(Toolkit("tab"), services)
+    assert sorted(path.name for path in services.home.rglob("*")) == before
 
 
 def test_the_template_for_translators_has_every_text_of_the_tab(drawn: list[dict[str, Any]]) -> None:

@@ -44,13 +44,13 @@ def guarded(host: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterat
     from fastapi import FastAPI
     from fastapi.testclient import TestClient
 
-    from lib_anim.actions.desk import Desk
+    from lib_anim.actions.services import Services
     from tests.api.conftest import Two  # type: ignore[import-not-found]
 
-    desk = Desk(tmp_path / "home", Two())
-    stub: Any = types.ModuleType("lib_anim.webui.host.desk")
-    stub.desk = lambda: desk
-    monkeypatch.setitem(sys.modules, "lib_anim.webui.host.desk", stub)
+    services = Services(tmp_path / "home", Two())
+    stub: Any = types.ModuleType("lib_anim.webui.host.services")
+    stub.services = lambda: services
+    monkeypatch.setitem(sys.modules, "lib_anim.webui.host.services", stub)
 
     def make(api_auth: str | None = None, page: Any = None, tokens: dict[str, str] | None = None) -> Any:
         from lib_anim.webui.host.api import add_routes
@@ -62,7 +62,7 @@ def guarded(host: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterat
         return TestClient(app, raise_server_exceptions=False)
 
     yield make
-    desk.close()
+    services.close()
 
 
 def routes(client: Any) -> list[tuple[str, str]]:
@@ -133,7 +133,7 @@ def test_a_host_that_others_can_reach_is_shared(host, monkeypatch, flag):
     engines: Any = types.ModuleType("lib_anim.webui.engine.catalog")
     engines.HostEngines = object
     monkeypatch.setitem(sys.modules, "lib_anim.webui.engine.catalog", engines)
-    from lib_anim.webui.host.desk import places
+    from lib_anim.webui.host.services import places
 
     assert places().open
     setattr(host.shared.cmd_opts, flag, True)

@@ -31,7 +31,7 @@ from lib_anim.engines.sampling.brownian import BrownianNoise  # noqa: E402
 from lib_anim.engines.sampling.noise import PictureNoise  # noqa: E402
 from lib_anim.engines.sampling.noise_levels import SPACINGS, ConsistencyLevels, NoiseLevels, noise_levels  # noqa: E402
 from lib_anim.engines.sampling.samplers import SAMPLERS  # noqa: E402
-from lib_anim.engines.text.prompt_parser import course, courses  # noqa: E402
+from lib_anim.engines.text.prompt_parser import prompt_schedule, prompt_schedules  # noqa: E402
 from lib_anim.models.folders import ModelFolders  # noqa: E402
 from tests.webui.lora_kinds import KINDS, WORD, write_loras  # noqa: E402
 
@@ -81,7 +81,7 @@ def maker() -> Any:
     return module
 
 
-class Witness:
+class StepMonitorScript:
     """A WebUI that tells its numbers, and the folders of the models that it has."""
 
     def __init__(self, webui: Any) -> None:
@@ -122,7 +122,7 @@ def unpacked(text: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def witness(start_webui: Any) -> Iterator[Witness]:
+def witness(start_webui: Any) -> Iterator[StepMonitorScript]:
     webui = start_webui("parity")
     made = maker()
     checkpoints = webui.models / "Stable-diffusion"
@@ -134,7 +134,7 @@ def witness(start_webui: Any) -> Iterator[Witness]:
     shutil.copytree(HERE / "parity_door", webui.data / "extensions" / "parity_door")
     webui.flags += ["--embeddings-dir", str(webui.models / "embeddings"), "--no-hashing"]
     webui.start()
-    told = Witness(webui)
+    told = StepMonitorScript(webui)
     # SDXL's previews need a file that the WebUI downloads.
     webui.request("/sdapi/v1/options", {"live_previews_enable": False})
     # A checkpoint chosen while a thread still loads the first breaks both.
@@ -145,7 +145,7 @@ def witness(start_webui: Any) -> Iterator[Witness]:
     webui.stop()
 
 
-def test_prompts_are_read_and_encoded_as_there(witness: Witness) -> None:
+def test_prompts_are_read_and_encoded_as_there(witness: StepMonitorScript) -> None:
     witness.choose("golden")
     text = witness.opened("golden")._painter(None).text
     golden: dict[str, Any] = {}
@@ -156,10 +156,10 @@ def test_prompts_are_read_and_encoded_as_there(witness: Witness) -> None:
             *((1, calls, prompt) for calls in (12, 1) for prompt in PROMPTS[2:7]),
         ):
             told = witness.ask("conds", prompt=prompt, negative=prompt, steps=calls, clip_skip=skip)
-            parts = courses(prompt, calls)
+            parts = prompt_schedules(prompt, calls)
             assert [part.share for part in parts] == pytest.approx([share for share, _ in told["positive"]])
             case = golden[f"{skip}|{calls}|{prompt}"] = []
-            away = course(prompt, calls)
+            away = prompt_schedule(prompt, calls)
             for part, (share, schedule) in zip(
                 (*parts, away), [*told["positive"], (1.0, told["negative"])], strict=True
             ):
@@ -180,7 +180,7 @@ def test_prompts_are_read_and_encoded_as_there(witness: Witness) -> None:
                 assert np.abs(np.subtract(mine, theirs)).max() < 2e-5, name
 
 
-def test_sdxls_prompts_are_encoded_as_there(witness: Witness) -> None:
+def test_sdxls_prompts_are_encoded_as_there(witness: StepMonitorScript) -> None:
     witness.choose("golden-xl")
     engine = witness.opened("golden-xl")
     painter = engine._painter(None)
@@ -199,7 +199,7 @@ def test_sdxls_prompts_are_encoded_as_there(witness: Witness) -> None:
             for guide, schedule in zip(
                 (*positive, away), [*(part for _, part in told["positive"]), told["negative"]], strict=True
             ):
-                assert list(guide.course.ends) == [end for end, _ in schedule]
+                assert list(guide.prompt_schedule.ends) == [end for end, _ in schedule]
                 for found, (_, want) in zip(guide.embeddings, schedule, strict=True):
                     assert np.abs(found.tokens.numpy() - unpacked(want["crossattn"])).max() < 1e-4, prompt
                     assert found.pooled is not None
@@ -208,7 +208,7 @@ def test_sdxls_prompts_are_encoded_as_there(witness: Witness) -> None:
                     assert np.abs(vector - unpacked(want["vector"]).flatten()).max() < 1e-4, prompt
 
 
-def test_levels_are_those_of_there(witness: Witness) -> None:
+def test_levels_are_those_of_there(witness: StepMonitorScript) -> None:
     witness.choose("golden")
     levels: NoiseLevels = witness.opened("golden")._painter(None).levels
     for steps in (1, 2, 5, 12, 20, 31, 50):
@@ -237,7 +237,7 @@ def test_levels_are_those_of_there(witness: Witness) -> None:
         {"seed": 2**32 - 1},
     ],
 )
-def test_noise_is_that_of_there(witness: Witness, source: str, changed: dict[str, Any]) -> None:
+def test_noise_is_that_of_there(witness: StepMonitorScript, source: str, changed: dict[str, Any]) -> None:
     asked = {
         "source": source,
         "shape": [4, 8, 8],
@@ -285,7 +285,7 @@ def as_png(picture: np.ndarray) -> str:
     return base64.b64encode(png.getvalue()).decode()
 
 
-def there(witness: Witness, request: StillRequest, **more: Any) -> np.ndarray:
+def there(witness: StepMonitorScript, request: StillRequest, **more: Any) -> np.ndarray:
     body: dict[str, Any] = {
         "prompt": request.prompt,
         "negative_prompt": request.negative,
@@ -326,7 +326,7 @@ def differ(engine: DiffusersEngine, request: StillRequest, want: np.ndarray) -> 
     return float(np.abs(found.astype(int) - want).mean())
 
 
-def test_every_sampler_and_spacing_paints_as_there(witness: Witness) -> None:
+def test_every_sampler_and_spacing_paints_as_there(witness: StepMonitorScript) -> None:
     witness.choose("golden")
     engine = witness.opened("golden")
     far = {}
@@ -344,7 +344,7 @@ def test_every_sampler_and_spacing_paints_as_there(witness: Witness) -> None:
     assert {what: mean for what, mean in far.items() if mean > 0.05} == {}
 
 
-def test_masks_paint_as_there(witness: Witness) -> None:
+def test_masks_paint_as_there(witness: StepMonitorScript) -> None:
     witness.choose("golden")
     engine = witness.opened("golden")
     init = np.random.default_rng(1).integers(0, 256, (8, 8, 3)).repeat(8, 0).repeat(8, 1) / np.float32(255)
@@ -370,7 +370,7 @@ def test_masks_paint_as_there(witness: Witness) -> None:
     assert {what: mean for what, mean in far.items() if mean > (0.2 if "hard" in what else 0.4)} == {}
 
 
-def test_seeds_sources_and_switches_paint_as_there(witness: Witness) -> None:
+def test_seeds_sources_and_switches_paint_as_there(witness: StepMonitorScript) -> None:
     witness.choose("golden")
     far = {}
     nv = witness.opened("golden", noise="nv")
@@ -395,7 +395,7 @@ def test_seeds_sources_and_switches_paint_as_there(witness: Witness) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_loras_and_their_kin_paint_as_there(witness: Witness, kind: str) -> None:
+def test_loras_and_their_kin_paint_as_there(witness: StepMonitorScript, kind: str) -> None:
     witness.choose("golden")
     engine = witness.opened("golden")
     words = f"{REQUEST.prompt} {WORD}" if kind == "bundled" else REQUEST.prompt
@@ -408,7 +408,7 @@ def test_loras_and_their_kin_paint_as_there(witness: Witness, kind: str) -> None
     assert differ(engine, request, want) < 0.05
 
 
-def test_sdxl_paints_as_there(witness: Witness) -> None:
+def test_sdxl_paints_as_there(witness: StepMonitorScript) -> None:
     witness.choose("golden-xl")
     engine = witness.opened("golden-xl")
     wide = replace(REQUEST, width=128, negative="")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,31 @@ class Style:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClipCapabilities:
+    """What a ClipPainter can do."""
+
+    motion_modules: tuple[MotionChoice, ...] = ()
+    """In order of preference; automatic selection takes the first without `why_not`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoCapabilities:
+    """What an ImageToVideo engine can do."""
+
+    models: tuple[str, ...] = ()
+    """Names that `VideoRequest.model` may take."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Capabilities:
-    """What an engine can do, as data: views grey out the rest and show `why_not`'s sentence."""
+    """What an engine can do: shared by all its offers, and per offer."""
+
+    still: bool = True
+    """Whether the engine is a StillPainter."""
+    clip: ClipCapabilities | None = None
+    """Set where the engine is a ClipPainter."""
+    video: VideoCapabilities | None = None
+    """Set where the engine is an ImageToVideo."""
 
     samplers: tuple[str, ...]
     schedulers: tuple[str, ...]
@@ -52,10 +76,6 @@ class Capabilities:
     """Names that `ControlUnit.model` may take."""
     control_modules: tuple[str, ...] = ()
     """Names that `ControlUnit.module` may take."""
-    clip: bool = False
-    """Whether `Engine.clip` paints."""
-    motion_modules: tuple[MotionChoice, ...] = ()
-    """In the order in which they are offered; "the first that fits" is the first without `why_not`."""
     scripts: tuple[str, ...] = ()
     """Titles that requests' `scripts` may name."""
     styles: Mapping[str, Style] = field(default_factory=dict)
@@ -64,3 +84,9 @@ class Capabilities:
     """Names that `Engine.upscale` takes."""
     native_size: int = 512
     """Side in pixels at which the loaded checkpoint paints best."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The form in the API, flat: `clip` is whether clips are painted, `motion_modules` with which."""
+        fields = asdict(self)
+        clip = fields.pop("clip") or {}
+        return {**fields, "clip": self.clip is not None, "motion_modules": clip.get("motion_modules", ())}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lib_anim.engines.contract.capabilities import Capabilities
+from lib_anim.engines.contract.capabilities import Capabilities, MotionChoice
 from lib_anim.engines.contract.requests import ClipRequest, StillRequest
 from lib_anim.engines.contract.scripts import Scripts, missing_models, unknown_titles
 from lib_anim.errors import FlipbookError, Problem
@@ -23,9 +23,9 @@ def check(request: StillRequest, can: Capabilities) -> None:
 
 def check_clip(request: ClipRequest, can: Capabilities) -> None:
     """Raises FlipbookError with every part of a clip's request outside `can`; asks for no picture."""
-    if not can.clip:
+    if can.clip is None:
         raise FlipbookError(Problem("this engine makes no clips.", field="module"))
-    problems = list(_motion(request, can))
+    problems = list(_motion(request, can.clip.motion_modules))
     for index in range(len(request.frames)):
         still = request.still(index, pictures=False)
         problems += [*_numbers(still, can), *_travel(still), *_abilities(still, can)]
@@ -43,15 +43,13 @@ def check_clip(request: ClipRequest, can: Capabilities) -> None:
         raise FlipbookError(*dict.fromkeys(problems))
 
 
-def _motion(request: ClipRequest, can: Capabilities) -> Iterator[Problem]:
+def _motion(request: ClipRequest, modules: tuple[MotionChoice, ...]) -> Iterator[Problem]:
     count, motion = len(request.frames), request.motion
     if not 1 <= request.shown <= count:
         yield Problem(f"{request.shown} of {count} frames cannot be shown.", field="shown")
-    chosen = {choice.name: choice for choice in can.motion_modules}.get(motion.module)
+    chosen = {choice.name: choice for choice in modules}.get(motion.module)
     if chosen is None:
-        have = (
-            f"it has {', '.join(c.name for c in can.motion_modules)}" if can.motion_modules else "it has none"
-        )
+        have = f"it has {', '.join(c.name for c in modules)}" if modules else "it has none"
         yield Problem(f'"{motion.module}" is no motion module of this engine; {have}.', field="module")
     elif chosen.why_not:
         yield Problem(chosen.why_not, field="module")

@@ -242,3 +242,25 @@ class ClipRequest:
             vae=self.vae,
             scripts=self.scripts,
         )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class VideoRequest:
+    """A picture to turn into a video by Stable Video Diffusion."""
+
+    picture: Picture
+    model: str
+    """A name of `VideoCapabilities.models`."""
+    seed: int
+    frames: int = 25
+    fps: int = 7
+    """The frame rate that conditions the model."""
+    motion_bucket: int = 127
+    """Amount of motion, 1 to 255."""
+    augmentation: float = 0.02
+    """Noise added to the conditioning picture."""
+    steps: int = 25
+    sampler: str = "Euler"
+    scheduler: str = "Automatic"
+    cfg_scale: tuple[float, ...] = (1.0, 3.0)
+    """Guidance per frame; two values are interpolated from the first frame to the last."""

@@ -17,14 +17,14 @@ from lib_anim.engines.diffusion.clip_prompts import ClipPrompts, Place, Words, u
 from lib_anim.engines.diffusion.inpaint import Inpainting
 from lib_anim.engines.diffusion.latents import Codec
 from lib_anim.engines.diffusion.lora_manager import taken_out
-from lib_anim.engines.diffusion.motion_store import MotionRack
-from lib_anim.engines.diffusion.painter import Kept, Painter, filled_latents, sound, tiled
+from lib_anim.engines.diffusion.motion_store import MotionModuleStore
+from lib_anim.engines.diffusion.painter import Kept, Painter, filled_latents, require_finite, tiled
 from lib_anim.engines.sampling.brownian import BrownianNoise
 from lib_anim.engines.sampling.noise import PictureNoise
 from lib_anim.engines.sampling.noise_levels import ConsistencyLevels, NoiseLevels
-from lib_anim.engines.sampling.sampler_input import Draw, Walk
+from lib_anim.engines.sampling.sampler_input import Draw, SamplerInput
 from lib_anim.engines.sampling.samplers import SAMPLERS
-from lib_anim.engines.sampling.sigma_schedule import Descent
+from lib_anim.engines.sampling.sigma_schedule import SigmaSchedule
 from lib_anim.models.motion.motion_lora import MotionLora
 from lib_anim.models.motion.reader import MotionModule
 from lib_anim.motion.betas import alphas_cumprod
@@ -37,7 +37,7 @@ from lib_anim.types import Picture
 
 
 def paint_clip(
-    painter: Painter, request: ClipRequest, rack: MotionRack, on_step: OnStep | None
+    painter: Painter, request: ClipRequest, rack: MotionModuleStore, on_step: OnStep | None
 ) -> Iterator[Picture]:
     """The clip's pictures: all denoised at once when the first is asked for, then decoded one by one."""
     with torch.inference_mode():
@@ -46,7 +46,7 @@ def paint_clip(
         for sentence in sentences:
             painter.warn(sentence)
         moving = {use.name: rack.lora(use.name) for use in uses if rack.is_lora(use.name)}
-        painter.wear(tuple(use for use in uses if use.name not in moving))
+        painter.apply(tuple(use for use in uses if use.name not in moving))
         loras = [(rack.lora(name), weight) for name, weight in request.motion.loras]
         loras += [(moving[use.name], use.unet) for use in uses if use.name in moving]
         module = rack.module(request.motion.module)
@@ -116,7 +116,7 @@ class _Clip:
         first = self._noise(PictureNoise.first)
         way = self._way(None if request.init is None else max(f.denoising for f in request.frames))
         start = None if request.init is None else self._start(first, way)
-        beside = self._beside()
+        inpainting_conditioning = self._beside()
         # The ramp has mixed the first noise into the pictures: sampling begins with the next.
         noise = first if start is None or request.ramp is None else self._noise(PictureNoise.next)
         freeinit = request.motion.freeinit
@@ -126,18 +126,20 @@ class _Clip:
             self._session.installed(sites_of_diffusers(painter.unet)),
             tiled((painter.unet,), request.tiling),
         ):
-            latents = self._sampled(noise, start, way, prompts, beside, counted)
+            latents = self._sampled(noise, start, way, prompts, inpainting_conditioning, counted)
             for _ in range(rounds - 1):
-                latents = self._sampled(self._renewed(latents, noise), start, way, prompts, beside, counted)
+                latents = self._sampled(
+                    self._renewed(latents, noise), start, way, prompts, inpainting_conditioning, counted
+                )
         return latents
 
     def _sampled(
         self,
         noise: Tensor,
         start: _Start | None,
-        way: Descent,
+        way: SigmaSchedule,
         prompts: ClipPrompts,
-        beside: Tensor | None,
+        inpainting_conditioning: Tensor | None,
         counted: _Counter,
     ) -> Tensor:
         """Latents from unit noise, by one walk down."""
@@ -151,7 +153,7 @@ class _Clip:
             sizes=self._painter.sizes(request.width, request.height),
             consistency=sampler.consistency,
             device=self._device,
-            beside=beside,
+            inpainting_conditioning=inpainting_conditioning,
         )
         x = noise * way.noise
         if start is not None:
@@ -166,7 +168,7 @@ class _Clip:
                 return guided(latents, sigma)
             return start.denoise(guided, latents, sigma, sampler.masks_input)
 
-        walk = Walk(
+        walk = SamplerInput(
             denoise=denoise,
             x=x,
             sigmas=way.sigmas,
@@ -174,7 +176,9 @@ class _Clip:
             eta=sampler.eta if request.eta is None else request.eta,
             stepped=stepped,
         )
-        result = sound(sampler.run(walk) * way.end, self._painter.checkpoint, self._painter.unet.dtype)
+        result = require_finite(
+            sampler.run(walk) * way.end, self._painter.checkpoint, self._painter.unet.dtype
+        )
         return result if start is None or start.kept is None else start.kept.blend(result)
 
     def _renewed(self, latents: Tensor, noise: Tensor) -> Tensor:
@@ -206,7 +210,7 @@ class _Clip:
 
         return ClipPrompts([place(frame) for frame in request.frames])
 
-    def _way(self, denoising: float | None) -> Descent:
+    def _way(self, denoising: float | None) -> SigmaSchedule:
         return self._painter.way(self._still, self._sampler, denoising, self._levels)
 
     def _noise(self, draw: Callable[[PictureNoise], Tensor]) -> Tensor:
@@ -223,12 +227,14 @@ class _Clip:
         if not self._painter.checkpoint.unet.for_inpainting:
             return None
         parts = (
-            self._painter.beside(request.still(index), codec, _inpainting(request, index, codec))
+            self._painter.inpainting_conditioning(
+                request.still(index), codec, _inpainting(request, index, codec)
+            )
             for index in range(self._count)
         )
         return torch.cat([part for part in parts if part is not None])
 
-    def _start(self, noise: Tensor, way: Descent) -> _Start:
+    def _start(self, noise: Tensor, way: SigmaSchedule) -> _Start:
         request = self._request
         latents, repaint = [], []
         before: tuple[Picture, Tensor] | None = None
@@ -268,7 +274,7 @@ class _Clip:
         )
         return mixed_latents(shares, init, noise, last)
 
-    def _held(self, way: Descent) -> tuple[int, ...]:
+    def _held(self, way: SigmaSchedule) -> tuple[int, ...]:
         """For each frame the number of steps that its own denoising leaves out of the clip's."""
         steps: dict[float, int] = {}
         for frame in self._request.frames:

@@ -33,7 +33,7 @@ class ClipGuided:
         sizes: Tensor | None,
         consistency: bool,
         device: torch.device,
-        beside: Tensor | None = None,
+        inpainting_conditioning: Tensor | None = None,
     ) -> None:
         """`scales`: each frame's CFG scale. `sizes`, `consistency` and `beside` as for `Guided`."""
         self._unet = unet
@@ -43,7 +43,7 @@ class ClipGuided:
         self._prompts = prompts
         self._sizes = sizes
         self._consistency = consistency
-        self._beside = beside
+        self._beside = inpainting_conditioning
         shares = torch.tensor([prompts.shares(part) for part in range(prompts.parts)])
         weights = (shares * torch.tensor(list(scales))).view(prompts.parts, -1, 1, 1, 1)
         parts = list(range(prompts.parts))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lib_anim.engines.contract.requests import Steering
-from lib_anim.motion.plan import ClipPlan, Dial
+from lib_anim.motion.plan import ClipPlan, Factor
 from lib_anim.types import Mask
 
 
@@ -27,7 +27,7 @@ def clip_plan(steering: Steering, frames: int) -> ClipPlan:
         schedule=steering.schedule,
         fusion=steering.fusion,
         scale=replace(_scale(steering.scale, steering.scale_mask), blocks=steering.scale_blocks),
-        effect=Dial(
+        effect=Factor(
             steering.effect,
             None if steering.effect_mask is None else _plane(steering.effect_mask),
             steering.effect_blocks,
@@ -39,9 +39,9 @@ def _plane(mask: Mask) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(mask))[None]
 
 
-def _scale(values: tuple[float, ...], mask: Mask | None) -> Dial:
+def _scale(values: tuple[float, ...], mask: Mask | None) -> Factor:
     """Where the mask is 0 the scale is 1 at every frame: a factor of 0 would blank the keys instead."""
     if mask is None:
-        return Dial(values)
+        return Factor(values)
     factors = torch.tensor(values).view(-1, 1, 1)
-    return Dial(mask=1 + (factors - 1) * _plane(mask))
+    return Factor(mask=1 + (factors - 1) * _plane(mask))

@@ -134,11 +134,11 @@ def uses_of(frames: Sequence[ClipFrame]) -> tuple[tuple[Use, ...], tuple[str, ..
 
 def _share(place: Place, part: int) -> float:
     one = place.first.guide(part)
-    share = 0.0 if one is None else one.course.share
+    share = 0.0 if one is None else one.prompt_schedule.share
     if place.second is None:
         return share
     other = place.second.guide(part)
-    return share * (1 - place.weight) + (0.0 if other is None else other.course.share) * place.weight
+    return share * (1 - place.weight) + (0.0 if other is None else other.prompt_schedule.share) * place.weight
 
 
 def _filled(embedding: Embedding, length: int) -> Embedding:

@@ -12,19 +12,19 @@ from torch import Tensor
 
 from lib_anim.engines.sampling.noise_levels import NoiseLevels
 from lib_anim.engines.text.encoder import Embedding
-from lib_anim.engines.text.prompt_parser import Course
+from lib_anim.engines.text.prompt_parser import PromptSchedule
 
 
 @dataclass(frozen=True)
 class Guide:
     """A course with its texts' embeddings."""
 
-    course: Course
+    prompt_schedule: PromptSchedule
     embeddings: tuple[Embedding, ...]
 
     def at(self, call: int) -> Embedding:
         """The embedding for the network's `call`-th call."""
-        return self.embeddings[self.course.at(call)]
+        return self.embeddings[self.prompt_schedule.at(call)]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Guided:
         sizes: Tensor | None = None,
         consistency: bool = False,
         one_by_one: bool = False,
-        beside: Tensor | None = None,
+        inpainting_conditioning: Tensor | None = None,
     ) -> None:
         """`sizes`: SDXL's six numbers (original, crop and target height and width), None for SD 1.x.
 
@@ -75,9 +75,9 @@ class Guided:
         self._sizes = sizes
         self._consistency = consistency
         self._one_by_one = one_by_one
-        self._beside = beside
+        self._beside = inpainting_conditioning
         self._calls = 0
-        self._shares = [scale * guide.course.share for guide in positive]
+        self._shares = [scale * guide.prompt_schedule.share for guide in positive]
         self._passes: dict[tuple[int, ...], list[_Pass]] = {}
         """What the network is told, by the texts in force: most steps have those of the step before."""
 
@@ -100,7 +100,7 @@ class Guided:
     def _told(self, rows: int) -> list[_Pass]:
         """The passes of this call: the parts of the prompt, then the negative."""
         guides = [*self._positive] if self._shares == [1.0] else [*self._positive, self._negative]
-        key = (rows, *(guide.course.at(self._calls) for guide in guides))
+        key = (rows, *(guide.prompt_schedule.at(self._calls) for guide in guides))
         if key not in self._passes:
             texts = [guide.at(self._calls) for guide in guides]
             parts = _equally_long(texts[: len(self._positive)])

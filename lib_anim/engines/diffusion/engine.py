@@ -12,12 +12,12 @@ from pathlib import Path
 import diffusers
 import torch
 
-from lib_anim.engines.contract.capabilities import Capabilities
+from lib_anim.engines.contract.capabilities import Capabilities, ClipCapabilities
 from lib_anim.engines.contract.checks import check, check_clip
 from lib_anim.engines.contract.engine import Engine, OnStep
 from lib_anim.engines.contract.requests import ClipRequest, StillRequest
 from lib_anim.engines.diffusion.clip import paint_clip
-from lib_anim.engines.diffusion.motion_store import MotionRack
+from lib_anim.engines.diffusion.motion_store import MotionModuleStore
 from lib_anim.engines.diffusion.painter import Habits, Painter
 from lib_anim.engines.sampling.noise import NoiseSource
 from lib_anim.engines.sampling.noise_levels import SPACINGS
@@ -98,7 +98,7 @@ class DiffusersEngine:
         self._warnings: list[str] = []
         self._inversions = self._read_inversions()
         self._beside = weights_in((checkpoint.path.parent,))
-        self._motion = MotionRack(folders.motion, folders.loras)
+        self._motion = MotionModuleStore(folders.motion, folders.loras)
         self._painters: OrderedDict[Path, Painter] = OrderedDict()
         self._painter(None)
 
@@ -109,7 +109,7 @@ class DiffusersEngine:
     @property
     def capabilities(self) -> Capabilities:
         motion = self._motion.choices(sites_of_diffusers(self._painter(None).unet))
-        return replace(self._abilities, vaes=self._vaes(), motion_modules=motion)
+        return replace(self._abilities, vaes=self._vaes(), clip=ClipCapabilities(motion_modules=motion))
 
     @property
     def _abilities(self) -> Capabilities:
@@ -123,7 +123,6 @@ class DiffusersEngine:
             tiling=True,
             subseed=True,
             checkpoints=tuple(self._beside),
-            clip=True,
             native_size=self._checkpoint.native_size,
         )
 

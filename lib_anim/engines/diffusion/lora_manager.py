@@ -72,7 +72,7 @@ def _use(tag: str, fields: list[str]) -> Use:
         ) from error
 
 
-class LoraRack:
+class LoraManager:
     """Adds LoRAs to weights and takes them off again exactly: it keeps the weights that it changes."""
 
     def __init__(self, layers: Mapping[str, nn.Module], find: Callable[[str], Path]) -> None:
@@ -89,7 +89,7 @@ class LoraRack:
         self.inversions: tuple[Inversion, ...] = ()
         """The textual inversions that the LoRAs in force bring along."""
 
-    def wear(self, uses: tuple[Use, ...]) -> list[str]:
+    def apply(self, uses: tuple[Use, ...]) -> list[str]:
         """Puts exactly `uses` in force; gives sentences about what of them is left out.
 
         Nothing is done when they are in force already, from the same files. When one cannot be read or put

@@ -19,7 +19,7 @@ from lib_anim.motion.sites import Sites
 ENDINGS = (".safetensors", ".ckpt", ".pth", ".pt")
 
 
-class MotionRack:
+class MotionModuleStore:
     """Motion modules by their path below the folder that they lie in. The last used one stays in memory."""
 
     def __init__(self, folders: Iterable[Path], loras: Iterable[Path]) -> None:

@@ -16,15 +16,15 @@ from lib_anim.engines.diffusion import inpaint
 from lib_anim.engines.diffusion.denoiser import Guide, Guided
 from lib_anim.engines.diffusion.inpaint import Inpainting
 from lib_anim.engines.diffusion.latents import Codec
-from lib_anim.engines.diffusion.lora_manager import LoraRack, Use, taken_out
+from lib_anim.engines.diffusion.lora_manager import LoraManager, Use, taken_out
 from lib_anim.engines.diffusion.masked_latents import masked_latents
 from lib_anim.engines.diffusion.networks import load_networks, load_vae
 from lib_anim.engines.sampling.brownian import BrownianNoise
 from lib_anim.engines.sampling.noise import NoiseSource, PictureNoise
 from lib_anim.engines.sampling.noise_levels import ConsistencyLevels, NoiseLevels
-from lib_anim.engines.sampling.sampler_input import Draw, Walk
+from lib_anim.engines.sampling.sampler_input import Draw, SamplerInput
 from lib_anim.engines.sampling.samplers import SAMPLERS, Sampler
-from lib_anim.engines.sampling.sigma_schedule import Descent
+from lib_anim.engines.sampling.sigma_schedule import SigmaSchedule
 from lib_anim.engines.text import prompt_parser as prompts
 from lib_anim.engines.text.encoder import TextEncoder
 from lib_anim.engines.text.travel import mixed
@@ -74,7 +74,7 @@ class Painter:
             {} if networks.vae is None else {None: self._codec_of(networks.vae)}
         )
         self.text = TextEncoder(networks.text, open_tokenizer(checkpoint.tokenizer), device, inversions)
-        self._loras = LoraRack(
+        self._loras = LoraManager(
             networks.layers,
             lambda name: find_lora(name, folders.loras),
         )
@@ -86,7 +86,7 @@ class Painter:
         if request.travel is not None:
             named = {use.name for use in uses}
             uses += tuple(use for use in taken_out(request.travel.prompt)[1] if use.name not in named)
-        self.wear(uses)
+        self.apply(uses)
         plan = inpaint.prepare(request, codec.factor) if request.mask is not None else None
         if request.mask is not None and plan is None:
             self.warn("The mask is empty, so only masked inpainting became plain img2img.")
@@ -95,9 +95,9 @@ class Painter:
             painted = codec.decode(latents)
         return painted if plan is None else plan.lay_over(painted)
 
-    def wear(self, uses: tuple[Use, ...]) -> None:
+    def apply(self, uses: tuple[Use, ...]) -> None:
         """Puts exactly these LoRAs in force on the networks."""
-        for sentence in self._loras.wear(uses):
+        for sentence in self._loras.apply(uses):
             self.warn(sentence)
         self.text.variant = self._loras.variant
         self.text.brought = self._loras.inversions
@@ -116,7 +116,9 @@ class Painter:
         way = self.way(request, sampler, None if request.init is None else request.denoising)
         noise = self.noise(request, codec)
         start = noise.first()[None].to(self.device)
-        guided = self._guided(request, sampler, prompt, small, self.beside(request, codec, plan))
+        guided = self._guided(
+            request, sampler, prompt, small, self.inpainting_conditioning(request, codec, plan)
+        )
         x = start * way.noise
         kept = None
         if request.init is not None:
@@ -138,7 +140,7 @@ class Painter:
             seen = kept.blend(latents, (1 + sigma**2) ** 0.5)
             return latents - seen + guided(seen, sigma)
 
-        walk = Walk(
+        walk = SamplerInput(
             denoise=denoise,
             x=x,
             sigmas=way.sigmas,
@@ -146,7 +148,7 @@ class Painter:
             eta=sampler.eta if request.eta is None else request.eta,
             stepped=stepped,
         )
-        result = sound(sampler.run(walk) * way.end, self.checkpoint, self._dtype)
+        result = require_finite(sampler.run(walk) * way.end, self.checkpoint, self._dtype)
         return result if kept is None else kept.blend(result)
 
     def way(
@@ -155,7 +157,7 @@ class Painter:
         sampler: Sampler,
         denoising: float | None,
         levels: NoiseLevels | None = None,
-    ) -> Descent:
+    ) -> SigmaSchedule:
         """The levels to visit, with `denoising` only the last ones; `levels` None: the checkpoint's own."""
         if request.scheduler != "Automatic" and not sampler.has_spacings:
             self.warn(
@@ -182,13 +184,15 @@ class Painter:
             device=self.device,
         )
 
-    def _draw(self, sampler: Sampler, noise: PictureNoise, seed: int, way: Descent) -> Draw:
+    def _draw(self, sampler: Sampler, noise: PictureNoise, seed: int, way: SigmaSchedule) -> Draw:
         if sampler.brownian:
             path = BrownianNoise(noise.shape, seed, way.reach, noise.normals)
             return lambda here, there: path.between(here, there)[None].to(self.device)
         return lambda here, there: noise.next()[None].to(self.device)
 
-    def beside(self, request: StillRequest, codec: Codec, plan: Inpainting | None) -> Tensor | None:
+    def inpainting_conditioning(
+        self, request: StillRequest, codec: Codec, plan: Inpainting | None
+    ) -> Tensor | None:
         """What an inpainting checkpoint sees behind the noisy latents; None for other checkpoints."""
         if not self.checkpoint.unet.for_inpainting:
             return None
@@ -197,7 +201,12 @@ class Painter:
         return masked_latents(codec, size, init, mask, request.seed)
 
     def _guided(
-        self, request: StillRequest, sampler: Sampler, prompt: str, small: bool, beside: Tensor | None
+        self,
+        request: StillRequest,
+        sampler: Sampler,
+        prompt: str,
+        small: bool,
+        inpainting_conditioning: Tensor | None,
     ) -> Guided:
         calls = request.steps * sampler.calls
         skip = request.clip_skip
@@ -220,7 +229,7 @@ class Painter:
             sizes=self.sizes(request.width, request.height),
             consistency=sampler.consistency,
             one_by_one=small,
-            beside=beside,
+            inpainting_conditioning=inpainting_conditioning,
         )
 
     def sizes(self, width: int, height: int) -> Tensor | None:
@@ -232,9 +241,9 @@ class Painter:
 
     def guides(self, prompt: str, negative: str, calls: int, skip: int) -> tuple[list[Guide], Guide]:
         """The parts of a prompt and its negative, encoded."""
-        away = prompts.course(negative, calls)
+        away = prompts.prompt_schedule(negative, calls)
         return (
-            [Guide(c, self.text.encode(c.texts, skip)) for c in prompts.courses(prompt, calls)],
+            [Guide(c, self.text.encode(c.texts, skip)) for c in prompts.prompt_schedules(prompt, calls)],
             Guide(away, self.text.encode(away.texts, skip, zero_when_empty=True)),
         )
 
@@ -276,7 +285,7 @@ class Kept:
         return painted * self.repaint + self.latents * (scale * (1 - self.repaint))
 
 
-def sound(latents: Tensor, checkpoint: Checkpoint, dtype: torch.dtype) -> Tensor:
+def require_finite(latents: Tensor, checkpoint: Checkpoint, dtype: torch.dtype) -> Tensor:
     """`latents` as they are; FlipbookError when the UNet has made values of them that are no numbers."""
     if bool(latents.isfinite().all()):
         return latents

@@ -10,10 +10,10 @@ import math
 
 from torch import Tensor
 
-from lib_anim.engines.sampling.sampler_input import Walk, ancestral_split
+from lib_anim.engines.sampling.sampler_input import SamplerInput, ancestral_split
 
 
-def two_m(walk: Walk) -> Tensor:
+def two_m(walk: SamplerInput) -> Tensor:
     """DPM-Solver++(2M): algorithm 2, eq. 20; the step to 0 takes the network's guess itself."""
     x = walk.x
     before: Tensor | None = None
@@ -30,7 +30,7 @@ def two_m(walk: Walk) -> Tensor:
     return x
 
 
-def two_m_sde(walk: Walk) -> Tensor:
+def two_m_sde(walk: SamplerInput) -> Tensor:
     """SDE-DPM-Solver++(2M): the paper's appendix B.2 (eq. 51, midpoint form), with η scaling the noise.
 
     The drift shrinks by exp(−(1 + η)·h) instead of exp(−2h), so that η = 0 is the 2M solver.
@@ -54,7 +54,7 @@ def two_m_sde(walk: Walk) -> Tensor:
     return x
 
 
-def sde(walk: Walk) -> Tensor:
+def sde(walk: SamplerInput) -> Tensor:
     """A stochastic second order single-step solver with its middle at half the way in λ.
 
     DPM-Solver++(2S), algorithm 1 with r = 1/2, whose two stages walk to the lower level of an ancestral

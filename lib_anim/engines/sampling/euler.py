@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from lib_anim.engines.sampling.sampler_input import Walk, ancestral_split
+from lib_anim.engines.sampling.sampler_input import SamplerInput, ancestral_split
 
 
-def euler(walk: Walk) -> Tensor:
+def euler(walk: SamplerInput) -> Tensor:
     """Euler's method on dx/dσ = (x − D(x, σ))/σ: Karras et al. 2022, algorithm 1 without its correction."""
     x = walk.x
     for here, there in walk.steps():
@@ -15,7 +15,7 @@ def euler(walk: Walk) -> Tensor:
     return x
 
 
-def euler_ancestral(walk: Walk) -> Tensor:
+def euler_ancestral(walk: SamplerInput) -> Tensor:
     """Euler's method to a lower level, then fresh noise up to the next.
 
     In variance exploding form this is DDIM with its η: Song et al. 2021, eq. 12 and 16.
@@ -29,7 +29,7 @@ def euler_ancestral(walk: Walk) -> Tensor:
     return x
 
 
-def heun(walk: Walk) -> Tensor:
+def heun(walk: SamplerInput) -> Tensor:
     """Euler's step, then again with the mean of the slopes at both ends: Karras et al. 2022, algorithm 1."""
     x = walk.x
     for here, there in walk.steps():
@@ -42,7 +42,7 @@ def heun(walk: Walk) -> Tensor:
     return x
 
 
-def consistency(walk: Walk) -> Tensor:
+def consistency(walk: SamplerInput) -> Tensor:
     """All the way down, then fresh noise up to the next level: Luo et al. 2023 (LCM), algorithm 3."""
     x = walk.x
     for here, there in walk.steps():

@@ -18,7 +18,7 @@ Stepped = Callable[[int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Walk:
+class SamplerInput:
     """One way down. Latents are x̂ = x + σ·noise ("variance exploding"; Karras et al. 2022, C.3.4)."""
 
     denoise: Denoise

@@ -11,11 +11,11 @@ from lib_anim.engines.sampling import sigma_schedule as descent
 from lib_anim.engines.sampling.dpm import sde, two_m, two_m_sde
 from lib_anim.engines.sampling.euler import consistency, euler, euler_ancestral, heun
 from lib_anim.engines.sampling.noise_levels import NoiseLevels
-from lib_anim.engines.sampling.sampler_input import Walk
-from lib_anim.engines.sampling.sigma_schedule import Descent
+from lib_anim.engines.sampling.sampler_input import SamplerInput
+from lib_anim.engines.sampling.sigma_schedule import SigmaSchedule
 from lib_anim.engines.sampling.unipc import unipc
 
-Way = Callable[[str, int, float | None, NoiseLevels], Descent]
+Way = Callable[[str, int, float | None, NoiseLevels], SigmaSchedule]
 """(spacing, steps, denoising or None without an init picture, trained levels) → the way down."""
 
 
@@ -24,7 +24,7 @@ class Sampler:
     """One sampler."""
 
     name: str
-    run: Callable[[Walk], Tensor]
+    run: Callable[[SamplerInput], Tensor]
     spacing: str = "Uniform"
     """What "Automatic" means for it."""
     eta: float = 0.0

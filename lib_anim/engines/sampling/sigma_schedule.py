@@ -10,7 +10,7 @@ from lib_anim.engines.sampling.noise_levels import NoiseLevels, noise_levels
 
 
 @dataclass(frozen=True, kw_only=True)
-class Descent:
+class SigmaSchedule:
     """A way down in variance exploding form."""
 
     sigmas: tuple[float, ...]
@@ -24,7 +24,7 @@ class Descent:
     """Smallest and largest level above 0 of the whole way, before img2img cuts it: a Brownian path's ends."""
 
 
-def spaced(spacing: str, steps: int, denoising: float | None, levels: NoiseLevels) -> Descent:
+def spaced(spacing: str, steps: int, denoising: float | None, levels: NoiseLevels) -> SigmaSchedule:
     """Levels of a spacing; img2img visits the last int(min(denoising, 0.999)·steps) + 1 steps of them.
 
     `denoising` is None for txt2img. As the WebUI's k-diffusion samplers: noise is scaled by σ alone.
@@ -34,10 +34,10 @@ def spaced(spacing: str, steps: int, denoising: float | None, levels: NoiseLevel
     if denoising is not None:
         # Spacings may have fewer levels than steps: the last step is always left.
         sigmas = sigmas[min(max(0, steps - _encoded(denoising, steps) - 1), len(sigmas) - 2) :]
-    return Descent(sigmas=tuple(sigmas), init=1.0, noise=sigmas[0], reach=reach)
+    return SigmaSchedule(sigmas=tuple(sigmas), init=1.0, noise=sigmas[0], reach=reach)
 
 
-def ddim(spacing: str, steps: int, denoising: float | None, levels: NoiseLevels) -> Descent:
+def ddim(spacing: str, steps: int, denoising: float | None, levels: NoiseLevels) -> SigmaSchedule:
     """DDIM's own steps: every ⌊1000/steps⌋-th of training's, from 1 (Song et al. 2021's code).
 
     The first level is where the noise lies, so `steps` levels give steps − 1 steps, and the way ends at the
@@ -51,11 +51,11 @@ def ddim(spacing: str, steps: int, denoising: float | None, levels: NoiseLevels)
     end = float(ratios[0])
     if denoising is None:
         way = tuple(sigmas.flip(0).tolist())
-        return Descent(sigmas=way, init=0.0, noise=1 / float(ratios[-1]), end=end, reach=reach)
+        return SigmaSchedule(sigmas=way, init=0.0, noise=1 / float(ratios[-1]), end=end, reach=reach)
     start = _encoded(denoising, steps)
     way = tuple(sigmas[:start].flip(0).tolist())
     below = float(ratios[max(start - 1, 0)])
-    return Descent(
+    return SigmaSchedule(
         sigmas=way or (float(sigmas[0]),),
         init=float(ratios[start]) / below,
         noise=float((1 - levels.alphas[times[start]]) ** 0.5) / below,
@@ -64,7 +64,7 @@ def ddim(spacing: str, steps: int, denoising: float | None, levels: NoiseLevels)
     )
 
 
-def unipc(spacing: str, steps: int, denoising: float | None, levels: NoiseLevels) -> Descent:
+def unipc(spacing: str, steps: int, denoising: float | None, levels: NoiseLevels) -> SigmaSchedule:
     """UniPC's own steps, equal distances in training time down to its first step, as the WebUI sets it up.
 
     Between training steps ln √ᾱ is linear. In img2img noise lies one of DDIM's steps above the start.
@@ -83,9 +83,11 @@ def unipc(spacing: str, steps: int, denoising: float | None, levels: NoiseLevels
     reach = (sigmas[-1], sigmas[0])
     top = float(alphas[0])
     if denoising is None:
-        return Descent(sigmas=tuple(sigmas), init=0.0, noise=1 / top, end=float(alphas[-1]), reach=reach)
+        return SigmaSchedule(
+            sigmas=tuple(sigmas), init=0.0, noise=1 / top, end=float(alphas[-1]), reach=reach
+        )
     noisy = levels.alphas[times[count]]
-    return Descent(
+    return SigmaSchedule(
         sigmas=tuple(sigmas),
         init=float(noisy**0.5) / top,
         noise=float((1 - noisy) ** 0.5) / top,

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lib_anim.engines.sampling.sampler_input import Walk
+from lib_anim.engines.sampling.sampler_input import SamplerInput
 
 ORDER = 3
 
 
-def unipc(walk: Walk) -> Tensor:
+def unipc(walk: SamplerInput) -> Tensor:
     """Multistep UniPC-3 with B(h) = h on data prediction: algorithms 7 and 8 in the paper's appendix.
 
     Written in variance exploding form, where h = ln(σ_here/σ_there) and α disappears. Order rises over the

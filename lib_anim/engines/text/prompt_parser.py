@@ -58,7 +58,7 @@ BREAK = ("BREAK", -1.0)
 
 
 @dataclass(frozen=True)
-class Course:
+class PromptSchedule:
     """One part of a prompt between ANDs: its share and the texts it goes through."""
 
     share: float
@@ -72,7 +72,7 @@ class Course:
 
 
 @lru_cache(maxsize=1024)
-def courses(prompt: str, calls: int) -> tuple[Course, ...]:
+def prompt_schedules(prompt: str, calls: int) -> tuple[PromptSchedule, ...]:
     """The prompt's parts between ANDs, each with its share (`a :0.6 AND b`), over `calls` calls in all."""
     parts = []
     for part in re.split(r"\bAND\b", prompt):
@@ -83,16 +83,16 @@ def courses(prompt: str, calls: int) -> tuple[Course, ...]:
 
 
 @lru_cache(maxsize=1024)
-def course(prompt: str, calls: int) -> Course:
+def prompt_schedule(prompt: str, calls: int) -> PromptSchedule:
     """A negative prompt: one course, in which AND is a word."""
     return _course(prompt, 1.0, calls)
 
 
-def _course(text: str, share: float, calls: int) -> Course:
+def _course(text: str, share: float, calls: int) -> PromptSchedule:
     try:
         tree = _EDITS.parse(text)
     except LarkError:
-        return Course(share, (text,), (calls,))
+        return PromptSchedule(share, (text,), (calls,))
     ends = {calls}
     for node in tree.iter_subtrees():
         if node.data == "edit":
@@ -100,7 +100,9 @@ def _course(text: str, share: float, calls: int) -> Course:
         elif node.data == "turns":
             ends.update(range(1, calls + 1))
     ordered = sorted(end for end in ends if end >= 1)
-    return Course(share, tuple(_AtCall(end, calls).transform(tree) for end in ordered), tuple(ordered))
+    return PromptSchedule(
+        share, tuple(_AtCall(end, calls).transform(tree) for end in ordered), tuple(ordered)
+    )
 
 
 def _when(node: Tree[Token], calls: int) -> int:

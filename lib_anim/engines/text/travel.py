@@ -11,7 +11,7 @@ from torch import Tensor
 from lib_anim.engines.diffusion.denoiser import Guide
 from lib_anim.engines.text.encoder import Embedding
 from lib_anim.engines.text.mixing import between
-from lib_anim.engines.text.prompt_parser import Course
+from lib_anim.engines.text.prompt_parser import PromptSchedule
 from lib_anim.types import Mixing
 
 
@@ -27,14 +27,14 @@ def mixed(
 
 
 def _between(a: Guide | None, b: Guide | None, weight: float, how: Mixing, empty: Embedding) -> Guide:
-    shares = [0.0 if guide is None else guide.course.share for guide in (a, b)]
+    shares = [0.0 if guide is None else guide.prompt_schedule.share for guide in (a, b)]
     share = shares[0] * (1 - weight) + shares[1] * weight
     one, other = a or b, b or a
     assert one is not None
     assert other is not None
-    ends = tuple(sorted({*one.course.ends, *other.course.ends}))
+    ends = tuple(sorted({*one.prompt_schedule.ends, *other.prompt_schedule.ends}))
     embeddings = tuple(mix(one.at(end), other.at(end), weight, how, empty) for end in ends)
-    return Guide(Course(share, tuple(f"{end}" for end in ends), ends), embeddings)
+    return Guide(PromptSchedule(share, tuple(f"{end}" for end in ends), ends), embeddings)
 
 
 def mix(a: Embedding, b: Embedding, weight: float, how: Mixing, empty: Embedding) -> Embedding:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from lib_anim.jobs.spec import JobSpec, draft_and_part
+
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -34,6 +36,8 @@ class JobRecord:
     task: Mapping[str, Any]
     """`{"trial": …}` for a look at a film, `{"part": {"first", "last", "changes"}}` for a part of a run that
     is made anew, `{}` for a film."""
+    label: str = ""
+    """The user's name for the job."""
     status: Status
     phase: str
     """What is being done, in a word; how it ended, after the end."""
@@ -55,6 +59,21 @@ class JobRecord:
     ended: float | None
     cancelling: bool
     """Whether it was asked to end; a running one ends after its frame."""
+
+    @property
+    def spec(self) -> JobSpec:
+        """What the job is asked to do; a job that has begun continues in its run folder."""
+        draft, part = draft_and_part(self.task)
+        return JobSpec(
+            kind=self.kind,
+            settings=self.settings,
+            engine=self.engine,
+            draft=draft,
+            label=self.label,
+            part=part,
+            run=self.folder,
+            warnings=self.warnings,
+        )
 
     @property
     def folder(self) -> Path | None:

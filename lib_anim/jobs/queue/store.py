@@ -17,12 +17,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lib_anim.errors import Conflict, NotFound, Problem
 from lib_anim.jobs.queue.record import ENDED, JobEvent, JobRecord, Status
+from lib_anim.jobs.queue.schema import migrate
+from lib_anim.jobs.spec import JobSpec
 
 LEASE = 60.0
 """Seconds for which a lease holds without being renewed."""
@@ -35,41 +36,10 @@ KEPT_ENDED = 1_000
 
 DIED = "the process that made this film ended; `resume` goes on with it"
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
-    id TEXT PRIMARY KEY, place INTEGER NOT NULL, batch TEXT NOT NULL, kind TEXT NOT NULL,
-    engine TEXT NOT NULL, settings TEXT NOT NULL, task TEXT NOT NULL, status TEXT NOT NULL,
-    phase TEXT NOT NULL DEFAULT '', frames_done INTEGER NOT NULL DEFAULT 0,
-    frames INTEGER NOT NULL DEFAULT 0, seconds_left REAL, warnings TEXT NOT NULL DEFAULT '[]',
-    errors TEXT NOT NULL DEFAULT '[]', outputs TEXT NOT NULL DEFAULT '{}', run TEXT NOT NULL DEFAULT '',
-    created REAL NOT NULL, started REAL, ended REAL, cancelling INTEGER NOT NULL DEFAULT 0,
-    worker TEXT NOT NULL DEFAULT '', lease_until REAL NOT NULL DEFAULT 0
-);
-CREATE INDEX IF NOT EXISTS jobs_by_place ON jobs (status, place);
-CREATE TABLE IF NOT EXISTS events (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL, time REAL NOT NULL, name TEXT NOT NULL,
-    data TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS events_by_job ON events (job, number);
-"""
-
 _COLUMNS = (
     "rowid AS number, id, place, batch, kind, engine, settings, task, status, phase, frames_done, frames,"
-    " seconds_left, warnings, errors, outputs, run, created, started, ended, cancelling"
+    " seconds_left, warnings, errors, outputs, run, created, started, ended, cancelling, label"
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """A job to be put into the queue; its settings are checked already."""
-
-    kind: str
-    engine: str
-    settings: Mapping[str, Any]
-    task: Mapping[str, Any] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-    run: str = ""
-    """A run folder that is there already, for a part that is made anew."""
 
 
 class Queue:
@@ -87,8 +57,7 @@ class Queue:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
         with self._writing() as database:
-            for statement in _SCHEMA.split(";"):
-                database.execute(statement)
+            migrate(database)
 
     def close(self) -> None:
         """Close the file; the object cannot be used any more."""
@@ -114,23 +83,24 @@ class Queue:
 
     # What people ask for.
 
-    def submit(self, orders: Sequence[Order], most_waiting: int | None = None) -> list[str]:
+    def submit(self, specs: Sequence[JobSpec], most_waiting: int | None = None) -> list[str]:
         """Put jobs at the end, all or none; returns their ids. Raises Conflict when too many wait."""
         batch = secrets.token_urlsafe(12)
-        ids = [secrets.token_urlsafe(16) for _ in orders]
+        ids = [secrets.token_urlsafe(16) for _ in specs]
         with self._writing() as database:
             waiting = database.execute("SELECT count(*) FROM jobs WHERE status = 'queued'").fetchone()[0]
-            if most_waiting is not None and waiting + len(orders) > most_waiting:
+            if most_waiting is not None and waiting + len(specs) > most_waiting:
                 sentence = f"{waiting} jobs are waiting, and at most {most_waiting} may; cancel some or wait"
                 raise Conflict(Problem(sentence, field="jobs"))
             place = _next_place(database)
-            for number, (id, order) in enumerate(zip(ids, orders, strict=True)):
+            for number, (id, spec) in enumerate(zip(ids, specs, strict=True)):
                 database.execute(
                     "INSERT INTO jobs (id, place, batch, kind, engine, settings, task, status, warnings, run,"
-                    " created) VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)",
+                    " created, label) VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?)",
                     (
-                        *(id, place + number, batch, order.kind, order.engine, _text(order.settings)),
-                        *(_text(order.task), _text(order.warnings), order.run, self._now()),
+                        *(id, place + number, batch, spec.kind, spec.engine, _text(spec.settings)),
+                        *(_text(spec.task()), _text(spec.warnings), str(spec.run or ""), self._now()),
+                        spec.label,
                     ),
                 )
                 self._tell(database, id, "status", {"status": "queued"})
@@ -415,6 +385,7 @@ def _record(row: sqlite3.Row) -> JobRecord:
         **{name: row[name] for name in ("created", "started", "ended")},
         settings=json.loads(row["settings"]),
         task=json.loads(row["task"]),
+        label=row["label"],
         warnings=tuple(json.loads(row["warnings"])),
         errors=tuple(json.loads(row["errors"])),
         outputs=json.loads(row["outputs"]),

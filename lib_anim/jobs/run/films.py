@@ -30,7 +30,7 @@ class NoMore(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Showing:
+class Presentation:
     """How a run's frames are shown."""
 
     rate: Fraction
@@ -42,7 +42,9 @@ class Showing:
     """Order, in-betweens and further formats of a clip; their films lie beside the film."""
 
 
-def write_films(folder: RunFolder, showing: Showing, read: Read, count: int) -> tuple[int, tuple[str, ...]]:
+def write_films(
+    folder: RunFolder, showing: Presentation, read: Read, count: int
+) -> tuple[int, tuple[str, ...]]:
     """Write the film, and a clip's further ones, of `count` frames; (frames used, warnings).
 
     Frames are read one at a time in the order in which they are shown. A film that shows them as they were

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lib_anim.kinds.registry import Kind, Plan
+from lib_anim.kinds.base import PaintedKind, Plan
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Leap:
+class FrameRange:
     """Frames `first` to `last`, to be made from `state`."""
 
     first: int
@@ -19,20 +19,22 @@ class Leap:
     """As the pipeline takes it; None at the film's start."""
 
 
-def leaps(kind: Kind, plan: Plan, missing: Sequence[int], known: Callable[[int], Any]) -> list[Leap] | None:
+def frame_ranges(
+    kind: PaintedKind, plan: Plan, missing: Sequence[int], known: Callable[[int], Any]
+) -> list[FrameRange] | None:
     """The missing frames (in order) as stretches; None where a frame needs those before it.
 
     `known` gives any earlier state than a frame, or None.
     """
     if kind.state_before is None:
         return None
-    found: list[Leap] = []
+    found: list[FrameRange] = []
     for frame in missing:
         if found and found[-1].last == frame - 1:
-            found[-1] = Leap(first=found[-1].first, last=frame, state=found[-1].state)
+            found[-1] = FrameRange(first=found[-1].first, last=frame, state=found[-1].state)
             continue
         state = kind.state_before(plan, frame, known(frame)) if frame else None
         if frame and state is None:
             return None
-        found.append(Leap(first=frame, last=frame, state=state))
+        found.append(FrameRange(first=frame, last=frame, state=state))
     return found

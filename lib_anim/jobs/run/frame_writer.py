@@ -20,7 +20,7 @@ WRITES_AHEAD = 8
 """Frames that may wait for the disk while the next ones are painted."""
 
 
-def take_frames(
+def write_frames(
     events: Iterator[Event],
     folder: RunFolder,
     owned: Callable[[int], bool],
@@ -58,16 +58,6 @@ def take_frames(
             for write in waiting:
                 write.result()
     return finished
-
-
-def until(last: int, events: Iterator[Event]) -> Iterator[Event]:
-    """Events of a pipeline that is stopped, as finished, after frame `last`."""
-    with closing(events):  # type: ignore[type-var]
-        for event in events:
-            yield event
-            if isinstance(event, FrameDone) and event.index == last:
-                yield Finished(last + 1)
-                return
 
 
 def _write_frame(folder: RunFolder, event: FrameDone, owned: bool, wrote: Callable[[int], None]) -> None:

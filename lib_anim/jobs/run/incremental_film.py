@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from lib_anim.jobs.run.films import FILM, NoMore, Showing, write_films, write_sheet
+from lib_anim.jobs.run.films import FILM, NoMore, Presentation, write_films, write_sheet
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.media.contract import Frame
 from lib_anim.media.pictures import read_picture
@@ -17,7 +17,7 @@ class Abandoned(Exception):
     """The run has failed: there is to be no film, not even of what is there."""
 
 
-class GrowingFilm:
+class IncrementalFilm:
     """A thread that encodes a run's film from the frames on the disk, in the order in which it shows them.
 
     Frames are read back from their files, so painting never waits for the encoder, a resumed run's first
@@ -26,7 +26,7 @@ class GrowingFilm:
     nothing had been begun, and raises what still stands against it.
     """
 
-    def __init__(self, folder: RunFolder, showing: Showing, frames: int) -> None:
+    def __init__(self, folder: RunFolder, showing: Presentation, frames: int) -> None:
         """`frames` is how many the film is to have."""
         self._folder, self._showing, self._frames = folder, showing, frames
         self._settled = bytearray(frames)
@@ -36,7 +36,7 @@ class GrowingFilm:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="flipbook-film")
         self._written: Future[tuple[int, tuple[str, ...]]] | None = None
 
-    def __enter__(self) -> GrowingFilm:
+    def __enter__(self) -> IncrementalFilm:
         self._written = self._thread.submit(
             write_films, self._folder, self._showing, self._await, self._frames
         )

@@ -10,27 +10,29 @@ from typing import Any
 from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.engines.contract.engine import Engine
 from lib_anim.errors import NotFound, Problem, under_field
-from lib_anim.kinds.draft import Trial
+from lib_anim.kinds.base import PaintedKind, Plan
+from lib_anim.kinds.draft import DraftOptions
 from lib_anim.kinds.needs import Need, PictureNeed, VideoNeed
-from lib_anim.kinds.registry import Kind, Plan
 from lib_anim.media.contract import SourceInfo
 from lib_anim.media.pictures import read_parameters, read_picture
 from lib_anim.media.read import Source, open_source
 from lib_anim.settings.base import Settings
 
 
-def make_plan(kind: Kind, settings: Settings, engine: Engine, draw_seed: int, trial: Trial) -> Plan:
+def make_plan(
+    kind: PaintedKind, settings: Settings, engine: Engine, draw_seed: int, draft: DraftOptions
+) -> Plan:
     """The plan of a film, or of a trial of it. Raises NotFound for files, FlipbookError for the rest."""
-    return plan_for(kind, settings, engine.capabilities, draw_seed, trial)
+    return plan_for(kind, settings, engine.capabilities, draw_seed, draft)
 
 
 def plan_for(
-    kind: Kind, settings: Settings, capabilities: Capabilities, draw_seed: int, trial: Trial
+    kind: PaintedKind, settings: Settings, capabilities: Capabilities, draw_seed: int, draft: DraftOptions
 ) -> Plan:
     """As `make_plan`, for any engine that can do what `capabilities` say."""
     check_needs(kind.needs(settings))
-    plan = kind.plan(settings, capabilities, draw_seed, look)
-    return plan if trial.whole else kind.try_out(plan, trial, capabilities)
+    plan = kind.plan(settings, capabilities, draw_seed, probe)
+    return plan if draft.whole else kind.make_draft(plan, draft, capabilities)
 
 
 def check_needs(needs: Mapping[str, Need]) -> None:
@@ -44,7 +46,7 @@ def check_needs(needs: Mapping[str, Need]) -> None:
         raise NotFound(*(Problem(f'there is no file "{need.path}"', field=need.field) for need in missing))
 
 
-def look(need: VideoNeed) -> SourceInfo:
+def probe(need: VideoNeed) -> SourceInfo:
     """What a video is. Raises FlipbookError under the setting's name."""
     with _open_video(need) as source:
         info = source.info

@@ -7,13 +7,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from lib_anim.engines.contract.engine import Engine, Interrupted, OnStep
+from lib_anim.engines.contract.engine import Interrupted
 from lib_anim.errors import Conflict, Problem
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.open_inputs import make_plan, opened
-from lib_anim.kinds.draft import Trial
+from lib_anim.kinds.base import PaintedKind, Plan, Studio
+from lib_anim.kinds.draft import DraftOptions
 from lib_anim.kinds.events import Event, FrameDone, Progress
-from lib_anim.kinds.registry import Kind, Plan
 from lib_anim.settings.base import from_json
 
 
@@ -52,22 +52,22 @@ class History:
 
     def __init__(
         self,
-        kind: Kind,
+        kind: PaintedKind,
         plan: Plan,
-        engine: Engine,
+        studio: Studio,
         folder: RunFolder,
         parts: Sequence[Part],
-        trial: Trial,
+        draft: DraftOptions,
     ) -> None:
-        self._kind, self._plan, self._engine = kind, plan, engine
-        self._folder, self._parts, self._trial = folder, parts, trial
+        self._kind, self._plan, self._studio = kind, plan, studio
+        self._folder, self._parts, self._draft = folder, parts, draft
 
     def plan_of(self, part: Part | None) -> Plan:
         """A part's plan; None stands for the run. Raises NotFound for files that are gone."""
         if part is None:
             return self._plan
         settings, _ = from_json(self._kind.settings, part.settings)
-        return make_plan(self._kind, settings, self._engine, 0, self._trial)
+        return make_plan(self._kind, settings, self._studio.engine, 0, self._draft)
 
     def before(self, frame: int) -> Iterator[Part]:
         """The parts that the state before a frame may depend on, latest first."""
@@ -79,7 +79,6 @@ class History:
     def state_before(
         self,
         frame: int,
-        on_step: OnStep | None,
         hear: Callable[[Event], None],
         stop: Callable[[], bool],
         parts: Sequence[Part] | None = None,
@@ -97,7 +96,7 @@ class History:
         folder = self._folder if owner is None else self._folder.of_part(owner.number)
         state = folder.load_state(self._kind.state, before=frame)
         if state is None and owner is not None:
-            state = self.state_before(owner.first, on_step, hear, stop, parts[: owner.number - 1])
+            state = self.state_before(owner.first, hear, stop, parts[: owner.number - 1])
         if self._kind.state_before is not None:
             leapt = self._kind.state_before(plan, frame, state)
             if leapt is not None:
@@ -107,7 +106,7 @@ class History:
             return state
         with opened(self._kind.needs(plan.settings)) as inputs:
             # Typed as any iterator; pipelines are generators, and closing is how they are stopped.
-            events = self._kind.run(plan, self._engine, inputs, state, on_step)
+            events = self._kind.run(plan, self._studio, inputs, state)
             with closing(events):  # type: ignore[type-var]
                 return _state_at(goal, events, hear, stop)
 
@@ -123,5 +122,7 @@ def _state_at(
                 raise Interrupted
         elif isinstance(event, Progress):
             hear(Progress(event.done, event.total, "replaying"))
-    sentence = f"frame {goal} does not come out any more, so nothing can go on from it; begin the film anew"
+    sentence = (
+        f"frame {goal} can no longer be reproduced, so the run cannot continue from it. Start a new render."
+    )
     raise Conflict(Problem(sentence, field="run"))

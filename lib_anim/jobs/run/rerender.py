@@ -13,14 +13,14 @@ from lib_anim.errors import Conflict, FlipbookError, Problem
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.open_inputs import make_plan
 from lib_anim.jobs.run.parts import History, Part, parts_json, parts_of
-from lib_anim.jobs.run.runner import Listener, Result, go_on, reopen
-from lib_anim.kinds.draft import trial_of
-from lib_anim.kinds.registry import Kind, Plan
+from lib_anim.jobs.run.runner import Listener, Result, render_locked, reopen
+from lib_anim.kinds.base import PaintedKind, Plan, Studio
+from lib_anim.kinds.draft import draft_of
 from lib_anim.settings.base import Settings, to_json
 
 
 def rerender(
-    kind: Kind,
+    kind: PaintedKind,
     settings: Settings,
     first: int,
     last: int,
@@ -39,11 +39,12 @@ def rerender(
     the whole film, parts without a painted frame, and films of one piece; Conflict for another engine,
     for a run that another process holds, and for a part that was begun and is not done.
     """
-    if kind.indivisible:
-        raise FlipbookError(Problem(kind.indivisible, field="from"))
+    if kind.denoised_as_one:
+        raise FlipbookError(Problem(kind.denoised_as_one, field="from"))
     run_plan = reopen(kind, folder, engine)
-    trial = trial_of(folder.manifest())
-    plan = make_plan(kind, settings, engine, draw_seed, trial)
+    draft = draft_of(folder.manifest())
+    plan = make_plan(kind, settings, engine, draw_seed, draft)
+    studio = Studio(engine=engine, on_step=on_step)
     with folder.locked():
         manifest = folder.manifest()
         parts = parts_of(manifest)
@@ -55,7 +56,7 @@ def rerender(
             raise FlipbookError(*problems)
         _check_painted(plan, first, last)
         _check_pending(parts, first, last)
-        history = History(kind, run_plan, engine, folder, parts, trial)
+        history = History(kind, run_plan, studio, folder, parts, draft)
         for part in history.before(first):
             history.plan_of(part)
         new = Part(number=len(parts) + 1, first=first, last=last, settings=to_json(plan.settings), done=False)
@@ -63,7 +64,7 @@ def rerender(
         entry = {"status": "running", "parts": parts_json([*parts, new]), "warnings": warnings}
         folder.write_manifest({**manifest, **entry})
         folder.log("part", first=first, last=last)
-        return go_on(kind, run_plan, engine, folder, listen, on_step, stop, only_parts=True)
+        return render_locked(kind, run_plan, studio, folder, listen, stop, only_parts=True)
 
 
 def _wrong_frames(first: int, last: int, present: int) -> Iterator[Problem]:
@@ -76,8 +77,8 @@ def _wrong_frames(first: int, last: int, present: int) -> Iterator[Problem]:
         yield Problem(f"there is no frame {last}: {have}; `resume` makes what is missing", field="to")
 
 
-def _of_the_film(kind: Kind, before: Settings, after: Settings) -> Iterator[Problem]:
-    for name in kind.whole:
+def _of_the_film(kind: PaintedKind, before: Settings, after: Settings) -> Iterator[Problem]:
+    for name in kind.film_level_settings:
         if getattr(before, name) != getattr(after, name):
             sentence = f"it holds for the whole film ({getattr(before, name)}); a part cannot change it"
             yield Problem(sentence, field=name)

@@ -1,4 +1,4 @@
-"""A pipeline running in a run folder, from the first frame to the film."""
+"""Renders a plan in a run folder: missing frames, re-rendered ranges, then the film."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from typing import Any
 from lib_anim import __version__
 from lib_anim.engines.contract.engine import Engine, Interrupted, OnStep
 from lib_anim.errors import Conflict, FlipbookError, Problem
-from lib_anim.jobs.run.films import Showing
+from lib_anim.jobs.executors.contract import Executor
+from lib_anim.jobs.executors.local import LocalExecutor, until
+from lib_anim.jobs.run.films import Presentation
 from lib_anim.jobs.run.folder import KEEP_EVERY, RunFolder
-from lib_anim.jobs.run.frame_ranges import Leap, leaps
-from lib_anim.jobs.run.frame_writer import take_frames, until
-from lib_anim.jobs.run.incremental_film import GrowingFilm
+from lib_anim.jobs.run.frame_ranges import FrameRange, frame_ranges
+from lib_anim.jobs.run.frame_writer import write_frames
+from lib_anim.jobs.run.incremental_film import IncrementalFilm
 from lib_anim.jobs.run.open_inputs import make_plan, opened
 from lib_anim.jobs.run.parts import History, Part, owner_of, parts_of
-from lib_anim.kinds.draft import WHOLE, Trial, trial_of
+from lib_anim.kinds.base import PaintedKind, Plan, Studio
+from lib_anim.kinds.draft import WHOLE, DraftOptions, draft_of
 from lib_anim.kinds.events import Estimated, Event, FrameDone, Progress, Warned
-from lib_anim.kinds.registry import Kind, Plan
 from lib_anim.kinds.upscale_step import upscaled_size, upscaling
 from lib_anim.settings.base import Settings, from_json, to_json
 from lib_anim.settings.portable import without_folders
@@ -50,22 +52,23 @@ class Result:
 
 
 def start(
-    kind: Kind,
+    kind: PaintedKind,
     settings: Settings,
     engine: Engine,
     engine_as: str,
     parent: Path,
     draw_seed: int,
     warnings: Sequence[str] = (),
-    trial: Trial = WHOLE,
+    draft: DraftOptions = WHOLE,
+    label: str = "",
 ) -> tuple[RunFolder, Plan]:
     """Plan a film and make its run folder, named by time and kind.
 
-    `engine_as` is what the composition root opens this engine by, for resuming; `warnings` are those
-    known already. `trial` may leave out a part of the film. Raises FlipbookError before anything is
-    written.
+    `engine_as` is the name that the composition root opens this engine by, for resuming; `warnings` are those
+    known already; `draft` may leave out a part of the film; `label` is the user's name for the run. Raises
+    FlipbookError before anything is written.
     """
-    plan = make_plan(kind, settings, engine, draw_seed, trial)
+    plan = make_plan(kind, settings, engine, draw_seed, draft)
     warnings = (*warnings, *disk_warning(parent, plan))
     folder = RunFolder.create(parent, time.strftime(f"%Y%m%d-%H%M%S-{kind.name}"))
     folder.write_manifest(
@@ -79,7 +82,8 @@ def start(
             "engine": {"name": engine.name, "opened_as": engine_as, "fingerprint": engine.fingerprint},
             "fingerprint": plan.fingerprint(engine.fingerprint),
             "settings": to_json(plan.settings),
-            **({} if trial.whole else {"trial": trial.as_json()}),
+            **({} if draft.whole else {"trial": draft.as_json()}),
+            **({"label": label} if label else {}),
             "warnings": list(warnings),
             "outputs": {},
             "versions": versions(),
@@ -88,11 +92,11 @@ def start(
     return folder, plan
 
 
-def reopen(kind: Kind, folder: RunFolder, engine: Engine) -> Plan:
+def reopen(kind: PaintedKind, folder: RunFolder, engine: Engine) -> Plan:
     """The plan of an interrupted run. Raises Conflict when its frames would no longer come out the same."""
     manifest = folder.manifest()
     settings, _ = from_json(kind.settings, manifest["settings"])
-    plan = make_plan(kind, settings, engine, 0, trial_of(manifest))
+    plan = make_plan(kind, settings, engine, 0, draft_of(manifest))
     if manifest["fingerprint"] != plan.fingerprint(engine.fingerprint):
         was, now = manifest["engine"]["fingerprint"], engine.fingerprint
         if was == now:
@@ -104,13 +108,14 @@ def reopen(kind: Kind, folder: RunFolder, engine: Engine) -> Plan:
 
 
 def render(
-    kind: Kind,
+    kind: PaintedKind,
     plan: Plan,
     engine: Engine,
     folder: RunFolder,
     listen: Listener = lambda event: None,
     on_step: OnStep | None = None,
     stop: Callable[[], bool] = lambda: False,
+    executor: Executor | None = None,
 ) -> Result:
     """Render what is missing of a run and of the parts that are made anew, then make its film.
 
@@ -119,52 +124,64 @@ def render(
     exception marks the run as failed, which resumes too; one of the disk or of memory becomes a
     FlipbookError. Raises Conflict when another process holds the folder.
     """
+    studio = Studio(engine=engine, on_step=on_step)
     with folder.locked():
-        return go_on(kind, plan, engine, folder, listen, on_step, stop, only_parts=False)
+        return render_locked(kind, plan, studio, folder, listen, stop, executor=executor)
 
 
-def go_on(
-    kind: Kind,
+def render_locked(
+    kind: PaintedKind,
     plan: Plan,
-    engine: Engine,
+    studio: Studio,
     folder: RunFolder,
     listen: Listener,
-    on_step: OnStep | None,
     stop: Callable[[], bool],
     *,
-    only_parts: bool,
+    only_parts: bool = False,
+    executor: Executor | None = None,
 ) -> Result:
-    """As `render`, in a folder that this process holds; `only_parts` leaves the run's own frames alone."""
-    return _Run(kind, plan, engine, folder, listen).go(on_step, stop, only_parts)
+    """`render` in a folder that this process has locked; `only_parts` keeps the run's own frames."""
+    return _Run(kind, plan, studio, folder, listen, executor or LocalExecutor(studio)).render(
+        stop, only_parts
+    )
 
 
 class _Run:
     """One stretch of work in a run folder that this process holds."""
 
-    def __init__(self, kind: Kind, plan: Plan, engine: Engine, folder: RunFolder, listen: Listener) -> None:
-        self._kind, self._plan, self._engine = kind, plan, engine
+    def __init__(
+        self,
+        kind: PaintedKind,
+        plan: Plan,
+        studio: Studio,
+        folder: RunFolder,
+        listen: Listener,
+        executor: Executor,
+    ) -> None:
+        self._kind, self._plan, self._studio = kind, plan, studio
+        self._engine, self._executor = studio.engine, executor
         self._folder, self._listen = folder, listen
         self._manifest = folder.manifest()
         self._parts = parts_of(self._manifest)
         self._warnings: list[str] = []
         self._part: Part | None = None
-        showing = Showing(
+        presentation = Presentation(
             rate=plan.rate,
             soundtrack=kind.soundtrack(plan),
             settings=without_folders(kind.settings, self._manifest["settings"]),
             backwards=kind.backwards(plan),
-            motion=kind.motion(plan),
+            motion=kind.clip_output(plan),
         )
-        self._film = GrowingFilm(folder, showing, plan.frames)
+        self._film = IncrementalFilm(folder, presentation, plan.frames)
 
-    def go(self, on_step: OnStep | None, stop: Callable[[], bool], only_parts: bool) -> Result:
-        """Render what is missing, make the film, write down how it ended."""
+    def render(self, stop: Callable[[], bool], only_parts: bool) -> Result:
+        """Render what is missing, write the film, record the outcome in the manifest."""
         folder, plan = self._folder, self._plan
         self._warn(*self._manifest["warnings"], *self._engine.warnings)
         try:
             with self._film:
-                finished = self._keep() if only_parts else self._paint(on_step, stop)
-                finished = finished and all(self._paint_part(part, on_step, stop) for part in self._parts)
+                finished = self._keep() if only_parts else self._paint(stop)
+                finished = finished and all(self._paint_part(part, stop) for part in self._parts)
                 self._hear(Progress(folder.frames_present(), plan.frames, "film"))
                 film, sheet, sentences = self._film.finish()
         except BaseException as error:
@@ -191,19 +208,19 @@ class _Run:
         self._film.settle(filter(self._owned(None), range(self._plan.frames)))
         return True
 
-    def _paint(self, on_step: OnStep | None, stop: Callable[[], bool]) -> bool:
+    def _paint(self, stop: Callable[[], bool]) -> bool:
         """Make the run's own missing frames. True when there are no more."""
         kind, plan, folder = self._kind, self._plan, self._folder
         owned = self._owned(None)
         missing = [n for n in range(plan.frames) if owned(n) and not folder.frame_path(n).is_file()]
-        alone = leaps(kind, plan, missing, lambda frame: folder.load_state(kind.state, before=frame))
+        alone = frame_ranges(kind, plan, missing, lambda frame: folder.load_state(kind.state, before=frame))
         if alone is not None:
             for leap in alone:
                 if folder.frame_path(leap.last + 1).is_file():
                     self._warn(f"frame {leap.first} is missing and is made again")
             self._hear(Estimated(len(missing), len(missing), most_bytes(plan)))
             self._film.settle(set(filter(owned, range(plan.frames))).difference(missing))
-            return self._leap(plan, folder, alone, owned, on_step, stop, self._hear)
+            return self._paint_ranges(plan, folder, alone, owned, stop, self._hear)
         done, state = _start_state(kind, folder, self._parts, self._hear)
         folder.log("start", frame=done, engine=self._engine.fingerprint)
         self._film.settle(filter(owned, range(done)))
@@ -212,33 +229,25 @@ class _Run:
         ahead = sum(state is None or frame > state.frame for frame in plan.painted)
         self._hear(Estimated(ahead, plan.frames - max(done, 0), most_bytes(plan)))
         with opened(kind.needs(plan.settings)) as inputs:
-            events = kind.run(plan, self._engine, inputs, state, on_step)
+            events = kind.run(plan, self._studio, inputs, state)
             return self._take(events, folder, owned, self._hear, stop)
 
-    def _leap(
+    def _paint_ranges(
         self,
         plan: Plan,
         folder: RunFolder,
-        alone: Sequence[Leap],
+        ranges: Sequence[FrameRange],
         owned: Callable[[int], bool],
-        on_step: OnStep | None,
         stop: Callable[[], bool],
         hear: Listener,
     ) -> bool:
-        """Make stretches of frames that need none between them. True when all are made."""
-        if not alone:
+        """Paint ranges that need no frames between them. True when all are finished."""
+        if not ranges:
             return True
-        folder.log("start", frame=alone[0].first, engine=self._engine.fingerprint)
-        with opened(self._kind.needs(plan.settings)) as inputs:
-            for leap in alone:
-                events = self._kind.run(plan, self._engine, inputs, leap.state, on_step)
-                # To its own end where that is the film's: there it says what it has noticed.
-                here = until(leap.last, events) if leap.last < plan.frames - 1 else events
-                if not self._take(here, folder, owned, hear, stop):
-                    return False
-        return True
+        folder.log("start", frame=ranges[0].first, engine=self._engine.fingerprint)
+        return self._take(self._executor.events(self._kind, plan, ranges), folder, owned, hear, stop)
 
-    def _paint_part(self, part: Part, on_step: OnStep | None, stop: Callable[[], bool]) -> bool:
+    def _paint_part(self, part: Part, stop: Callable[[], bool]) -> bool:
         """Make what is missing of a part that is made anew. True when it is complete."""
         folder, kind = self._folder.of_part(part.number), self._kind
         owned = self._owned(part)
@@ -255,27 +264,27 @@ class _Run:
         def hear(event: Event) -> None:
             self._hear(replace(event, total=part.last + 1) if isinstance(event, Progress) else event)
 
-        trial = trial_of(self._manifest)
-        history = History(kind, self._plan, self._engine, self._folder, self._parts, trial)
+        draft = draft_of(self._manifest)
+        history = History(kind, self._plan, self._studio, self._folder, self._parts, draft)
         plan = history.plan_of(part)
         state = folder.load_state(kind.state, before=min([*missing, part.last + 1]))
         if state is None:
             try:
                 earlier = self._parts[: part.number - 1]
-                state = history.state_before(part.first, on_step, hear, stop, earlier)
+                state = history.state_before(part.first, hear, stop, earlier)
             except Interrupted:
                 return False
         unmade = [frame for frame in frames if not folder.is_made(frame)]
-        alone = leaps(kind, plan, unmade, lambda frame: state)
+        alone = frame_ranges(kind, plan, unmade, lambda frame: state)
         begun = -1 if state is None else state.frame
         made = set(frames).difference(unmade)
         self._film.settle(frame for frame in made if alone is not None or frame <= begun)
         if alone is not None:
-            if not self._leap(plan, folder, alone, owned, on_step, stop, hear):
+            if not self._paint_ranges(plan, folder, alone, owned, stop, hear):
                 return False
         elif state is None or state.frame < frames[-1]:
             with opened(kind.needs(plan.settings)) as inputs:
-                events = until(frames[-1], kind.run(plan, self._engine, inputs, state, on_step))
+                events = until(frames[-1], kind.run(plan, self._studio, inputs, state))
                 if not self._take(events, folder, owned, hear, stop):
                     return False
         entries = list(self._manifest["parts"])
@@ -293,7 +302,7 @@ class _Run:
         stop: Callable[[], bool],
     ) -> bool:
         """Take the owned frames to the disk and on to the film. True when the pipeline came to its end."""
-        return take_frames(
+        return write_frames(
             self._finished(events, owned), folder, owned, hear, stop, lambda frame: self._film.settle([frame])
         )
 
@@ -363,7 +372,9 @@ def _as_sentence(folder: RunFolder, part: Part | None, error: BaseException) -> 
     return None
 
 
-def _start_state(kind: Kind, folder: RunFolder, parts: Sequence[Part], hear: Listener) -> tuple[int, Any]:
+def _start_state(
+    kind: PaintedKind, folder: RunFolder, parts: Sequence[Part], hear: Listener
+) -> tuple[int, Any]:
     """(first frame to make, state before it). Frames after a gap are made again, the same.
 
     Frames that belong to parts do not count: those are made by their own plans.

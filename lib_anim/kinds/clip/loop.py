@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
-from lib_anim.engines.contract.engine import Engine, OnStep
+from lib_anim.engines.contract.engine import ClipPainter, offer_of
 from lib_anim.engines.contract.requests import ClipFrame, ClipRequest
+from lib_anim.kinds.base import Studio
 from lib_anim.kinds.clip.inputs import ClipInputs
 from lib_anim.kinds.clip.plan import ClipFilmPlan
 from lib_anim.kinds.clip.steering import ramp_of, steering_of
@@ -25,11 +27,7 @@ class ClipState:
 
 
 def run(
-    plan: ClipFilmPlan,
-    engine: Engine,
-    inputs: ClipInputs,
-    state: ClipState | None = None,
-    on_step: OnStep | None = None,
+    plan: ClipFilmPlan, studio: Studio, opened: Mapping[str, Any], state: ClipState | None = None
 ) -> Iterator[Event]:
     """Paint the clip, and give out its frames, those after `state` where there is one.
 
@@ -46,7 +44,9 @@ def run(
         yield Warned(f"a clip is denoised as one: it is denoised again for its frames from {done} on")
     yield Progress(done, plan.frames, "denoising")
     # Typed as any iterator; engines give generators, and closing is how they are stopped.
-    with closing(engine.clip(request_of(plan, inputs), on_step)) as pictures:  # type: ignore[type-var]
+    painter = offer_of(studio.engine, ClipPainter)
+    request = request_of(plan, ClipInputs(**opened))
+    with closing(painter.clip(request, studio.on_step)) as pictures:  # type: ignore[type-var]
         for index, picture in enumerate(pictures):
             if index < done:
                 continue

@@ -12,14 +12,15 @@ from fractions import Fraction
 import numpy as np
 
 from lib_anim.engines.contract.capabilities import Capabilities, MotionChoice, Style
+from lib_anim.engines.contract.engine import ClipPainter, missing_offer
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.kinds.clip.inputs import needs_of
 from lib_anim.kinds.clip.module import chosen_module
 from lib_anim.kinds.clip.settings import Clip
 from lib_anim.kinds.clip.steering import prompts_close
 from lib_anim.kinds.curves import Curves, Numbers, evaluate, unknown_scripts
-from lib_anim.kinds.draft import Trial
-from lib_anim.kinds.needs import Look, VideoNeed
+from lib_anim.kinds.draft import DraftOptions
+from lib_anim.kinds.needs import Probe, VideoNeed
 from lib_anim.kinds.script_curves import ScriptCurves, refuse_curves
 from lib_anim.kinds.styles import chosen_styles, styled
 from lib_anim.kinds.upscale_step import unknown_upscaler
@@ -72,7 +73,7 @@ class ClipFilmPlan:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def plan(settings: Clip, capabilities: Capabilities | None, draw_seed: int, look: Look) -> ClipFilmPlan:
+def plan(settings: Clip, capabilities: Capabilities | None, draw_seed: int, probe: Probe) -> ClipFilmPlan:
     """Resolve settings against what an engine can do; None where no engine will paint.
 
     `draw_seed` (0 … 2³² − 1) becomes the seed where the settings leave it to be drawn; `look` tells
@@ -81,7 +82,7 @@ def plan(settings: Clip, capabilities: Capabilities | None, draw_seed: int, look
     """
     if settings.seed == -1:
         settings = settings.changed({"seed": draw_seed})
-    settings = _counted(settings, look)
+    settings = _counted(settings, probe)
     problems: list[Problem] = []
     if capabilities is not None:
         settings, wrong = _fitted(settings, capabilities)
@@ -118,7 +119,7 @@ def plan(settings: Clip, capabilities: Capabilities | None, draw_seed: int, look
     )
 
 
-def try_out(plan: ClipFilmPlan, trial: Trial, capabilities: Capabilities) -> ClipFilmPlan:
+def make_draft(plan: ClipFilmPlan, trial: DraftOptions, capabilities: Capabilities) -> ClipFilmPlan:
     """The plan of a clip at half its size. Raises FlipbookError for less than all frames: they are denoised
     together, so that none is cheaper without the others."""
     if trial.every > 1 or trial.only is not None:
@@ -143,10 +144,10 @@ def _held(curves: Curves, more: int) -> dict[str, Numbers]:
     return {name: np.pad(values, (0, more), mode="edge") for name, values in curves.numbers.items()}
 
 
-def _counted(settings: Clip, look: Look) -> Clip:
+def _counted(settings: Clip, probe: Probe) -> Clip:
     """Settings with as many frames as the film will have; videos that are too short are refused."""
     needs = {name: need for name, need in needs_of(settings).items() if isinstance(need, VideoNeed)}
-    counts = {name: look(need).frames for name, need in needs.items()}
+    counts = {name: probe(need).frames for name, need in needs.items()}
     if settings.frames == 0:
         settings = settings.changed({"frames": counts.get("video", settings.context)})
     problems = []
@@ -162,8 +163,9 @@ def _counted(settings: Clip, look: Look) -> Clip:
 
 def _fitted(settings: Clip, can: Capabilities) -> tuple[Clip, list[Problem]]:
     """(settings in the engine's own spelling and with a motion module, what the engine lacks)."""
-    if not can.clip:
-        return settings, [Problem("this engine makes no clips; choose another", field="kind")]
+    if can.clip is None:
+        reason = missing_offer(ClipPainter, can)
+        return settings, [Problem(reason, field="kind", code="engine.missing_offer")]
     changes: dict[str, str] = {}
     problems: list[Problem] = []
     for name, have in (("sampler", can.samplers), ("scheduler", can.schedulers)):
@@ -175,7 +177,7 @@ def _fitted(settings: Clip, can: Capabilities) -> tuple[Clip, list[Problem]]:
         elif found != word:
             changes[name] = found
     try:
-        module = chosen_module(settings.module, can.motion_modules)
+        module = chosen_module(settings.module, can.clip.motion_modules)
         changes["module"] = module.name
         problems.extend(_too_long(settings, module))
     except FlipbookError as error:

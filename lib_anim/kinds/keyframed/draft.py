@@ -6,26 +6,28 @@ import hashlib
 import json
 import math
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from lib_anim.engines.contract.capabilities import Capabilities
-from lib_anim.engines.contract.engine import Engine, OnStep
+from lib_anim.kinds.base import Studio
 from lib_anim.kinds.curves import Numbers
-from lib_anim.kinds.draft import Trial, check_frame, half_size
+from lib_anim.kinds.draft import DraftOptions, check_frame, half_size
 from lib_anim.kinds.events import Event, Finished, FrameDone, Progress
 from lib_anim.kinds.keyframed.inputs import Inputs
-from lib_anim.kinds.keyframed.loop import LoopState, run
+from lib_anim.kinds.keyframed.loop import LoopState
+from lib_anim.kinds.keyframed.loop import run as run_film
 from lib_anim.kinds.keyframed.plan import KeyframedPlan
 from lib_anim.kinds.keyframed.settings import Keyframed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TrialPlan:
+class DraftPlan:
     """Some frames of a plan as a film of their own, numbered from 0."""
 
     settings: Keyframed
@@ -34,7 +36,7 @@ class TrialPlan:
     """What is painted, by the whole film's frames."""
     kept: tuple[int, ...]
     """The whole film's number of each frame."""
-    trial: Trial
+    trial: DraftOptions
 
     @property
     def frames(self) -> int:
@@ -75,7 +77,7 @@ class TrialPlan:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def try_out(plan: KeyframedPlan, trial: Trial, capabilities: Capabilities) -> TrialPlan:
+def make_draft(plan: KeyframedPlan, trial: DraftOptions, capabilities: Capabilities) -> DraftPlan:
     """The plan of a trial. Raises FlipbookError for what cannot be tried.
 
     Every n-th frame is painted as if the cadence were n, and nothing between is shown. A frame that
@@ -89,7 +91,7 @@ def try_out(plan: KeyframedPlan, trial: Trial, capabilities: Capabilities) -> Tr
         loop = _up_to(loop, trial.only)
     elif len(kept) < plan.frames:
         loop = replace(loop, painted=kept, seeds={frame: _seed(plan, frame) for frame in kept})
-    return TrialPlan(settings=plan.settings, loop=loop, kept=kept, trial=trial)
+    return DraftPlan(settings=plan.settings, loop=loop, kept=kept, trial=trial)
 
 
 def half(plan: KeyframedPlan, unit: int) -> KeyframedPlan:
@@ -118,9 +120,17 @@ def half(plan: KeyframedPlan, unit: int) -> KeyframedPlan:
     return replace(plan, settings=s.changed(smaller), numbers=numbers)
 
 
-def run_trial(
-    plan: TrialPlan, engine: Engine, inputs: Inputs, state: LoopState | None, on_step: OnStep | None
+def run(
+    plan: KeyframedPlan | DraftPlan, studio: Studio, opened: Mapping[str, Any], state: LoopState | None
 ) -> Iterator[Event]:
+    """Events of a film or a draft, from its start or from a state of an earlier run of the same plan."""
+    inputs = Inputs.of(opened)
+    if isinstance(plan, DraftPlan):
+        return run_draft(plan, studio, inputs, state)
+    return run_film(plan, studio, inputs, state)
+
+
+def run_draft(plan: DraftPlan, studio: Studio, inputs: Inputs, state: LoopState | None) -> Iterator[Event]:
     """Events of the kept frames, numbered as the trial numbers them, the states' frames too.
 
     What is painted for the sake of one frame comes before it, numbered below 0.
@@ -129,7 +139,7 @@ def run_trial(
     if state is not None:
         state = replace(state, frame=plan.frame(state.frame))
     # Typed as any iterator; pipelines are generators, and closing is how they are stopped.
-    with closing(run(plan.loop, engine, inputs, state, on_step)) as events:  # type: ignore[type-var]
+    with closing(run_film(plan.loop, studio, inputs, state)) as events:  # type: ignore[type-var]
         for event in events:
             if isinstance(event, Progress):
                 yield _progress(plan, event)
@@ -151,7 +161,7 @@ def _seed(plan: KeyframedPlan, frame: int) -> int:
     return plan.seeds[max(painted for painted in plan.painted if painted <= frame)]
 
 
-def _progress(plan: TrialPlan, event: Progress) -> Progress:
+def _progress(plan: DraftPlan, event: Progress) -> Progress:
     only = plan.trial.only
     if only is None:
         return Progress(plan.number(event.done) or 0, plan.frames, event.phase)

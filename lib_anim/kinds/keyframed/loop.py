@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib_anim.engines.contract.engine import Engine, OnStep
 from lib_anim.imaging.tween import blend
 from lib_anim.imaging.warp import Matrix, warp
+from lib_anim.kinds.base import Studio
 from lib_anim.kinds.events import Event, Finished, FrameDone, Progress, Warned
 from lib_anim.kinds.keyframed.inputs import Inputs
 from lib_anim.kinds.keyframed.paint import Painted, Painter
@@ -36,11 +36,7 @@ class LoopState:
 
 
 def run(
-    plan: KeyframedPlan,
-    engine: Engine,
-    inputs: Inputs,
-    state: LoopState | None = None,
-    on_step: OnStep | None = None,
+    plan: KeyframedPlan, studio: Studio, inputs: Inputs, state: LoopState | None = None
 ) -> Iterator[Event]:
     """Paint the film, from its start or from a state of an earlier run of the same plan.
 
@@ -51,7 +47,7 @@ def run(
     """
     for sentence in plan.warnings:
         yield Warned(sentence)
-    painter = Painter(plan, engine, on_step)
+    painter = Painter(plan, studio)
     for frame in plan.painted:
         if state is not None and frame <= state.frame:
             continue

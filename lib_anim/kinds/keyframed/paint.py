@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lib_anim.engines.contract.engine import Engine, OnStep
+from lib_anim.engines.contract.engine import StillPainter, offer_of
 from lib_anim.engines.contract.requests import PromptTravel, StillRequest
 from lib_anim.imaging import mask as masks
 from lib_anim.imaging.blank import blankness
@@ -12,6 +12,7 @@ from lib_anim.imaging.color import contrast, grayscale, match_colors
 from lib_anim.imaging.noise import add_noise
 from lib_anim.imaging.sharpen import unsharp
 from lib_anim.imaging.tween import blend
+from lib_anim.kinds.base import Studio
 from lib_anim.kinds.keyframed.plan import KeyframedPlan
 from lib_anim.kinds.prompt_blend import blended
 from lib_anim.kinds.seeds import SEEDS
@@ -33,10 +34,10 @@ class Painted:
 class Painter:
     """Paints the frames of one plan with one engine."""
 
-    def __init__(self, plan: KeyframedPlan, engine: Engine, on_step: OnStep | None) -> None:
+    def __init__(self, plan: KeyframedPlan, studio: Studio) -> None:
         self.plan = plan
-        self._engine = engine
-        self._on_step = on_step
+        self._engine = offer_of(studio.engine, StillPainter)
+        self._on_step = studio.on_step
 
     def paint(
         self,

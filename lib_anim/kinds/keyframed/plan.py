@@ -16,7 +16,7 @@ from lib_anim.imaging.warp import Matrix, affine_matrix, flip_matrix
 from lib_anim.kinds.curves import Numbers, evaluate, lacking, spelled, unknown_scripts
 from lib_anim.kinds.keyframed.inputs import EXPRESSIONS, MASK_NAMES, needs_of, terms_of
 from lib_anim.kinds.keyframed.settings import Keyframed
-from lib_anim.kinds.needs import Look, VideoNeed
+from lib_anim.kinds.needs import Probe, VideoNeed
 from lib_anim.kinds.script_curves import ScriptCurves
 from lib_anim.kinds.seeds import painted_seeds
 from lib_anim.kinds.styles import chosen_styles, styled
@@ -115,7 +115,9 @@ def context_of(settings: Keyframed) -> Context:
     )
 
 
-def plan(settings: Keyframed, capabilities: Capabilities | None, draw_seed: int, look: Look) -> KeyframedPlan:
+def plan(
+    settings: Keyframed, capabilities: Capabilities | None, draw_seed: int, probe: Probe
+) -> KeyframedPlan:
     """Resolve settings against what an engine can do; None where no engine will paint.
 
     `draw_seed` (0 … 2³² − 1) becomes the seed where the settings leave it to be drawn; `look` tells
@@ -124,7 +126,7 @@ def plan(settings: Keyframed, capabilities: Capabilities | None, draw_seed: int,
     """
     if settings.seed == -1:
         settings = settings.changed({"seed": draw_seed})
-    settings = _counted(settings, look)
+    settings = _counted(settings, probe)
     context = context_of(settings)
     curves = evaluate(settings, context, CLAMPED_BY_DEFORUM)
     numbers, warnings, problems = curves.numbers, list(curves.warnings), list(curves.problems)
@@ -166,13 +168,13 @@ def plan(settings: Keyframed, capabilities: Capabilities | None, draw_seed: int,
     )
 
 
-def _counted(settings: Keyframed, look: Look) -> Keyframed:
+def _counted(settings: Keyframed, probe: Probe) -> Keyframed:
     """Settings with as many frames as the film will have; videos that are too short are refused."""
     problems = []
     for name, need in needs_of(settings).items():
         if not isinstance(need, VideoNeed) or name == "color_video":
             continue
-        have = look(need).frames
+        have = probe(need).frames
         if name == "video" and settings.frames == 0:
             settings = settings.changed({"frames": have}) if have else settings
         if have < max(settings.frames, 1):

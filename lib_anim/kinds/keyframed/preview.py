@@ -8,8 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from lib_anim.errors import FlipbookError, Problem
 from lib_anim.imaging.warp import Matrix
-from lib_anim.kinds.keyframed.plan import KeyframedPlan
+from lib_anim.kinds.base import MotionPreview
+from lib_anim.kinds.keyframed.plan import KeyframedPlan, plan
+from lib_anim.kinds.keyframed.settings import Keyframed
+from lib_anim.kinds.needs import Probe
 from lib_anim.types import Picture
 
 SQUARES = 8
@@ -19,7 +23,32 @@ MARK = np.array([0.86, 0.32, 0.22])
 """Colour of every fourth square both ways: without it, a shift by two squares would look like none."""
 
 
-def motion_preview(plan: KeyframedPlan, width: int, height: int) -> Iterator[Picture]:
+LONGER_SIDE = 256
+"""Pixels: enough to see a camera move, and 240 frames in seconds."""
+
+
+def motion_preview(settings: Keyframed, probe: Probe) -> MotionPreview:
+    """The camera motion of keyframed settings on a checkerboard. Raises FlipbookError for modes without one.
+
+    No engine paints, so samplers and checkpoints are not checked.
+    """
+    if settings.mode != "2D":
+        sentence = f"{settings.mode} has no camera to preview; 2D has"
+        raise FlipbookError(Problem(sentence, field="mode", code="preview.no_camera"))
+    # Pictures and masks do not move the camera, and may not exist yet.
+    resolved = plan(settings.changed({"mask_video": ""}), None, 0, probe)
+    scale = LONGER_SIDE / max(settings.width, settings.height)
+    width, height = (max(2, round(side * scale / 2) * 2) for side in (settings.width, settings.height))
+    return MotionPreview(
+        frames=resolved.frames,
+        rate=settings.fps,
+        size=(width, height),
+        pictures=board_pictures(resolved, width, height),
+        warnings=resolved.warnings,
+    )
+
+
+def board_pictures(plan: KeyframedPlan, width: int, height: int) -> Iterator[Picture]:
     """Every frame of the plan's motion at a smaller size; the board goes on for ever in all directions.
 
     Squares that grow are divided again, so that a long zoom stays readable. Motion in pixels is

@@ -9,11 +9,11 @@ import numpy as np
 
 from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.kinds.draft import Trial, check_frame, half_size
+from lib_anim.kinds.draft import DraftOptions, check_frame, half_size
 from lib_anim.kinds.restyle.plan import RestylePlan
 
 
-def try_out(plan: RestylePlan, trial: Trial, capabilities: Capabilities) -> RestylePlan:
+def make_draft(plan: RestylePlan, trial: DraftOptions, capabilities: Capabilities) -> RestylePlan:
     """The plan of a trial: true frames keep their own pictures, numbers and seeds.
 
     Every n-th frame of a film that feeds on its own output is painted from the n-th frame before it.

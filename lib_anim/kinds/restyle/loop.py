@@ -7,11 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from lib_anim.engines.contract.engine import Engine, OnStep
+from lib_anim.engines.contract.engine import StillPainter, offer_of
 from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.imaging import mask as masks
 from lib_anim.imaging.color import match_colors
 from lib_anim.imaging.tween import blend
+from lib_anim.kinds.base import Studio
 from lib_anim.kinds.events import Event, Finished, FrameDone, Progress, Warned
 from lib_anim.kinds.prompt_blend import blended
 from lib_anim.kinds.restyle.frame_files import FilePictures
@@ -47,10 +48,9 @@ def state_before(plan: RestylePlan, frame: int, known: RestyleState | None) -> R
 
 def run(
     plan: RestylePlan,
-    engine: Engine,
+    studio: Studio,
     sources: Mapping[str, FrameSource],
     state: RestyleState | None = None,
-    on_step: OnStep | None = None,
 ) -> Iterator[Event]:
     """Paint the film, from its start or from a state of an earlier run of the same plan.
 
@@ -62,7 +62,7 @@ def run(
     previous, first = (None, None) if state is None else (state.previous, state.first)
     if plan.uses_first and first is None and plan.shown[0] != 0:
         files = FilePictures(plan, sources, 0)
-        first = _paint(FrameInputs(files=files, previous=None, first=None), engine, on_step)
+        first = _paint(FrameInputs(files=files, previous=None, first=None), studio)
     empty_said = False
     numbers = range(0 if state is None else state.frame + 1, plan.frames)
     # The reading thread must not outlive the sources, however the film ends.
@@ -74,7 +74,7 @@ def run(
                 empty_said = True
                 where = f"frame {files.true}"
                 yield Warned(f"mask: it is empty at {where}, so it keeps its picture, as all such frames do")
-            picture = _paint(inputs, engine, on_step)
+            picture = _paint(inputs, studio)
             if plan.uses_first and first is None:
                 first = picture
             previous = picture if plan.uses_previous else None
@@ -102,11 +102,11 @@ def _read_ahead(
             yield files
 
 
-def _paint(inputs: FrameInputs, engine: Engine, on_step: OnStep | None) -> Picture:
+def _paint(inputs: FrameInputs, studio: Studio) -> Picture:
     """One frame: through the engine, then its colours brought to the reference's."""
     if inputs.mask is not None and masks.is_blank(inputs.mask):
         return inputs.init
-    picture = engine.still(request(inputs), on_step)
+    picture = offer_of(studio.engine, StillPainter).still(request(inputs), studio.on_step)
     amount = inputs.plan.at("color_strength", inputs.true)
     space = inputs.plan.settings.color_coherence
     if space == "None" or inputs.reference is None or amount == 0:

@@ -14,7 +14,7 @@ from typing import Any
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.kinds.restyle.settings import PNG_INFO, Restyle
 from lib_anim.kinds.sampler_names import NO_SPACING, split_samplers
-from lib_anim.settings.base import specs
+from lib_anim.settings.base import specs, unknown_key
 from lib_anim.settings.fields import problems_of, shown
 
 MARKS = ("mov_file", "movie_frames", "img2img_batch_input_dir")
@@ -259,3 +259,14 @@ def keys_table() -> Iterator[tuple[str, str]]:
     for key in SAME:
         yield key, key
     yield from RENAMED.items()
+
+
+def read(data: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[Restyle, tuple[str, ...]]:
+    """(settings, warnings) of mov2mov's parameters with changed values, by its names or Flipbook's own."""
+    native = {name: value for name, value in changes.items() if name in specs(Restyle)}
+    foreign = {name: value for name, value in changes.items() if name not in native}
+    unknown = [unknown_key(Restyle, name) for name in foreign if name not in known_keys()]
+    if unknown:
+        raise FlipbookError(*unknown)
+    settings, warnings = from_mov2mov({**data, **foreign})
+    return settings.changed(native) if native else settings, warnings

@@ -14,10 +14,10 @@ import numpy as np
 from lib_anim.engines.contract.capabilities import Capabilities, Style
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.kinds.curves import Curves, evaluate, lacking, spelled, unknown_scripts
-from lib_anim.kinds.draft import LEAST, WHOLE, Trial
-from lib_anim.kinds.needs import Look
+from lib_anim.kinds.draft import LEAST, WHOLE, DraftOptions
+from lib_anim.kinds.needs import Probe
 from lib_anim.kinds.restyle.control_units import Unit
-from lib_anim.kinds.restyle.png_info import Said, said_by_pictures, silent_warning
+from lib_anim.kinds.restyle.png_info import PictureParameters, said_by_pictures, silent_warning
 from lib_anim.kinds.restyle.settings import ALPHA, FIRST, PREVIOUS, Restyle
 from lib_anim.kinds.restyle.tracks import SOURCE, Picks, choose, follow, gap_warning, needs_of
 from lib_anim.kinds.script_curves import ScriptCurves
@@ -58,13 +58,13 @@ class RestylePlan:
     scripts: ScriptCurves
     styles: tuple[Style, ...]
     """What stands in `travel`'s texts already; kept for the fingerprint: their user may rewrite them."""
-    said: tuple[Said, ...]
+    said: tuple[PictureParameters, ...]
     """What the folder's pictures say of each true frame; empty where that is not asked."""
     sound_start: Fraction
     """Seconds into the video at which the film begins."""
     sounds: bool
     """Whether the video has sound."""
-    trial: Trial
+    trial: DraftOptions
     warnings: tuple[str, ...]
 
     @property
@@ -108,7 +108,7 @@ class RestylePlan:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def plan(settings: Restyle, capabilities: Capabilities, draw_seed: int, look: Look) -> RestylePlan:
+def plan(settings: Restyle, capabilities: Capabilities, draw_seed: int, probe: Probe) -> RestylePlan:
     """Resolve settings against what an engine can do.
 
     `draw_seed` (0 … 2³² − 1) becomes the seed where the settings leave it to be drawn; `look` tells what
@@ -117,7 +117,7 @@ def plan(settings: Restyle, capabilities: Capabilities, draw_seed: int, look: Lo
     if not settings.video:
         raise FlipbookError(Problem("is empty; give a film or a folder of pictures", field="video"))
     needs = needs_of(settings)
-    info = look(needs[SOURCE])
+    info = probe(needs[SOURCE])
     chosen = choose(settings, info)
     width, height, warnings = _size(settings, info, math.lcm(8, capabilities.multiple_of))
     resolved = settings.changed(
@@ -148,16 +148,16 @@ def plan(settings: Restyle, capabilities: Capabilities, draw_seed: int, look: Lo
         if name == SOURCE:
             continue
         try:
-            picks[name] = follow(need, look(need), info, chosen.picks, settings.tracks_follow)
+            picks[name] = follow(need, probe(need), info, chosen.picks, settings.tracks_follow)
         except FlipbookError as error:
             problems += error.problems
     units = _units(resolved, context, problems)
     scripts = ScriptCurves(resolved.scripts, context, resolved.dialect)
     problems += scripts.problems
     warnings += scripts.warnings
-    said: tuple[Said, ...] = ()
+    said: tuple[PictureParameters, ...] = ()
     try:
-        said = said_by_pictures(resolved, info, chosen.picks, look, capabilities)
+        said = said_by_pictures(resolved, info, chosen.picks, probe, capabilities)
         warnings += silent_warning(said)
     except FlipbookError as error:
         problems += error.problems
@@ -241,7 +241,7 @@ def _units(settings: Restyle, context: Context, problems: list[Problem]) -> tupl
     return tuple(found)
 
 
-def _with_said(curves: Curves, said: tuple[Said, ...]) -> Curves:
+def _with_said(curves: Curves, said: tuple[PictureParameters, ...]) -> Curves:
     """Curves in which the frames take what their pictures say."""
     if not said:
         return curves
@@ -257,7 +257,7 @@ def _with_said(curves: Curves, said: tuple[Said, ...]) -> Curves:
     return replace(curves, numbers=numbers, words=words)
 
 
-def _seeds(settings: Restyle, curves: Curves, said: tuple[Said, ...]) -> tuple[int, ...]:
+def _seeds(settings: Restyle, curves: Curves, said: tuple[PictureParameters, ...]) -> tuple[int, ...]:
     scheduled = [int(value) for value in curves.numbers["seed_schedule"]]
     seeds = painted_seeds(
         settings.seed_behavior, settings.seed, settings.frames, settings.seed_iter_n, scheduled

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.kinds.needs import Look, VideoNeed
+from lib_anim.kinds.needs import Probe, VideoNeed
 from lib_anim.kinds.restyle.settings import Restyle
 from lib_anim.kinds.restyle.tracks import Picks
 from lib_anim.kinds.sampler_names import NO_SPACING, split_sampler
@@ -18,7 +18,7 @@ from lib_anim.settings.png_info import find_checkpoint, parse_parameters
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class PictureParameters:
     """What one picture says; None where it says nothing or is not asked."""
 
     prompt: str = ""
@@ -33,8 +33,8 @@ class Said:
 
 
 def said_by_pictures(
-    settings: Restyle, info: SourceInfo, picks: Picks, look: Look, capabilities: Capabilities
-) -> tuple[Said, ...]:
+    settings: Restyle, info: SourceInfo, picks: Picks, probe: Probe, capabilities: Capabilities
+) -> tuple[PictureParameters, ...]:
     """What the picture of each frame says; empty where the settings ask nothing.
 
     Raises FlipbookError for a video without files, for values that cannot be, and for checkpoints that
@@ -45,7 +45,7 @@ def said_by_pictures(
     if not info.names:
         sentence = "only pictures of a folder say how they were made; leave png_info away for a film"
         raise FlipbookError(Problem(sentence, field="png_info"))
-    texts = _texts(settings, info, picks, look)
+    texts = _texts(settings, info, picks, probe)
     found, problems = [], []
     for pick, text in zip(picks, texts, strict=True):
         try:
@@ -57,26 +57,26 @@ def said_by_pictures(
     return tuple(found)
 
 
-def silent_warning(said: Sequence[Said]) -> Iterator[str]:
+def silent_warning(said: Sequence[PictureParameters]) -> Iterator[str]:
     """A sentence where some pictures say nothing."""
-    silent = sum(one == Said() for one in said)
+    silent = sum(one == PictureParameters() for one in said)
     if silent:
         yield f"png_info: {silent} of {len(said)} pictures say nothing of it; they take the film's own values"
 
 
-def _texts(settings: Restyle, info: SourceInfo, picks: Picks, look: Look) -> list[str]:
+def _texts(settings: Restyle, info: SourceInfo, picks: Picks, probe: Probe) -> list[str]:
     where, field = (
         settings.png_info_dir or settings.video,
         "png_info_dir" if settings.png_info_dir else "video",
     )
-    told = look(VideoNeed(path=Path(where), field=field, parameters=True))
+    told = probe(VideoNeed(path=Path(where), field=field, parameters=True))
     if not told.names:
         raise FlipbookError(Problem(f'"{where}" is no folder of pictures', field=field))
     texts = dict(zip(told.names, told.parameters, strict=True))
     return [texts.get(info.names[pick], "") for pick in picks]
 
 
-def _said(asked: Sequence[str], told: dict[str, str], can: Capabilities) -> Said:
+def _said(asked: Sequence[str], told: dict[str, str], can: Capabilities) -> PictureParameters:
     told = {
         label: text for label, text in told.items() if label in asked or label in ("Schedule type", "Model")
     }
@@ -90,7 +90,7 @@ def _said(asked: Sequence[str], told: dict[str, str], can: Capabilities) -> Said
         if checkpoint is None:
             raise ValueError(f'checkpoint "{model}" [{digest}], which this engine does not have')
     seed = _whole(told, "Seed")
-    return Said(
+    return PictureParameters(
         prompt=told.get("Prompt", ""),
         negative=told.get("Negative prompt", ""),
         seed=None if seed is None else seed % SEEDS,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.archive import read_tensors
-from lib_anim.models.detect import sign_of
+from lib_anim.models.detect import detect
 from lib_anim.models.inversion import Inversion, inversion_of
 from lib_anim.models.keys import is_lora
 from lib_anim.models.lora.deltas import Change, Hadamard, Kronecker, LowRank, Whole
@@ -95,7 +95,7 @@ def read_lora(path: Path) -> Lora:
     left out in silence would give another picture than the file's author saw.
     """
     names = read_table(path).shapes
-    what = sign_of(names)
+    what = detect(names)
     if not is_lora(names) and what != "a LoRA":
         is_ = f"it is {what}" if what else "its names are none of a LoRA"
         raise FlipbookError(Problem(f"{path.name} is no LoRA: {is_}.", field="prompt"))

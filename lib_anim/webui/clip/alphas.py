@@ -18,13 +18,13 @@ class Alphas:
         self._table = alphas_cumprod(betas)
         self._worn: tuple[Any, Any, Any, Any, torch.Tensor] | None = None
 
-    def put_on(self, model: Any, p: Any) -> None:
+    def attach(self, model: Any, p: Any) -> None:
         """Give `model` the module's table; the host's "zero terminal SNR" and "downcast alphas" act on it.
 
         The host makes the table that samplers read from `alphas_cumprod_original` at every batch, so both
         are set.
         """
-        self.take_off()
+        self.detach()
         # Made by the host when it first overrides a schedule; the checkpoint's table before that.
         original = getattr(model, "alphas_cumprod_original", model.alphas_cumprod)
         own = self._table.to(original.device, original.dtype)
@@ -32,7 +32,7 @@ class Alphas:
         model.alphas_cumprod_original = own
         sd_models.apply_alpha_schedule_override(model, p)
 
-    def take_off(self) -> None:
+    def detach(self) -> None:
         """Give the model its own back.
 
         A checkpoint loaded into the same model meanwhile has brought its own table along: it stays.

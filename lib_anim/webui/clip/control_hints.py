@@ -30,7 +30,7 @@ class ClipHints:
         """(number of the enabled unit, output frame) → SHA-256 of the hint that it was given."""
         self.warnings: list[str] = []
 
-    def put_on(self, p: Any) -> None:
+    def attach(self, p: Any) -> None:
         """Told before the host begins: units without a picture get the first frame, or they would fail."""
         if not self._source.video or not control.installed() or p.scripts is None:
             return

@@ -11,7 +11,7 @@ import torch
 from modules import sd_samplers, sd_unet, shared
 
 from lib_anim.engines.diffusion.clip_plan import clip_plan
-from lib_anim.engines.diffusion.motion_store import MotionRack
+from lib_anim.engines.diffusion.motion_store import MotionModuleStore
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.kinds.clip.module import chosen_module
 from lib_anim.models.motion.reader import MotionModule
@@ -26,7 +26,7 @@ from lib_anim.webui.clip.rows import RowOrder
 from lib_anim.webui.clip.start import ClipStart
 from lib_anim.webui.clip.steps import CLIP
 from lib_anim.webui.clip.task import ClipTask
-from lib_anim.webui.host.attribute_patch import Worn
+from lib_anim.webui.host.attribute_patch import AttributePatch
 from lib_anim.webui.host.errors import outward, refuse
 
 
@@ -61,7 +61,7 @@ class HostClip:
     session: ClipSession
 
     def __init__(
-        self, p: Any, task: ClipTask, rack: MotionRack, output: ClipOutput, warn: Callable[[str], None]
+        self, p: Any, task: ClipTask, rack: MotionModuleStore, output: ClipOutput, warn: Callable[[str], None]
     ) -> None:
         """Changes nothing yet. `warn` is told of what goes otherwise than asked. Raises FlipbookError."""
         self.task = task
@@ -78,7 +78,7 @@ class HostClip:
         self._order: RowOrder | None = None
         self._checkpoint: Any = None
         self._failure: Exception | None = None
-        self._worn = Worn(p)
+        self._worn = AttributePatch(p)
         self._around: list[tuple[Any, tuple[str, ...]]] = []
         """The denoisers of the sampling at hand, and the names that were put on each."""
 
@@ -92,10 +92,10 @@ class HostClip:
         p.batch_size = self.task.denoised
         # The host gets no pictures to put into one: see `postprocess_batch_list`.
         p.do_not_save_grid = True
-        self._loras += self.task.prompts.put_on(p, self._rack.is_lora)
-        self.start.put_on(p)
-        self.pictures.put_on(p)
-        self.hints.put_on(p)
+        self._loras += self.task.prompts.attach(p, self._rack.is_lora)
+        self.start.attach(p)
+        self.pictures.attach(p)
+        self.hints.attach(p)
         p.close = self._closed(p.close)
         # Both methods stand on the request itself and go with it. The host calls `setup_prompts` when the
         # checkpoint of the request is loaded and outside of any `try`: here a misfit can still be refused.
@@ -109,7 +109,7 @@ class HostClip:
     def leave(self) -> None:
         """Told when the request is done: it is as its user made it, for the next picture."""
         self.task.pictures.close()
-        self._worn.take_off()
+        self._worn.detach()
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -207,12 +207,12 @@ class HostClip:
         if self.session.sites is None or self.session.sites.unet is not model.model.diffusion_model:
             self.session.move(_sites(model))
         if self._alphas is not None:
-            self._alphas.put_on(model, self._p)
+            self._alphas.attach(model, self._p)
         self._checkpoint = model.sd_checkpoint_info
 
     def _leave(self) -> None:
         if self._alphas is not None:
-            self._alphas.take_off()
+            self._alphas.detach()
         # They and this clip refer to each other, so they would stay until Python swept up.
         for target, names in self._around:
             for name in names:

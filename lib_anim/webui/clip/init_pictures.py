@@ -29,7 +29,7 @@ class ClipPictures:
         self._denoised = denoised
         self._places: list[tuple[Any, Any]] = []
 
-    def put_on(self, p: Any) -> None:
+    def attach(self, p: Any) -> None:
         """Told before the host begins: its `init` of this request then goes over all frames."""
         if not hasattr(p, "init_images") or not (self._source.video or self._source.masks):
             return

@@ -10,7 +10,7 @@ from typing import Any
 from modules import extensions, paths, sd_models, shared, ui_common
 
 from lib_anim.engines.contract.capabilities import MotionChoice
-from lib_anim.engines.diffusion.motion_store import MotionRack
+from lib_anim.engines.diffusion.motion_store import MotionModuleStore
 from lib_anim.kinds.clip.module import NO_MODULE
 from lib_anim.motion.sites import sites_of_ldm
 from lib_anim.ui.accordion import AUTOMATIC
@@ -25,11 +25,11 @@ def motion_folders() -> tuple[Path, ...]:
 
 
 @lru_cache(maxsize=1)
-def _rack(folders: tuple[Path, ...], loras: tuple[Path, ...]) -> MotionRack:
-    return MotionRack(folders, loras)
+def _rack(folders: tuple[Path, ...], loras: tuple[Path, ...]) -> MotionModuleStore:
+    return MotionModuleStore(folders, loras)
 
 
-def rack() -> MotionRack:
+def rack() -> MotionModuleStore:
     """The motion modules and motion LoRAs of this WebUI; the last used module stays in memory."""
     return _rack(motion_folders(), (Path(paths.models_path) / "Lora",))
 

@@ -68,7 +68,7 @@ class ClipPrompts:
         self._first = _Pass(positive, negative, how)
         self._hires = _Pass(*hires, how) if hires is not None else self._first
 
-    def put_on(self, p: Any, moves: Callable[[str], bool]) -> list[tuple[str, float]]:
+    def attach(self, p: Any, moves: Callable[[str], bool]) -> list[tuple[str, float]]:
         """Give the request a text for every frame of every batch; mix what it makes of them.
 
         Returns the motion LoRAs that prompts name as `<lora:NAME:WEIGHT>`, told by `moves` (name → is it

@@ -18,7 +18,7 @@ from lib_anim.ui.accordion import AUTOMATIC, ENABLE, Modules, draw_accordion, or
 from lib_anim.ui.toolkit import Toolkit
 from lib_anim.webui.clip.axes import with_axes
 from lib_anim.webui.clip.steps import clip_of
-from lib_anim.webui.host.conflicting_extension import enabled_rival
+from lib_anim.webui.host.conflicting_extension import enabled_conflicting_extension
 from lib_anim.webui.host.errors import Failure, refuse
 
 
@@ -54,7 +54,7 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
 
     def title(self) -> str:
         """Also the key in the API's `alwayson_scripts`, where a rival keeps the name that its users send."""
-        return title(enabled_rival())
+        return title(enabled_conflicting_extension())
 
     def show(self, is_img2img: bool) -> Any:
         """Always there, in both tabs."""
@@ -66,9 +66,11 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
         from lib_anim.webui.clip.motion_files import module_names, module_sentence, refresh_button
 
         toolkit = Toolkit("img2img" if is_img2img else "txt2img", refresh_button)
-        rival = enabled_rival()
-        drawn = draw_accordion(toolkit, rival, Modules(module_names, module_sentence), img2img=is_img2img)
-        if not rival:
+        conflicting = enabled_conflicting_extension()
+        drawn = draw_accordion(
+            toolkit, conflicting, Modules(module_names, module_sentence), img2img=is_img2img
+        )
+        if not conflicting:
             names = order(img2img=is_img2img)
             self.infotext_fields = [
                 (control, partial(pasted, name)) for name, control in zip(names, drawn, strict=True)

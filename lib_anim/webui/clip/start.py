@@ -30,7 +30,7 @@ class ClipStart:
         """How many draws of noise belong to the clip's beginning: the pictures' ramp takes the first."""
         return 2 if self._img2img and self._task.ramp is not None else 1
 
-    def put_on(self, p: Any) -> None:
+    def attach(self, p: Any) -> None:
         """Told before the host begins: img2img's denoising becomes the strongest frame's."""
         self._img2img = hasattr(p, "init_images")
         if self._img2img and self._task.denoising is not None:

@@ -25,7 +25,7 @@ from modules import (
     shared,
 )
 
-from lib_anim.engines.contract.capabilities import Capabilities, Style
+from lib_anim.engines.contract.capabilities import Capabilities, ClipCapabilities, Style
 from lib_anim.engines.contract.checks import check, check_clip
 from lib_anim.engines.contract.engine import Interrupted, OnStep
 from lib_anim.engines.contract.requests import ClipRequest, StillRequest
@@ -41,7 +41,7 @@ from lib_anim.webui.host import controlnet as control
 from lib_anim.webui.host.images import finest, to_pil
 from lib_anim.webui.host.options import OURS, digest, in_force, pinned_now
 from lib_anim.webui.host.processing import attach_scripts, host_request, runner_of, script_titles
-from lib_anim.webui.host.step_monitor import WATCHED, Watch
+from lib_anim.webui.host.step_monitor import WATCHED, StepMonitor
 
 NAME = "webui"
 
@@ -91,8 +91,7 @@ class WebuiEngine:
             control=control.installed(),
             control_models=control.models(),
             control_modules=control.modules(),
-            clip=True,
-            motion_modules=rack().choices(self._sites()),
+            clip=ClipCapabilities(motion_modules=rack().choices(self._sites())),
             scripts=script_titles(),
             styles=_styles(),
             upscalers=tuple(upscaler.name for upscaler in shared.sd_upscalers if upscaler.name != "None"),
@@ -119,7 +118,7 @@ class WebuiEngine:
         """One picture; see `Engine.still`. Painted again when the host is interrupted for another job."""
         self._check(request)
         while True:
-            watch = Watch(on_step, units=len(request.control) + len(enabled_units(request.scripts)))
+            watch = StepMonitor(on_step, units=len(request.control) + len(enabled_units(request.scripts)))
             made = self._processed(request, watch, partial(_dressed, request))
             if made:
                 return finest(np.asarray(made[0].convert("RGB")), watch.decoded, request.init)
@@ -137,7 +136,7 @@ class WebuiEngine:
         still = replace(request.still(0), travel=None)
         while True:
             rounds = 1 if freeinit is None else freeinit.iterations
-            watch = Watch(on_step, len(enabled_units(request.scripts)), rounds)
+            watch = StepMonitor(on_step, len(enabled_units(request.scripts)), rounds)
             frames = ClipFrames()
 
             @contextmanager
@@ -179,7 +178,10 @@ class WebuiEngine:
             self._warnings.append(sentence)
 
     def _processed(
-        self, request: StillRequest, watch: Watch, dressed: Callable[[Any], AbstractContextManager[None]]
+        self,
+        request: StillRequest,
+        watch: StepMonitor,
+        dressed: Callable[[Any], AbstractContextManager[None]],
     ) -> list[Any] | None:
         """The host's pictures of a request, or None when it was cut short by an interrupt not the film's.
 

@@ -17,12 +17,12 @@ from lib_anim.api.routes import routers
 def add_routes(page: Any, app: FastAPI) -> None:
     """The host's `on_app_started`: called for every page that it makes, also after "Reload UI"."""
     # The engines load what the host itself loads only after its scripts.
-    from lib_anim.webui.host.desk import desk
+    from lib_anim.webui.host.services import services
 
     def guard(request: Request) -> None:
         check(request, app)
 
-    for router in routers(desk(), guard, _origins()):
+    for router in routers(services(), guard, _origins()):
         app.include_router(router)
     # Made and kept when somebody asks for it first; ours must be in it.
     app.openapi_schema = None

@@ -9,7 +9,7 @@ from typing import Any
 ABSENT = object()
 
 
-class Worn:
+class AttributePatch:
     """A handle on an object's own attributes: those that were changed while it was put on.
 
     Some of the host's scripts and its img2img batch make one request into picture after picture; each must
@@ -36,7 +36,7 @@ class Worn:
         """What an attribute was, or is where it was not changed."""
         return self._changed[name][0] if name in self._changed else getattr(self._target, name)
 
-    def take_off(self) -> None:
+    def detach(self) -> None:
         """Give the attributes back what they were, but for those that someone else has changed since."""
         for name, (before, ours) in self._changed.items():
             if vars(self._target).get(name, ABSENT) is not ours:

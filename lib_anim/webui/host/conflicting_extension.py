@@ -7,7 +7,7 @@ from pathlib import Path
 from modules import extensions
 
 
-def enabled_rival() -> str | None:
+def enabled_conflicting_extension() -> str | None:
     """The folder name of an enabled extension that carries sd-webui-animatediff's script, else None.
 
     Told by its file, since people clone under names of their own.

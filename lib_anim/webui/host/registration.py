@@ -11,9 +11,9 @@ from lib_anim.ui.toolkit import Toolkit
 from lib_anim.webui.clip.axes import add_axes
 from lib_anim.webui.clip.steps import after_denoising, before_denoising
 from lib_anim.webui.host.api import add_routes
-from lib_anim.webui.host.desk import desk
 from lib_anim.webui.host.player import draw_player
 from lib_anim.webui.host.script_panel import ScriptPanel
+from lib_anim.webui.host.services import services
 from lib_anim.webui.host.widgets import refresh_button
 
 TAB_ID = "flipbook"
@@ -22,7 +22,7 @@ TAB_ID = "flipbook"
 
 def tabs() -> list[tuple[Any, str, str]]:
     """The host's `on_ui_tabs`: one page, its title, its id."""
-    return [(draw_tab(Toolkit("tab", refresh_button, ScriptPanel()), desk()), TITLE, TAB_ID)]
+    return [(draw_tab(Toolkit("tab", refresh_button, ScriptPanel()), services()), TITLE, TAB_ID)]
 
 
 def register() -> None:

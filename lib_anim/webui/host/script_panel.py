@@ -19,7 +19,7 @@ from PIL import Image
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.ui.toolkit import Toolkit
 
-OURS = Path(__file__).resolve().parents[2]
+OURS = Path(__file__).resolve().parents[3]
 """This extension's folder: its own scripts are the tab itself."""
 
 MOST = 8 * 2**20

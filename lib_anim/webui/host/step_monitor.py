@@ -17,7 +17,7 @@ WATCHED = "flipbook_watch"
 """The attribute of a request that carries its Watch; requests without it are none of ours."""
 
 
-class Watch:
+class StepMonitor:
     """What is learnt while the host makes one picture of a film."""
 
     def __init__(self, on_step: OnStep | None, units: int = 0, rounds: int = 1) -> None:
@@ -59,7 +59,7 @@ class Watch:
             shared.state.interrupted = True
 
 
-class Witness(scripts.Script):  # type: ignore[misc]
+class StepMonitorScript(scripts.Script):  # type: ignore[misc]
     """Reads steps and unrounded pixels of requests that carry a Watch; does nothing to all others."""
 
     def title(self) -> str:
@@ -72,19 +72,19 @@ class Witness(scripts.Script):  # type: ignore[misc]
 
     def process_before_every_sampling(self, p: Any, *args: Any, **kwargs: Any) -> None:
         """Puts the step callback before the sampler's own, on this request's sampler."""
-        watch: Watch | None = getattr(p, WATCHED, None)
+        watch: StepMonitor | None = getattr(p, WATCHED, None)
         if watch is not None:
             watch.begins(p)
             p.sampler.callback_state = _telling(p.sampler.callback_state, watch)
 
     def postprocess_batch(self, p: Any, *args: Any, images: Any = None, **kwargs: Any) -> None:
         """Keeps the decoded picture."""
-        watch: Watch | None = getattr(p, WATCHED, None)
+        watch: StepMonitor | None = getattr(p, WATCHED, None)
         if watch is not None and images is not None:
             watch.decoded = images[0].detach().float().cpu().clone()
 
 
-def _telling(before: Callable[[Any], None], watch: Watch) -> Callable[[Any], None]:
+def _telling(before: Callable[[Any], None], watch: StepMonitor) -> Callable[[Any], None]:
     def callback_state(state: Any) -> None:
         before(state)
         total = max(shared.state.sampling_steps, 1)

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.capabilities import Capabilities, MotionChoice, Style
+from lib_anim.engines.contract.capabilities import Capabilities, ClipCapabilities, MotionChoice, Style
 from lib_anim.engines.contract.engine import OnStep
 from lib_anim.engines.contract.requests import ClipRequest
+from lib_anim.kinds.base import Studio
 from lib_anim.kinds.clip.inputs import ClipInputs
 from lib_anim.kinds.clip.loop import ClipState, request_of, run
 from lib_anim.kinds.clip.motion_settings import OUTPUT, SOURCE
@@ -42,8 +43,7 @@ CAN = Capabilities(
     vaes=("soft",),
     scripts=("ADetailer",),
     styles={"ink": Style("{prompt}, ink", "colour")},
-    clip=True,
-    motion_modules=(MotionChoice("one", "one", 32), MotionChoice("two", "two", 32)),
+    clip=ClipCapabilities(motion_modules=(MotionChoice("one", "one", 32), MotionChoice("two", "two", 32))),
 )
 
 
@@ -57,7 +57,7 @@ class Frames:
         return np.full((64, 64, 3), 10 * index, np.uint8)
 
 
-def look(need: VideoNeed) -> SourceInfo:
+def probe(need: VideoNeed) -> SourceInfo:
     return SourceInfo(width=64, height=64, rate=Fraction(12), frames=24)
 
 
@@ -77,7 +77,7 @@ def inputs_of(settings: Clip) -> ClipInputs:
 
 
 def asked(**changes: Any) -> ClipRequest:
-    planned = plan(Clip(**{**SMALL, **changes}), CAN, 0, look)
+    planned = plan(Clip(**{**SMALL, **changes}), CAN, 0, probe)
     return request_of(planned, inputs_of(planned.settings))
 
 
@@ -207,8 +207,8 @@ def test_a_videos_frame_belongs_to_the_clips_frame_of_its_number() -> None:
 
 def events(settings: Clip, state: ClipState | None = None) -> list[Event]:
     engine = CheckerEngine()
-    planned = plan(settings, engine.capabilities, 0, look)
-    return list(run(planned, engine, inputs_of(planned.settings), state))
+    planned = plan(settings, engine.capabilities, 0, probe)
+    return list(run(planned, Studio(engine=engine), inputs_of(planned.settings), state))
 
 
 def test_frames_come_in_order_with_what_made_them() -> None:
@@ -236,8 +236,8 @@ def test_a_whole_clip_is_not_denoised_again() -> None:
         def clip(self, request: ClipRequest, on_step: OnStep | None = None) -> Iterator[Picture]:
             raise AssertionError("nothing is missing")
 
-    planned = plan(Clip(**{**SMALL, "prompts": "a"}), Idle().capabilities, 0, look)
-    assert list(run(planned, Idle(), ClipInputs(), ClipState(frame=19))) == [Finished(20)]
+    planned = plan(Clip(**{**SMALL, "prompts": "a"}), Idle().capabilities, 0, probe)
+    assert list(run(planned, Studio(engine=Idle()), ClipInputs(), ClipState(frame=19))) == [Finished(20)]
 
 
 def test_closing_the_pipeline_closes_the_engines_clip() -> None:
@@ -251,8 +251,8 @@ def test_closing_the_pipeline_closes_the_engines_clip() -> None:
                 closed.append(True)
 
     engine = Watched()
-    planned = plan(Clip(**{**SMALL, "prompts": "a"}), engine.capabilities, 0, look)
-    pipeline = run(planned, engine, ClipInputs())
+    planned = plan(Clip(**{**SMALL, "prompts": "a"}), engine.capabilities, 0, probe)
+    pipeline = run(planned, Studio(engine=engine), ClipInputs())
     assert any(isinstance(next(pipeline), FrameDone) for _ in range(3))
     pipeline.close()  # type: ignore[attr-defined]
     assert closed == [True]

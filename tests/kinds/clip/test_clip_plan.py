@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
-from lib_anim.engines.contract.capabilities import Capabilities, MotionChoice
+from lib_anim.engines.contract.capabilities import Capabilities, ClipCapabilities, MotionChoice
 from lib_anim.errors import FlipbookError
-from lib_anim.kinds.clip.plan import ClipFilmPlan, plan, try_out
+from lib_anim.kinds.clip.plan import ClipFilmPlan, make_draft, plan
 from lib_anim.kinds.clip.settings import Clip
-from lib_anim.kinds.draft import Trial
+from lib_anim.kinds.draft import DraftOptions
 from lib_anim.kinds.needs import VideoNeed
 from lib_anim.media.contract import SourceInfo
 
@@ -21,22 +21,24 @@ CAN = replace(
     CheckerEngine().capabilities,
     travel=True,
     subseed=True,
-    motion_modules=(
-        MotionChoice("hsxl", "HotShot-XL", 24, "hsxl is for SDXL, the checkpoint is SD 1.x"),
-        MotionChoice("mm_sd_v14", "v1", 24),
-        MotionChoice("v3/mm_sd15_v3", "v3", 32),
+    clip=ClipCapabilities(
+        motion_modules=(
+            MotionChoice("hsxl", "HotShot-XL", 24, "hsxl is for SDXL, the checkpoint is SD 1.x"),
+            MotionChoice("mm_sd_v14", "v1", 24),
+            MotionChoice("v3/mm_sd15_v3", "v3", 32),
+        )
     ),
 )
 
 
-def look(need: VideoNeed) -> SourceInfo:
+def probe(need: VideoNeed) -> SourceInfo:
     """Every video of these tests has twenty frames."""
     frames = len(range(20)[need.start : need.stop : need.every])
     return SourceInfo(width=64, height=64, rate=Fraction(12), frames=frames)
 
 
 def planned(can: Capabilities | None = CAN, **changes: Any) -> ClipFilmPlan:
-    return plan(Clip(**{"width": 64, "height": 64, "seed": 3, **changes}), can, 77, look)
+    return plan(Clip(**{"width": 64, "height": 64, "seed": 3, **changes}), can, 77, probe)
 
 
 def refused(can: Capabilities | None = CAN, **changes: Any) -> dict[str, str]:
@@ -77,9 +79,12 @@ def test_what_an_engine_lacks_is_said_at_once() -> None:
     assert set(found) == {"module", "sampler"}
     assert found["module"] == "hsxl is for SDXL, the checkpoint is SD 1.x"
     assert "mm_sd_v14" in refused(module="nothing")["module"]
-    assert refused(replace(CAN, clip=False)) == {"kind": "this engine makes no clips; choose another"}
-    assert "no motion module fits" in refused(replace(CAN, motion_modules=CAN.motion_modules[:1]))["module"]
-    assert "animatediff beside the checkpoint" in refused(replace(CAN, motion_modules=()))["module"]
+    assert refused(replace(CAN, clip=None)) == {"kind": "this engine makes no clips; choose another"}
+    assert (
+        "no motion module fits"
+        in refused(replace(CAN, clip=ClipCapabilities(motion_modules=CAN.clip.motion_modules[:1])))["module"]
+    )
+    assert "animatediff beside the checkpoint" in refused(replace(CAN, clip=ClipCapabilities()))["module"]
     assert '"ADetailer" is no script of this engine' in refused(scripts={"ADetailer": [True]})["scripts"]
     blind = replace(CAN, inpaint=False, subseed=False)
     assert set(refused(blind, mask_path="m.png", init_image="i.png", subseed_strength=0.5)) == {
@@ -156,12 +161,12 @@ def test_motion_loras_have_weights() -> None:
 
 
 def test_half_is_the_only_trial() -> None:
-    half = try_out(planned(width=256, height=192, mask_blur=8), Trial(half=True), CAN)
+    half = make_draft(planned(width=256, height=192, mask_blur=8), DraftOptions(half=True), CAN)
     assert half.size == (128, 96)
     assert half.settings.mask_blur == 4
-    for trial, field in ((Trial(every=2), "every"), (Trial(only=3), "only")):
+    for trial, field in ((DraftOptions(every=2), "every"), (DraftOptions(only=3), "only")):
         with pytest.raises(FlipbookError, match="denoised together") as caught:
-            try_out(planned(), trial, CAN)
+            make_draft(planned(), trial, CAN)
         assert caught.value.problems[0].field == field
     with pytest.raises(FlipbookError, match="no half"):
-        try_out(planned(), Trial(half=True), CAN)
+        make_draft(planned(), DraftOptions(half=True), CAN)

@@ -77,7 +77,7 @@ class Video:
         return self.frames[index]
 
 
-def look(need: VideoNeed) -> SourceInfo:
+def probe(need: VideoNeed) -> SourceInfo:
     """Every video of these tests has eight frames."""
     frames = len(range(8)[need.start : need.stop : need.every])
     return SourceInfo(width=64, height=64, rate=Fraction(12), frames=frames)
@@ -93,6 +93,6 @@ def quiet() -> Callable[..., KeyframedPlan]:
     """A plan of the quiet film with some settings changed."""
 
     def make(**changes: Any) -> KeyframedPlan:
-        return plan(Keyframed(**{**QUIET, **changes}), Recorder.capabilities, 0, look)
+        return plan(Keyframed(**{**QUIET, **changes}), Recorder.capabilities, 0, probe)
 
     return make

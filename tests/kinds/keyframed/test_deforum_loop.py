@@ -26,6 +26,7 @@ from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.imaging.sample import opencv_is_exact
 from lib_anim.imaging.warp import Matrix, warp
+from lib_anim.kinds.base import Studio
 from lib_anim.kinds.events import FrameDone, Progress
 from lib_anim.kinds.keyframed import loop as pipeline
 from lib_anim.kinds.keyframed import paint
@@ -71,7 +72,7 @@ class Deforum(Recorder):
         )
 
 
-def look(need: Any) -> SourceInfo:
+def probe(need: Any) -> SourceInfo:
     return SourceInfo(width=128, height=96, rate=12, frames=25)  # type: ignore[arg-type]
 
 
@@ -86,7 +87,7 @@ def planned(name: str) -> KeyframedPlan:
             **ALTERED.get(name, {}),
         }
     settings, _ = from_deforum(data)
-    return plan(settings, Deforum().capabilities, RUNS[name]["seeds"][0], look)
+    return plan(settings, Deforum().capabilities, RUNS[name]["seeds"][0], probe)
 
 
 @cache
@@ -110,7 +111,7 @@ def looped(name: str) -> tuple[list[StillRequest], dict[int, Matrix], list[Frame
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "warp", moved)
         patch.setattr(paint, "match_colors", lambda picture, reference, space: picture)
-        for event in pipeline.run(whole, engine, inputs):
+        for event in pipeline.run(whole, Studio(engine=engine), inputs):
             if isinstance(event, Progress):
                 painting[0] = event.done
             elif isinstance(event, FrameDone):
@@ -289,10 +290,14 @@ def test_a_blank_frame_is_painted_again_with_the_seeds_that_deforum_takes(name: 
     golden = GOLDEN["blank"][name]
     settings, _ = from_deforum(golden["file"])
     engine = Dark(golden["black"])
-    whole = plan(settings, engine.capabilities, 77, look)
+    whole = plan(settings, engine.capabilities, 77, probe)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "warp", lambda picture, matrix, border: picture)
-        frames = [event for event in pipeline.run(whole, engine, Inputs()) if isinstance(event, FrameDone)]
+        frames = [
+            event
+            for event in pipeline.run(whole, Studio(engine=engine), Inputs())
+            if isinstance(event, FrameDone)
+        ]
     assert [request.seed for request in engine.requests] == golden["seeds"]
     assert len(golden["seeds"]) > len(set(golden["painted"]))
     kept = [request.seed for request in engine.requests if request.seed not in golden["black"]]

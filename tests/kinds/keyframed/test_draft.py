@@ -7,9 +7,10 @@ import pytest
 
 from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.errors import FlipbookError
-from lib_anim.kinds.draft import Trial, trial_of
+from lib_anim.kinds.base import Studio
+from lib_anim.kinds.draft import DraftOptions, draft_of
 from lib_anim.kinds.events import Finished, FrameDone, Progress
-from lib_anim.kinds.keyframed.draft import TrialPlan, run_trial, try_out
+from lib_anim.kinds.keyframed.draft import DraftPlan, make_draft, run_draft
 from lib_anim.kinds.keyframed.inputs import Inputs
 from lib_anim.kinds.keyframed.loop import run, travel
 from tests.kinds.keyframed.conftest import Recorder, Video
@@ -18,8 +19,8 @@ ANY = Capabilities(samplers=("Euler a",), schedulers=("Automatic",), multiple_of
 
 
 def film(plan, recorder, inputs=None, state=None) -> list[FrameDone]:
-    runner = run_trial if isinstance(plan, TrialPlan) else run
-    events = list(runner(plan, recorder, inputs or Inputs(), state, None))
+    runner = run_draft if isinstance(plan, DraftPlan) else run
+    events = list(runner(plan, Studio(engine=recorder), inputs or Inputs(), state))
     assert isinstance(events[-1], Finished)
     assert all(event.done < event.total for event in events if isinstance(event, Progress))
     return [event for event in events if isinstance(event, FrameDone)]
@@ -28,7 +29,7 @@ def film(plan, recorder, inputs=None, state=None) -> list[FrameDone]:
 @pytest.mark.parametrize(("frames", "every"), [(20, 6), (21, 5), (3, 9), (24, 2)])
 @pytest.mark.parametrize("cadence", [1, 4])
 def test_every_nth_frame_is_painted_and_kept(quiet, recorder, frames, every, cadence):
-    plan = try_out(quiet(frames=frames, cadence=cadence, fps=24), Trial(every=every), ANY)
+    plan = make_draft(quiet(frames=frames, cadence=cadence, fps=24), DraftOptions(every=every), ANY)
     done = film(plan, recorder)
     true = list(range(0, frames, every))
     assert [event.index for event in done] == list(range(len(true)))
@@ -43,7 +44,7 @@ def test_every_nth_frame_has_the_values_and_the_seed_of_its_true_frame(quiet, re
     changes = {"frames": 20, "strength": "0:(0), 19:(0.95)", "prompts": {"0": "a", "12": "b"}}
     whole = Recorder()
     film(quiet(**changes), whole)
-    film(try_out(quiet(**changes), Trial(every=6), ANY), recorder)
+    film(make_draft(quiet(**changes), DraftOptions(every=6), ANY), recorder)
     for number, request in enumerate(recorder.requests):
         true = whole.requests[number * 6]
         assert (request.prompt, request.seed) == (true.prompt, true.seed)
@@ -52,13 +53,13 @@ def test_every_nth_frame_has_the_values_and_the_seed_of_its_true_frame(quiet, re
 
 def test_a_frame_that_cadence_leaves_out_has_the_seed_of_the_painted_one_before(quiet, recorder):
     whole = quiet(frames=20, cadence=4)
-    film(try_out(whole, Trial(every=6), ANY), recorder)
+    film(make_draft(whole, DraftOptions(every=6), ANY), recorder)
     assert [r.seed for r in recorder.requests] == [whole.seeds[frame] for frame in (0, 4, 12, 16)]
 
 
 def test_the_motion_between_kept_frames_is_the_whole_films(quiet, recorder):
     changes = {"frames": 13, "translation_x": "0:(1), 12:(4)", "angle": 2, "zoom": 1.01}
-    trial = film(try_out(quiet(**changes), Trial(every=6), ANY), recorder)
+    trial = film(make_draft(quiet(**changes), DraftOptions(every=6), ANY), recorder)
     alike = film(quiet(**changes, cadence=6), Recorder())
     for event in trial:
         np.testing.assert_array_equal(event.picture, alike[event.index * 6].picture)
@@ -67,7 +68,7 @@ def test_the_motion_between_kept_frames_is_the_whole_films(quiet, recorder):
 def test_a_video_is_taken_at_the_true_frames(quiet, recorder):
     levels = np.arange(8, dtype=np.uint8)[:, None, None, None] * 20
     source = Video(np.broadcast_to(levels, (8, 64, 64, 3)).copy())
-    plan = try_out(quiet(mode="Video Input", video="v.mp4", frames=8), Trial(every=3), ANY)
+    plan = make_draft(quiet(mode="Video Input", video="v.mp4", frames=8), DraftOptions(every=3), ANY)
     done = film(plan, recorder, Inputs(video=source))
     assert [round(float(e.picture.mean()) * 255) for e in done] == [0, 60, 120]
 
@@ -80,7 +81,7 @@ def test_one_frame_alone_is_the_whole_films(quiet, mode):
     inputs = Inputs(video=Video(pictures)) if mode == "Video Input" else Inputs()
     whole = film(quiet(**changes), Recorder(), inputs)
     recorder = Recorder()
-    (alone,) = film(try_out(quiet(**changes), Trial(only=5), ANY), recorder, inputs)
+    (alone,) = film(make_draft(quiet(**changes), DraftOptions(only=5), ANY), recorder, inputs)
     assert alone.index == 0
     assert alone.values == whole[5].values
     np.testing.assert_array_equal(alone.picture, whole[5].picture)
@@ -92,7 +93,7 @@ def test_one_frame_alone_is_the_whole_films(quiet, mode):
 def test_one_frame_alone_in_2d_is_the_whole_films(quiet, recorder, cadence, only):
     changes = {"frames": 13, "cadence": cadence, "angle": 3, "zoom": 1.04, "noise": 0.2, "strength": 0.3}
     whole = film(quiet(**changes), Recorder())
-    plan = try_out(quiet(**changes), Trial(only=only), ANY)
+    plan = make_draft(quiet(**changes), DraftOptions(only=only), ANY)
     done = film(plan, recorder)
     *lead, alone = done
     assert alone.index == 0
@@ -108,14 +109,14 @@ def test_one_frame_alone_in_2d_is_the_whole_films(quiet, recorder, cadence, only
 
 
 def test_one_frame_alone_in_2d_says_what_it_costs(quiet):
-    plan = try_out(quiet(frames=40, cadence=4), Trial(only=30), ANY)
+    plan = make_draft(quiet(frames=40, cadence=4), DraftOptions(only=30), ANY)
     assert "in 2D frame 30 grows out of those before it: 9 pictures are painted" in plan.loop.warnings[-1]
-    assert try_out(quiet(frames=40), Trial(only=0), ANY).loop.warnings == ()
+    assert make_draft(quiet(frames=40), DraftOptions(only=0), ANY).loop.warnings == ()
 
 
 @pytest.mark.parametrize("only", [6, 8])
 def test_going_on_to_one_frame_from_any_state(quiet, recorder, only):
-    plan = try_out(quiet(frames=13, cadence=4, angle=3), Trial(only=only), ANY)
+    plan = make_draft(quiet(frames=13, cadence=4, angle=3), DraftOptions(only=only), ANY)
     whole = film(plan, Recorder())
     for event in whole:
         if event.state is not None:
@@ -131,7 +132,7 @@ def test_half_the_size_moves_half_as_far(quiet, width, height, unit, size):
     motion = {"translation_x": "0:(w/50)", "translation_y": -6, "angle": 3, "zoom": 1.02, "center_x": 0.3}
     whole = quiet(width=width, height=height, frames=4, **motion)
     engine = Capabilities(samplers=("Euler a",), schedulers=("Automatic",), multiple_of=unit)
-    plan = try_out(whole, Trial(half=True), engine)
+    plan = make_draft(whole, DraftOptions(half=True), engine)
     assert plan.size == size
     wide, high = size[0] / width, size[1] / height
     for frame in (1, 3):
@@ -146,13 +147,13 @@ def test_half_the_size_moves_half_as_far(quiet, width, height, unit, size):
 
 @pytest.mark.parametrize("kernel", [1, 3, 5, 7, 99])
 def test_half_a_kernel_is_odd(quiet, kernel):
-    plan = try_out(quiet(width=128, height=128, sharpen_kernel=kernel), Trial(half=True), ANY)
+    plan = make_draft(quiet(width=128, height=128, sharpen_kernel=kernel), DraftOptions(half=True), ANY)
     assert plan.loop.at("sharpen_kernel", 1) % 2 == 1
     assert abs(plan.loop.at("sharpen_kernel", 1) - kernel / 2) <= 1
 
 
 def test_going_on_from_a_state_of_a_trial(quiet, recorder):
-    plan = try_out(quiet(frames=20, angle=2, width=128, height=128), Trial(every=4, half=True), ANY)
+    plan = make_draft(quiet(frames=20, angle=2, width=128, height=128), DraftOptions(every=4, half=True), ANY)
     whole = film(plan, recorder)
     assert whole[2].state.frame == 2
     rest = film(plan, recorder, state=whole[2].state)
@@ -162,8 +163,14 @@ def test_going_on_from_a_state_of_a_trial(quiet, recorder):
 
 def test_trials_have_fingerprints_of_their_own(quiet):
     plan = quiet(width=128, height=128, mode="Interpolation")
-    trials = [Trial(every=2), Trial(every=3), Trial(half=True), Trial(only=1), Trial(only=2)]
-    prints = {try_out(plan, trial, ANY).fingerprint("e") for trial in trials} | {plan.fingerprint("e")}
+    trials = [
+        DraftOptions(every=2),
+        DraftOptions(every=3),
+        DraftOptions(half=True),
+        DraftOptions(only=1),
+        DraftOptions(only=2),
+    ]
+    prints = {make_draft(plan, trial, ANY).fingerprint("e") for trial in trials} | {plan.fingerprint("e")}
     assert len(prints) == 6
 
 
@@ -180,11 +187,11 @@ def test_trials_have_fingerprints_of_their_own(quiet):
 )
 def test_what_cannot_be_tried_is_a_sentence(quiet, changes, trial, words):
     with pytest.raises(FlipbookError) as caught:
-        try_out(quiet(**changes), Trial(**trial), ANY)
+        make_draft(quiet(**changes), DraftOptions(**trial), ANY)
     assert words in str(caught.value)
 
 
 def test_a_manifest_keeps_the_trial():
-    trial = Trial(every=3, half=True)
-    assert trial_of({"trial": trial.as_json()}) == trial
-    assert trial_of({}).whole
+    trial = DraftOptions(every=3, half=True)
+    assert draft_of({"trial": trial.as_json()}) == trial
+    assert draft_of({}).whole

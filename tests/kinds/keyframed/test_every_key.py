@@ -15,6 +15,7 @@ import pytest
 from skimage import data
 
 from lib_anim.engines.contract.requests import StillRequest
+from lib_anim.kinds.base import Studio
 from lib_anim.kinds.events import FrameDone, Progress
 from lib_anim.kinds.keyframed import loop as pipeline
 from lib_anim.kinds.keyframed.inputs import Inputs
@@ -118,7 +119,7 @@ def told(plan: Any) -> dict[int, dict[str, Any]]:
     real = pipeline.warp
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "warp", warp)
-        for event in pipeline.run(plan, engine, inputs()):
+        for event in pipeline.run(plan, Studio(engine=engine), inputs()):
             if isinstance(event, Progress):
                 painting[0] = event.done
             elif isinstance(event, FrameDone):

@@ -20,6 +20,7 @@ import pytest
 from skimage import data
 
 from lib_anim.engines.contract.requests import StillRequest
+from lib_anim.kinds.base import Studio
 from lib_anim.kinds.events import FrameDone
 from lib_anim.kinds.keyframed.inputs import Inputs
 from lib_anim.kinds.keyframed.loop import run
@@ -70,7 +71,7 @@ class Waves(Recorder):
         return np.clip(picture, 0, 1).astype(np.float32)
 
 
-def look(need: Any) -> SourceInfo:
+def probe(need: Any) -> SourceInfo:
     return SourceInfo(width=96, height=96, rate=Fraction(8), frames=8)
 
 
@@ -89,7 +90,9 @@ def inputs(settings: Keyframed) -> Inputs:
 def painted(name: str, engine: Any, changes: dict[str, Any]) -> np.ndarray:
     """Some frames of a film side by side, 8 bits."""
     settings = Keyframed(**{**BASE, **changes})
-    events: Iterator[Any] = run(plan(settings, engine.capabilities, 0, look), engine, inputs(settings))
+    events: Iterator[Any] = run(
+        plan(settings, engine.capabilities, 0, probe), Studio(engine=engine), inputs(settings)
+    )
     frames = [event.picture for event in events if isinstance(event, FrameDone) and event.index in SHOWN]
     return np.rint(np.hstack(frames) * 255).astype(np.uint8)
 

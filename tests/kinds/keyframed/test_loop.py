@@ -10,6 +10,7 @@ from skimage import data
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.imaging.metrics import mean_motion
+from lib_anim.kinds.base import Studio
 from lib_anim.kinds.events import Finished, FrameDone, Warned
 from lib_anim.kinds.keyframed.inputs import Inputs
 from lib_anim.kinds.keyframed.loop import run, travel
@@ -31,7 +32,7 @@ def photograph(size=64):
 @pytest.mark.parametrize("cadence", range(1, 13))
 def test_every_frame_comes_once_in_order_and_the_last_is_painted(quiet, recorder, cadence):
     for frames in range(1, 41):
-        events = list(run(quiet(frames=frames, cadence=cadence), recorder, Inputs()))
+        events = list(run(quiet(frames=frames, cadence=cadence), Studio(engine=recorder), Inputs()))
         done = frames_of(events)
         assert [event.index for event in done] == list(range(frames))
         assert done[-1].painted
@@ -42,19 +43,19 @@ def test_every_frame_comes_once_in_order_and_the_last_is_painted(quiet, recorder
 
 def test_a_still_camera_changes_nothing_in_500_loops(quiet, recorder):
     recorder.first = np.full((64, 64, 3), 0.5019608, np.float32)
-    events = frames_of(run(quiet(frames=500), recorder, Inputs()))
+    events = frames_of(run(quiet(frames=500), Studio(engine=recorder), Inputs()))
     np.testing.assert_array_equal(events[-1].picture, recorder.first)
 
 
 def test_frame_0_without_init_is_txt2img_and_the_rest_img2img(quiet, recorder):
-    list(run(quiet(strength="0:(0.25)"), recorder, Inputs()))
+    list(run(quiet(strength="0:(0.25)"), Studio(engine=recorder), Inputs()))
     assert recorder.requests[0].init is None
     assert recorder.requests[0].denoising == 1
     assert [request.denoising for request in recorder.requests[1:]] == [0.75] * 5
 
 
 def test_frame_0_with_init_uses_the_init_strength(quiet, recorder):
-    list(run(quiet(init_strength=0.4), recorder, Inputs(init=frame_of(photograph()))))
+    list(run(quiet(init_strength=0.4), Studio(engine=recorder), Inputs(init=frame_of(photograph()))))
     np.testing.assert_allclose(recorder.requests[0].init, photograph(), atol=1e-6)
     assert recorder.requests[0].denoising == pytest.approx(0.6)
 
@@ -66,7 +67,7 @@ def test_frame_0_with_init_uses_the_init_strength(quiet, recorder):
 def test_motion_on_screen_is_the_schedules_at_every_frame(quiet, recorder, cadence, motion, expected):
     recorder.first = photograph(128)
     plan = quiet(frames=7, width=128, height=128, cadence=cadence, border="wrap", **motion)
-    pictures = [event.picture for event in frames_of(run(plan, recorder, Inputs()))]
+    pictures = [event.picture for event in frames_of(run(plan, Studio(engine=recorder), Inputs()))]
     for before, after in pairwise(pictures):
         inside = slice(16, -16)
         flow = mean_motion(before[inside, inside], after[inside, inside])
@@ -87,7 +88,7 @@ def test_a_checkerboard_goes_round_as_the_schedule_says_at_every_frame(quiet, re
         translation_x="0:(2) step, 6:(-5)",
         translation_y="0:(-1) step, 4:(3)",
     )
-    for event in frames_of(run(plan, recorder, Inputs())):
+    for event in frames_of(run(plan, Studio(engine=recorder), Inputs())):
         steps = range(1, event.index + 1)
         right, down = sum(2 if f < 6 else -5 for f in steps), sum(-1 if f < 4 else 3 for f in steps)
         np.testing.assert_allclose(
@@ -106,11 +107,11 @@ def test_going_on_from_any_state_gives_the_same_pixels(quiet, recorder, cadence)
     plan = quiet(
         frames=11, cadence=cadence, zoom=1.03, angle=2, noise=0.2, color_coherence="LAB", sharpen_amount=0.3
     )
-    whole = frames_of(run(plan, recorder, Inputs()))
+    whole = frames_of(run(plan, Studio(engine=recorder), Inputs()))
     for event in whole:
         if event.state is None:
             continue
-        rest = frames_of(run(plan, recorder, Inputs(), dataclasses.replace(event.state)))
+        rest = frames_of(run(plan, Studio(engine=recorder), Inputs(), dataclasses.replace(event.state)))
         for other in rest:
             np.testing.assert_array_equal(other.picture, whole[other.index].picture)
         assert [other.index for other in rest] == list(range(event.index + 1, 11))
@@ -118,11 +119,17 @@ def test_going_on_from_any_state_gives_the_same_pixels(quiet, recorder, cadence)
 
 def test_the_plans_warnings_are_told_first(quiet, recorder):
     plan = dataclasses.replace(quiet(), warnings=("mind the gap",))
-    assert next(run(plan, recorder, Inputs())) == Warned("mind the gap")
+    assert next(run(plan, Studio(engine=recorder), Inputs())) == Warned("mind the gap")
 
 
 def test_a_seed_schedule_reaches_the_request(quiet, recorder):
-    list(run(quiet(seed_behavior="schedule", seed_schedule="0:(s) step, 3:(99)"), recorder, Inputs()))
+    list(
+        run(
+            quiet(seed_behavior="schedule", seed_schedule="0:(s) step, 3:(99)"),
+            Studio(engine=recorder),
+            Inputs(),
+        )
+    )
     assert [request.seed for request in recorder.requests] == [5, 5, 5, 99, 99, 99]
 
 
@@ -139,16 +146,18 @@ PLAIN = {
 def test_a_plain_setting_changes_pixels(quiet, recorder, name):
     recorder.first = photograph()
     around = {"noise": 0.5, "noise_type": "perlin", "color_coherence": "LAB", "contrast": 1.2}
-    changed = frames_of(run(quiet(**{**around, name: PLAIN[name]}), recorder, Inputs()))
-    before = frames_of(run(quiet(**around), recorder, Inputs()))
+    changed = frames_of(run(quiet(**{**around, name: PLAIN[name]}), Studio(engine=recorder), Inputs()))
+    before = frames_of(run(quiet(**around), Studio(engine=recorder), Inputs()))
     assert not np.array_equal(changed[1].picture, before[1].picture)
 
 
 @pytest.mark.parametrize("border", ["wrap", "reflect"])
 def test_borders_differ_only_where_the_outside_comes_in(quiet, recorder, border):
     recorder.first = photograph()
-    there = frames_of(run(quiet(translation_x=6, border=border, frames=2), recorder, Inputs()))
-    here = frames_of(run(quiet(translation_x=6, border="replicate", frames=2), recorder, Inputs()))
+    there = frames_of(run(quiet(translation_x=6, border=border, frames=2), Studio(engine=recorder), Inputs()))
+    here = frames_of(
+        run(quiet(translation_x=6, border="replicate", frames=2), Studio(engine=recorder), Inputs())
+    )
     np.testing.assert_array_equal(there[1].picture[:, 7:], here[1].picture[:, 7:])
     assert not np.array_equal(there[1].picture[:, :5], here[1].picture[:, :5])
 
@@ -157,14 +166,18 @@ def test_a_reference_picture_gives_all_frames_its_colours(quiet, recorder):
     recorder.first = photograph()
     red = np.zeros((64, 64, 3), np.float32)
     red[..., 0] = np.linspace(0.5, 0.9, 64)
-    done = frames_of(run(quiet(color_coherence="RGB"), recorder, Inputs(color_reference=frame_of(red))))
+    done = frames_of(
+        run(quiet(color_coherence="RGB"), Studio(engine=recorder), Inputs(color_reference=frame_of(red)))
+    )
     for event in done:
         assert event.picture[..., 0].mean() == pytest.approx(0.7, abs=0.02)
         assert event.picture[..., 1:].max() < 0.02
 
 
 def test_frames_carry_what_made_them(quiet, recorder):
-    event = frames_of(run(quiet(prompts={"0": "one", "3": "two --neg three"}), recorder, Inputs()))[4]
+    event = frames_of(
+        run(quiet(prompts={"0": "one", "3": "two --neg three"}), Studio(engine=recorder), Inputs())
+    )[4]
     assert event.values["prompt"] == "two"
     assert event.values["negative"] == "three"
     assert event.values["seed"] == 9
@@ -173,7 +186,7 @@ def test_frames_carry_what_made_them(quiet, recorder):
 
 def test_interpolation_paints_every_frame_from_nothing_between_the_prompts(quiet, recorder):
     prompts = {"0": "a --neg x", "4": "b --neg y"}
-    list(run(quiet(mode="Interpolation", prompts=prompts, frames=6), recorder, Inputs()))
+    list(run(quiet(mode="Interpolation", prompts=prompts, frames=6), Studio(engine=recorder), Inputs()))
     assert all(request.init is None for request in recorder.requests)
     assert [request.prompt for request in recorder.requests] == [
         "a",
@@ -189,7 +202,7 @@ def test_interpolation_paints_every_frame_from_nothing_between_the_prompts(quiet
 @pytest.mark.parametrize("how", ["lerp", "slerp"])
 def test_interpolation_can_mix_conditioning(quiet, recorder, how):
     plan = quiet(mode="Interpolation", prompt_blend=how, prompts={"0": "a", "4": "b --neg y"}, frames=6)
-    list(run(plan, recorder, Inputs()))
+    list(run(plan, Studio(engine=recorder), Inputs()))
     travels = [request.travel for request in recorder.requests]
     assert [travel and travel.weight for travel in travels] == [None, 0.25, 0.5, 0.75, None, None]
     assert (travels[1].prompt, travels[1].negative, travels[1].how) == ("b", "y", how)
@@ -200,7 +213,7 @@ def test_video_input_repaints_every_frame_by_itself(quiet, recorder):
     rng = np.random.default_rng(0)
     video = Video(rng.integers(0, 256, (8, 64, 64, 3), dtype=np.uint8))
     plan = quiet(mode="Video Input", video="v.mp4", frames=0, strength="0:(0.25)", zoom=1.5, noise=0.5)
-    done = frames_of(run(plan, recorder, Inputs(video=video)))
+    done = frames_of(run(plan, Studio(engine=recorder), Inputs(video=video)))
     assert len(done) == 8
     for index, request in enumerate(recorder.requests):
         np.testing.assert_array_equal(frame_of(request.init), video[index])
@@ -214,7 +227,7 @@ HALF[:, 32:] = 255
 def test_what_a_mask_keeps_stays_the_init_image_bit_for_bit(quiet, recorder):
     plan = quiet(mask_image="m.png", init_image="i.png", mask_blur=0, translation_x=5, noise=0.3)
     picture = frame_of(photograph())
-    done = frames_of(run(plan, recorder, Inputs(init=picture, mask_image=HALF)))
+    done = frames_of(run(plan, Studio(engine=recorder), Inputs(init=picture, mask_image=HALF)))
     for event in done:
         np.testing.assert_array_equal(frame_of(event.picture)[:, :32], picture[:, :32])
     assert not np.array_equal(frame_of(done[-1].picture)[:, 32:], picture[:, 32:])
@@ -231,7 +244,7 @@ def test_masked_noise_leaves_the_rest_bit_for_bit(quiet, recorder):
         "noise": 0.5,
     }
     inputs = Inputs(init=frame_of(photograph()), mask_image=HALF)
-    list(run(quiet(**settings, mask_noise=True), recorder, inputs))
+    list(run(quiet(**settings, mask_noise=True), Studio(engine=recorder), inputs))
     np.testing.assert_array_equal(recorder.requests[1].init[:, :32], recorder.requests[0].init[:, :32])
     assert not np.array_equal(recorder.requests[1].init[:, 32:], recorder.requests[0].init[:, 32:])
 
@@ -251,8 +264,8 @@ MASKS = {
 def test_a_mask_setting_reaches_the_request(quiet, recorder, name):
     inputs = Inputs(init=frame_of(photograph()), mask_image=HALF)
     around = {"mask_image": "m.png", "init_image": "i.png", "frames": 1}
-    list(run(quiet(**around), recorder, inputs))
-    list(run(quiet(**around, **{name: MASKS[name]}), recorder, inputs))
+    list(run(quiet(**around), Studio(engine=recorder), inputs))
+    list(run(quiet(**around, **{name: MASKS[name]}), Studio(engine=recorder), inputs))
     fields = ("mask_blur", "fill", "only_masked", "only_masked_padding")
     before, after = recorder.requests
     same = all(getattr(before, field) == getattr(after, field) for field in fields)
@@ -261,13 +274,19 @@ def test_a_mask_setting_reaches_the_request(quiet, recorder, name):
 
 def test_masks_come_from_alpha_and_from_a_video_frame_by_frame(quiet, recorder):
     transparent = np.dstack([frame_of(photograph()), HALF[..., 0]])
-    list(run(quiet(mask_alpha=True, init_image="i.png", frames=1), recorder, Inputs(init=transparent)))
+    list(
+        run(
+            quiet(mask_alpha=True, init_image="i.png", frames=1),
+            Studio(engine=recorder),
+            Inputs(init=transparent),
+        )
+    )
     np.testing.assert_array_equal(recorder.requests[0].mask, (HALF[..., 0] > 0).astype(np.float32))
     levels = np.repeat(np.arange(8, dtype=np.uint8)[:, None, None, None] * 30 + 30, 64 * 64 * 3, axis=1)
     video = Video(levels.reshape(8, 64, 64, 3))
     recorder.requests.clear()
     plan = quiet(mask_video="m.mp4", init_image="i.png", frames=8)
-    list(run(plan, recorder, Inputs(init=frame_of(photograph()), mask_video=video)))
+    list(run(plan, Studio(engine=recorder), Inputs(init=frame_of(photograph()), mask_video=video)))
     shown = [round(float(request.mask.mean()) * 255) for request in recorder.requests]
     assert shown == [30, 60, 90, 120, 150, 180, 210, 240]
 
@@ -275,7 +294,7 @@ def test_masks_come_from_alpha_and_from_a_video_frame_by_frame(quiet, recorder):
 def test_an_empty_mask_paints_nothing_and_says_so(quiet, recorder):
     plan = quiet(mask_image="m.png", init_image="i.png", frames=1)
     inputs = Inputs(init=frame_of(photograph()), mask_image=HALF * 0)
-    events = list(run(plan, recorder, inputs))
+    events = list(run(plan, Studio(engine=recorder), inputs))
     assert recorder.requests == []
     assert any(isinstance(event, Warned) and "mask is empty" in event.sentence for event in events)
     np.testing.assert_array_equal(frame_of(frames_of(events)[0].picture), frame_of(photograph()))
@@ -287,7 +306,7 @@ def test_a_colour_video_is_followed_every_n_frames(quiet, recorder):
     for index in range(8):
         colours[index, ..., 0] = 20 + 25 * index
     plan = quiet(color_video="c.mp4", color_video_every=3, color_coherence="RGB", frames=8)
-    done = frames_of(run(plan, recorder, Inputs(color_video=Video(colours))))
+    done = frames_of(run(plan, Studio(engine=recorder), Inputs(color_video=Video(colours))))
     reds = [round(float(event.picture[..., 0].mean()) * 255) for event in done]
     assert reds == pytest.approx([20, 20, 20, 95, 95, 95, 170, 170], abs=2)
 
@@ -305,28 +324,28 @@ class Blank(Recorder):
 
 
 def test_a_blank_frame_is_kept_painted_again_or_stops_the_film(quiet):
-    kept = frames_of(run(quiet(mode="Interpolation"), Blank([7]), Inputs()))
+    kept = frames_of(run(quiet(mode="Interpolation"), Studio(engine=Blank([7])), Inputs()))
     assert kept[2].picture.max() == 0
     engine = Blank([7, 8])
-    again = list(run(quiet(mode="Interpolation", blank_frames="repaint"), engine, Inputs()))
+    again = list(run(quiet(mode="Interpolation", blank_frames="repaint"), Studio(engine=engine), Inputs()))
     assert [request.seed for request in engine.requests] == [5, 6, 7, 8, 9, 10, 11, 12]
     assert sum(isinstance(event, Warned) for event in again) == 2
-    stopped = list(run(quiet(mode="Interpolation", blank_frames="stop"), Blank([7]), Inputs()))
+    stopped = list(run(quiet(mode="Interpolation", blank_frames="stop"), Studio(engine=Blank([7])), Inputs()))
     assert len(frames_of(stopped)) == 2
     assert not any(isinstance(event, Finished) for event in stopped)
 
 
 def test_patience_ends(quiet):
     plan = quiet(mode="Interpolation", blank_frames="repaint", blank_patience=3)
-    events = list(run(plan, Blank(range(1000)), Inputs()))
+    events = list(run(plan, Studio(engine=Blank(range(1000))), Inputs()))
     assert frames_of(events) == []
     assert "stops before it" in events[-1].sentence
 
 
 def test_going_on_after_a_repainted_frame_keeps_its_seeds(quiet):
     plan = quiet(blank_frames="repaint", strength="0:(0)", mode="Interpolation")
-    whole = frames_of(run(plan, Blank([7]), Inputs()))
-    rest = frames_of(run(plan, Blank([7]), Inputs(), whole[3].state))
+    whole = frames_of(run(plan, Studio(engine=Blank([7])), Inputs()))
+    rest = frames_of(run(plan, Studio(engine=Blank([7])), Inputs(), whole[3].state))
     np.testing.assert_array_equal(rest[-1].picture, whole[-1].picture)
 
 
@@ -347,26 +366,26 @@ def test_mask_expressions(quiet, recorder, expression):
     box[:32, 32:] = 255
     plan = quiet(mask_image="m.png", init_image="i.png", mask_expression=expression, frames=1)
     inputs = Inputs(init=frame_of(photograph()), mask_image=HALF, mask_files={"box.png": box})
-    list(run(plan, recorder, inputs))
+    list(run(plan, Studio(engine=recorder), inputs))
     assert recorder.requests[0].mask.mean() == EXPRESSIONS[expression]
 
 
 def test_a_mask_expression_changes_at_its_frame(quiet, recorder):
     plan = quiet(mask_image="m.png", init_image="i.png", mask_expression='0:("{init}"), 3:("{everywhere}")')
-    list(run(plan, recorder, Inputs(init=frame_of(photograph()), mask_image=HALF)))
+    list(run(plan, Studio(engine=recorder), Inputs(init=frame_of(photograph()), mask_image=HALF)))
     assert [float(request.mask.mean()) for request in recorder.requests] == [0.5, 0.5, 0.5, 1, 1, 1]
 
 
 def test_a_noise_mask_expression_limits_the_noise(quiet, recorder):
     recorder.first = photograph()
     plan = quiet(mask_image="m.png", noise_mask_expression="!{init}", noise=0.5, frames=2)
-    list(run(plan, recorder, Inputs(mask_image=HALF)))
+    list(run(plan, Studio(engine=recorder), Inputs(mask_image=HALF)))
     np.testing.assert_array_equal(recorder.requests[1].init[:, 32:], recorder.first[:, 32:])
     assert not np.array_equal(recorder.requests[1].init[:, :32], recorder.first[:, :32])
 
 
 def test_frame_0_without_init_equals_the_engines_own_txt2img_bit_for_bit(quiet):
     engine = CheckerEngine()
-    done = frames_of(run(quiet(frames=1, steps=9, cfg_scale=3), engine, Inputs()))
+    done = frames_of(run(quiet(frames=1, steps=9, cfg_scale=3), Studio(engine=engine), Inputs()))
     request = StillRequest(prompt="a board", width=64, height=64, seed=5, steps=9, cfg_scale=3)
     np.testing.assert_array_equal(done[0].picture, engine.still(request))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lib_anim.kinds.base import Studio
 from lib_anim.kinds.events import FrameDone
 from lib_anim.kinds.restyle.control_units import Unit
 from lib_anim.kinds.restyle.loop import run
@@ -69,7 +70,7 @@ def turning(before: object, after: object) -> str:
 def film(plan, recorder=None) -> tuple[Recorder, list[np.ndarray]]:
     recorder = recorder or Recorder()
     sources: dict[str, Video] = {name: SOURCES[name] for name in plan.picks}
-    events = list(run(plan, recorder, sources))
+    events = list(run(plan, Studio(engine=recorder), sources))
     return recorder, [event.picture for event in events if isinstance(event, FrameDone)]
 
 

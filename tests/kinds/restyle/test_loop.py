@@ -7,6 +7,7 @@ import pytest
 
 from lib_anim.engines.contract.requests import PromptTravel
 from lib_anim.errors import FlipbookError
+from lib_anim.kinds.base import Studio
 from lib_anim.kinds.events import Finished, FrameDone, Warned
 from lib_anim.kinds.restyle.loop import RestyleState, run, state_before
 from tests.kinds.restyle.conftest import Recorder, Video, digest, frames_of
@@ -23,7 +24,7 @@ def done(events) -> list[FrameDone]:
 
 
 def film(plan, recorder, state=None, **sources) -> list[FrameDone]:
-    events = list(run(plan, recorder, {"video": VIDEO, **sources}, state))
+    events = list(run(plan, Studio(engine=recorder), {"video": VIDEO, **sources}, state))
     assert isinstance(events[-1], Finished)
     return done(events)
 
@@ -107,7 +108,7 @@ def test_masks_come_from_films_alpha_and_the_previous_output(quiet, recorder, lo
     looks.known["v.mp4"] = {"alpha": True}
     clear = frames_of(3, channels=4)
     recorder.requests.clear()
-    list(run(quiet(mask="alpha", mask_invert=True), recorder, {"video": clear}))
+    list(run(quiet(mask="alpha", mask_invert=True), Studio(engine=recorder), {"video": clear}))
     np.testing.assert_allclose(recorder.requests[2].mask, 1 - clear[2][..., 3] / 255, atol=1e-6)
     looks.known["v.mp4"] = {}
     recorder.requests.clear()
@@ -118,7 +119,7 @@ def test_masks_come_from_films_alpha_and_the_previous_output(quiet, recorder, lo
 
 def test_an_empty_mask_keeps_the_frame_and_is_said_once(quiet, recorder):
     black = Video(np.zeros_like(OTHER.frames))
-    events = list(run(quiet(mask="m.mp4"), recorder, {"video": VIDEO, "mask": black}))
+    events = list(run(quiet(mask="m.mp4"), Studio(engine=recorder), {"video": VIDEO, "mask": black}))
     assert not recorder.requests
     np.testing.assert_array_equal(done(events)[5].picture, picture(VIDEO[5]))
     assert [event.sentence for event in events if isinstance(event, Warned)] == [
@@ -189,7 +190,7 @@ def test_a_units_frame_n_belongs_to_output_n_from_any_state_with_range_and_step(
     plan = quiet(video_start=3, video_stop=33, video_every=3, units=[{"model": "canny", "image": "pose"}])
     for start in (None, RestyleState(frame=3), RestyleState(frame=8)):
         recorder = Recorder()
-        list(run(plan, recorder, {"video": video, "unit 0": pose}, start))
+        list(run(plan, Studio(engine=recorder), {"video": video, "unit 0": pose}, start))
         first = 0 if start is None else start.frame + 1
         expected = [digest(picture(pose[3 + 3 * n])) for n in range(first, 10)]
         assert [hashes[0] for hashes in recorder.control] == expected
@@ -222,7 +223,7 @@ def test_what_a_source_repairs_is_said(quiet, recorder):
     class Damaged(Video):
         warnings = ("picture 3 is damaged and shows the one before",)
 
-    events = list(run(quiet(), recorder, {"video": Damaged(VIDEO.frames)}))
+    events = list(run(quiet(), Studio(engine=recorder), {"video": Damaged(VIDEO.frames)}))
     assert [event.sentence for event in events if isinstance(event, Warned)] == [
         "video: picture 3 is damaged and shows the one before"
     ]
@@ -242,7 +243,7 @@ def test_the_next_frame_is_read_while_one_is_painted_and_nothing_runs_on_after_c
             assert read[number + 1].wait(10), "the next frame is read only after this one is painted"
             return super().still(request, on_step)
 
-    events = run(quiet(), Patient(), {"video": Watched(VIDEO.frames)})
+    events = run(quiet(), Studio(engine=Patient()), {"video": Watched(VIDEO.frames)})
     for event in events:
         if isinstance(event, FrameDone) and event.index == 3:
             break
@@ -258,7 +259,7 @@ def test_a_source_that_fails_ends_the_film_with_its_sentence(quiet, recorder):
                 raise FlipbookError("picture 4 cannot be read")
             return super().__getitem__(index)
 
-    events = run(quiet(), recorder, {"video": Broken(VIDEO.frames)})
+    events = run(quiet(), Studio(engine=recorder), {"video": Broken(VIDEO.frames)})
     frames: list[int] = []
     with pytest.raises(FlipbookError, match="picture 4"):
         frames.extend(event.index for event in events if isinstance(event, FrameDone))

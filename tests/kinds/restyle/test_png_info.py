@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lib_anim.errors import FlipbookError
+from lib_anim.kinds.base import Studio
 from lib_anim.kinds.restyle.loop import run
 from lib_anim.kinds.restyle.plan import plan
 from lib_anim.kinds.restyle.settings import PNG_INFO, Restyle
@@ -32,7 +33,7 @@ def film(looks, **changes):
     settings = {"video": "v.mp4", "seed": 5, "prompts": "oil", "steps": 20, **changes}
     made = plan(Restyle(**settings), EVERYTHING, 0, looks)
     recorder = Recorder()
-    list(run(made, recorder, {"video": VIDEO}))
+    list(run(made, Studio(engine=recorder), {"video": VIDEO}))
     return made, recorder.requests
 
 

@@ -302,3 +302,15 @@ class _Reading:
             self.warnings.append(
                 f"neither Deforum 3.0 nor Flipbook has the keys {names}; they are kept without effect"
             )
+
+
+def read(data: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[Keyframed, tuple[str, ...]]:
+    """(settings, warnings) of a Deforum file with changed values, by Deforum's names or Flipbook's own."""
+    native = {
+        name: value
+        for name, value in changes.items()
+        if name in specs(Keyframed) and name not in data and key_of(name) is None
+    }
+    foreign = {name: value for name, value in changes.items() if name not in native}
+    settings, warnings = from_deforum({**data, **foreign})
+    return settings.changed(native) if native else settings, warnings

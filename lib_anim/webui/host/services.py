@@ -7,23 +7,23 @@ from pathlib import Path
 
 from modules import shared
 
-from lib_anim.actions.desk import Desk
 from lib_anim.actions.places import Places
-from lib_anim.actions.remote_files import AGENT, Fetching
+from lib_anim.actions.remote_files import AGENT, RemoteFiles
+from lib_anim.actions.services import Services
 from lib_anim.webui.engine.catalog import HostEngines
 from lib_anim.webui.host.folders import home, outputs
 
 _lock = threading.Lock()
-_desk: Desk | None = None
+_services: Services | None = None
 
 
-def desk() -> Desk:
+def services() -> Services:
     """The desk; made when it is first asked for, and kept over "Reload UI", so that films go on."""
-    global _desk
+    global _services
     with _lock:
-        if _desk is None:
-            _desk = Desk(home(), HostEngines(), places(), fetching)
-        return _desk
+        if _services is None:
+            _services = Services(home(), HostEngines(), places(), fetching)
+        return _services
 
 
 def places() -> Places:
@@ -32,10 +32,10 @@ def places() -> Places:
     return Places(open=not is_shared(), roots=(*outputs(), *map(Path, allowed)))
 
 
-def fetching() -> Fetching:
+def fetching() -> RemoteFiles:
     """Which addresses are fetched: as the host's API does with pictures."""
     options = shared.opts
-    return Fetching(
+    return RemoteFiles(
         enable=bool(getattr(options, "api_enable_requests", False)),
         forbid_local=bool(getattr(options, "api_forbid_local_requests", True)),
         agent=str(getattr(options, "api_useragent", "") or AGENT),

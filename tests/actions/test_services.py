@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from lib_anim.actions.desk import Desk
+from lib_anim.actions.services import Services
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.errors import Conflict, FlipbookError, NotFound
 from lib_anim.kinds.registry import KINDS
@@ -44,143 +44,143 @@ class Broken(CheckerEngine):
         return super().still(request, on_step)
 
 
-def pixels(desk: Desk, id: str) -> list[bytes]:
-    run = desk.job(id).folder
+def pixels(services: Services, id: str) -> list[bytes]:
+    run = services.jobs.get(id).folder
     return [read_picture(path).tobytes() for path in sorted((run / "frames").glob("*.png"))]
 
 
-def test_a_job_ends_with_its_film_sheet_and_frames(desk):
-    id = desk.submit("keyframed", SETTINGS)
-    names = [event.name for event in desk.follow(id)]
-    record = desk.job(id)
+def test_a_job_ends_with_its_film_sheet_and_frames(services):
+    id = services.jobs.submit("keyframed", SETTINGS)
+    names = [event.name for event in services.jobs.follow(id)]
+    record = services.jobs.get(id)
     assert (record.status, record.frames_done, record.frames) == ("done", 6, 6)
     assert names[:2] == ["status", "status"]
     assert {"phase", "frames"} <= set(names)
-    assert probe(desk.film(id)).frames == 6
-    assert read_picture(desk.sheet(id)).ndim == 3
-    assert desk.frame(id) == desk.frame(id, 5)
+    assert probe(services.jobs.film(id)).frames == 6
+    assert read_picture(services.jobs.sheet(id)).ndim == 3
+    assert services.jobs.frame(id) == services.jobs.frame(id, 5)
     with pytest.raises(NotFound, match="no frame 6"):
-        desk.frame(id, 6)
-    assert desk.jobs() == [record]
+        services.jobs.frame(id, 6)
+    assert services.jobs.all() == [record]
 
 
-def test_settings_are_refused_before_anything_is_queued(desk):
+def test_settings_are_refused_before_anything_is_queued(services):
     wrong = {**SETTINGS, "strength": "0:(2)", "sampler": "Eulr"}
     with pytest.raises(FlipbookError) as refused:
-        desk.submit("keyframed", wrong)
+        services.jobs.submit("keyframed", wrong)
     assert {p.field for p in refused.value.problems} == {"strength"}
     with pytest.raises(FlipbookError) as refused:
-        desk.submit_all(
+        services.jobs.submit_all(
             [{"kind": "keyframed", "settings": SETTINGS}, {"kind": "keyframed", "settings": wrong}]
         )
     assert refused.value.problems[0].sentence.startswith("jobs[1]: strength: ")
     with pytest.raises(NotFound, match="no kind"):
-        desk.submit("claymation", {})
+        services.jobs.submit("claymation", {})
     with pytest.raises(FlipbookError, match="there are checker"):
-        desk.submit("keyframed", SETTINGS, engine="demo")
+        services.jobs.submit("keyframed", SETTINGS, engine="demo")
     with pytest.raises(FlipbookError, match="nowhere"):
-        desk.submit("keyframed", {**SETTINGS, "init_image": "/nowhere/a.png"})
+        services.jobs.submit("keyframed", {**SETTINGS, "init_image": "/nowhere/a.png"})
     with pytest.raises(FlipbookError, match="at least one"):
-        desk.submit_all([])
-    assert desk.jobs() == []
+        services.jobs.submit_all([])
+    assert services.jobs.all() == []
 
 
-def test_a_deforum_file_is_a_keyframed_job(desk):
+def test_a_deforum_file_is_a_keyframed_job(services):
     deforum = {"W": 64, "H": 64, "max_frames": 4, "animation_mode": "2D", "prompts": {"0": "a tree"}}
-    record = ended(desk, desk.submit("keyframed", deforum))
+    record = ended(services, services.jobs.submit("keyframed", deforum))
     assert (record.status, record.frames, record.settings["dialect"]) == ("done", 4, "deforum")
 
 
-def test_an_assembly_waits_in_the_same_queue(desk):
-    film = ended(desk, desk.submit("keyframed", SETTINGS))
-    record = ended(desk, desk.submit("assemble", {"source": film.run, "reverse": True}))
+def test_an_assembly_waits_in_the_same_queue(services):
+    film = ended(services, services.jobs.submit("keyframed", SETTINGS))
+    record = ended(services, services.jobs.submit("assemble", {"source": film.run, "reverse": True}))
     assert (record.status, record.frames_done, record.engine) == ("done", 6, "")
-    assert probe(desk.film(record.id)).frames == 6
+    assert probe(services.jobs.film(record.id)).frames == 6
 
 
-def test_a_trial_is_a_job(desk):
-    record = ended(desk, desk.submit("keyframed", SETTINGS, trial={"every": 2}))
+def test_a_trial_is_a_job(services):
+    record = ended(services, services.jobs.submit("keyframed", SETTINGS, trial={"every": 2}))
     assert (record.status, record.frames) == ("done", 3)
     with pytest.raises(FlipbookError, match=r"trial.every: 0 is not allowed"):
-        desk.submit("keyframed", SETTINGS, trial={"every": 0})
-    with pytest.raises(FlipbookError, match=r"trial.evry: there is no such trial"):
-        desk.submit("keyframed", SETTINGS, trial={"evry": 2})
+        services.jobs.submit("keyframed", SETTINGS, trial={"every": 0})
+    with pytest.raises(FlipbookError, match=r"trial.evry: unknown draft option"):
+        services.jobs.submit("keyframed", SETTINGS, trial={"evry": 2})
 
 
 def test_a_running_job_is_cancelled_after_its_frame_and_resumed_the_same(tmp_path):
     engines = Checkers()
     gate = engines.known["checker"] = Gate()
-    desk = Desk(tmp_path, engines)
-    id = desk.submit("keyframed", SETTINGS)
+    services = Services(tmp_path, engines)
+    id = services.jobs.submit("keyframed", SETTINGS)
     assert gate.reached.wait(30)
-    assert desk.job(id).status == "running"
-    assert desk.cancel(id).cancelling
+    assert services.jobs.get(id).status == "running"
+    assert services.jobs.cancel(id).cancelling
     gate.open.set()
-    record = ended(desk, id)
+    record = ended(services, id)
     assert (record.status, record.frames_done, record.resumable) == ("cancelled", 3, True)
-    assert probe(desk.film(id)).frames == 3
-    desk.resume(id)
-    record = ended(desk, id)
+    assert probe(services.jobs.film(id)).frames == 3
+    services.jobs.resume(id)
+    record = ended(services, id)
     assert (record.status, record.frames_done) == ("done", 6)
-    whole = ended(desk, desk.submit("keyframed", SETTINGS))
-    assert pixels(desk, id) == pixels(desk, whole.id)
+    whole = ended(services, services.jobs.submit("keyframed", SETTINGS))
+    assert pixels(services, id) == pixels(services, whole.id)
     with pytest.raises(Conflict):
-        desk.resume(id)
-    desk.close()
+        services.jobs.resume(id)
+    services.close()
 
 
 def test_a_failing_job_does_not_stop_the_next_and_says_why(tmp_path, caplog):
     engines = Checkers("broken")
     engines.known["broken"] = Broken()
-    desk = Desk(tmp_path, engines)
-    first = desk.submit("keyframed", SETTINGS, engine="broken")
-    second = desk.submit("keyframed", SETTINGS)
-    assert ended(desk, second).status == "done"
-    failed = desk.job(first)
+    services = Services(tmp_path, engines)
+    first = services.jobs.submit("keyframed", SETTINGS, engine="broken")
+    second = services.jobs.submit("keyframed", SETTINGS)
+    assert ended(services, second).status == "done"
+    failed = services.jobs.get(first)
     assert (failed.status, failed.frames_done) == ("failed", 2)
     assert "the card fell out" in failed.errors[0]["message"]
     assert "the card fell out" in caplog.text
-    desk.resume(first)
-    assert ended(desk, first).status == "done"
-    assert pixels(desk, first) == pixels(desk, second)
-    desk.close()
+    services.jobs.resume(first)
+    assert ended(services, first).status == "done"
+    assert pixels(services, first) == pixels(services, second)
+    services.close()
 
 
 def test_closing_leaves_the_job_resumable_by_the_next_process(tmp_path):
     engines = Checkers()
     gate = engines.known["checker"] = Gate()
-    desk = Desk(tmp_path, engines)
-    id, waiting = desk.submit_all([{"kind": "keyframed", "settings": SETTINGS}] * 2)
+    services = Services(tmp_path, engines)
+    id, waiting = services.jobs.submit_all([{"kind": "keyframed", "settings": SETTINGS}] * 2)
     assert gate.reached.wait(30)
-    closing = threading.Thread(target=desk.close)
+    closing = threading.Thread(target=services.close)
     closing.start()
     gate.open.set()
     closing.join(30)
-    again = Desk(tmp_path, Checkers())
+    again = Services(tmp_path, Checkers())
     ended(again, waiting)
-    assert again.job(id).status == "failed"
-    assert again.job(id).resumable
-    again.resume(id)
+    assert again.jobs.get(id).status == "failed"
+    assert again.jobs.get(id).resumable
+    again.jobs.resume(id)
     assert ended(again, id).status == "done"
     assert pixels(again, id) == pixels(again, waiting)
     again.close()
 
 
 def test_a_job_waits_for_its_engine(tmp_path):
-    first = Desk(tmp_path, Checkers("late"))
+    first = Services(tmp_path, Checkers("late"))
     first.close()
-    absent = Desk(tmp_path, Checkers())
+    absent = Services(tmp_path, Checkers())
     with pytest.raises(FlipbookError, match='no engine "late"'):
-        absent.submit("keyframed", SETTINGS, engine="late")
+        absent.jobs.submit("keyframed", SETTINGS, engine="late")
     engines = Checkers("late")
     gate = engines.known["late"] = Gate(at=0)
-    there = Desk(tmp_path, engines)
-    id = there.submit("keyframed", SETTINGS, engine="late")
+    there = Services(tmp_path, engines)
+    id = there.jobs.submit("keyframed", SETTINGS, engine="late")
     assert gate.reached.wait(30)
-    second = there.submit("keyframed", SETTINGS, engine="late")
+    second = there.jobs.submit("keyframed", SETTINGS, engine="late")
     # The other process has nothing to do and no engine for what waits.
-    assert ended(absent, absent.submit("keyframed", SETTINGS)).status == "done"
-    assert absent.job(second).status == "queued"
+    assert ended(absent, absent.jobs.submit("keyframed", SETTINGS)).status == "done"
+    assert absent.jobs.get(second).status == "queued"
     gate.open.set()
     assert ended(there, id).status == "done"
     assert ended(there, second).status == "done"
@@ -188,20 +188,20 @@ def test_a_job_waits_for_its_engine(tmp_path):
     absent.close()
 
 
-def test_some_frames_are_made_anew_in_a_job_of_their_own(desk):
-    film = ended(desk, desk.submit("keyframed", SETTINGS))
-    before = pixels(desk, film.id)
-    record = ended(desk, desk.rerender(film.id, 2, 3, {"prompts": {"0": "other"}}))
+def test_some_frames_are_made_anew_in_a_job_of_their_own(services):
+    film = ended(services, services.jobs.submit("keyframed", SETTINGS))
+    before = pixels(services, film.id)
+    record = ended(services, services.jobs.rerender(film.id, 2, 3, {"prompts": {"0": "other"}}))
     assert (record.status, record.run) == ("done", film.run)
-    after = pixels(desk, film.id)
+    after = pixels(services, film.id)
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, True, False, False, True, True]
     manifest = json.loads((film.folder / "run.json").read_text())
     assert [(p["first"], p["last"], p["done"]) for p in manifest["parts"]] == [(2, 3, True)]
     with pytest.raises(FlipbookError, match="zoom"):
-        desk.rerender(film.id, 2, 3, {"zoom": "0:("})
+        services.jobs.rerender(film.id, 2, 3, {"zoom": "0:("})
 
 
-def test_curves_are_the_timelines_values_and_errors_stand_beside_their_names(desk):
+def test_curves_are_the_timelines_values_and_errors_stand_beside_their_names(services):
     asked = {
         "schedules": {
             "zoom": "0:(1), 4:(2)",
@@ -211,7 +211,7 @@ def test_curves_are_the_timelines_values_and_errors_stand_beside_their_names(des
         },
         "frames": 5,
     }
-    answer = desk.curves(asked)
+    answer = services.queries.curves(asked)
     assert answer["curves"]["zoom"] == [1, 1.25, 1.5, 1.75, 2]
     assert answer["curves"]["sampler"] == ["Euler", "Euler", "DDIM", "DDIM", "DDIM"]
     assert answer["curves"]["steps"] == [3] * 5
@@ -221,9 +221,9 @@ def test_curves_are_the_timelines_values_and_errors_stand_beside_their_names(des
     json.dumps(answer, allow_nan=False)
 
 
-def test_curves_hold_a_kinds_bounds(desk):
+def test_curves_hold_a_kinds_bounds(services):
     asked = {"schedules": {"strength": "0:(0.5), 4:(1.5)", "mine": "0:(9)"}, "frames": 5, "kind": "keyframed"}
-    answer = desk.curves(asked)
+    answer = services.queries.curves(asked)
     assert set(answer["curves"]) == {"mine"}
     assert "at frame 3" in answer["errors"]["strength"]
 
@@ -241,14 +241,14 @@ def test_curves_hold_a_kinds_bounds(desk):
         ({"schedules": {str(n): 1 for n in range(11)}, "frames": 100_000}, "schedules"),
     ],
 )
-def test_a_question_that_is_wrong_is_refused_by_field(desk, asked, field):
+def test_a_question_that_is_wrong_is_refused_by_field(services, asked, field):
     with pytest.raises(FlipbookError) as refused:
-        desk.curves(asked)
+        services.queries.curves(asked)
     assert refused.value.problems[0].field == field
 
 
-def test_prompts_come_as_spans(desk):
-    answer = desk.prompts({"prompts": {"0": "a `t`", "2": "b --neg c"}, "frames": 4})
+def test_prompts_come_as_spans(services):
+    answer = services.queries.prompts({"prompts": {"0": "a `t`", "2": "b --neg c"}, "frames": 4})
     assert answer["spans"] == [
         {"first": 0, "last": 0, "positive": "a 0", "negative": ""},
         {"first": 1, "last": 1, "positive": "a 1", "negative": ""},
@@ -257,39 +257,41 @@ def test_prompts_come_as_spans(desk):
     assert answer["keyframes"] == [0, 2]
 
 
-def test_what_there_is(desk):
-    assert {kind["kind"] for kind in desk.kinds()} >= {"keyframed", "assemble"}
-    assert desk.schema("keyframed")["properties"]["zoom"]["x-schedule"] == "number"
-    (checker,) = desk.engines()
+def test_what_there_is(services):
+    assert {kind["kind"] for kind in services.queries.kinds()} >= {"keyframed", "assemble"}
+    assert services.queries.schema("keyframed")["properties"]["zoom"]["x-schedule"] == "number"
+    (checker,) = services.queries.engines()
     assert (checker.name, checker.default) == ("checker", True)
     assert "Euler a" in checker.capabilities["samplers"]
     json.dumps(checker.capabilities)
-    assert desk.models() == {"checkpoints": ["a", "b"]}
+    assert services.queries.models() == {"checkpoints": ["a", "b"]}
 
 
-def test_frames_of_two_jobs_do_not_depend_on_each_other(desk):
-    ids = desk.submit_all([{"kind": "keyframed", "settings": {**SETTINGS, "seed": n}} for n in (1, 2, 1)])
+def test_frames_of_two_jobs_do_not_depend_on_each_other(services):
+    ids = services.jobs.submit_all(
+        [{"kind": "keyframed", "settings": {**SETTINGS, "seed": n}} for n in (1, 2, 1)]
+    )
     for id in ids:
-        assert ended(desk, id).status == "done"
-    one, two, three = (pixels(desk, id) for id in ids)
+        assert ended(services, id).status == "done"
+    one, two, three = (pixels(services, id) for id in ids)
     assert one == three
     assert not np.array_equal(one, two)
 
 
-def test_twenty_curves_of_a_thousand_frames_cost_little(desk):
+def test_twenty_curves_of_a_thousand_frames_cost_little(services):
     """The aim is an answer within 150 ms; the time of this thread alone is measured: machines are busy."""
     text = "0:(10*noise(t/20)+clamp(t/100, 0, 5)), 400:(1.1) ease-in-out, 900:({})"
     spent = []
     for turn in range(5):
         schedules = {f"s{number}": text.format(20 * turn + number) for number in range(20)}
         began = time.thread_time()
-        assert not desk.curves({"schedules": schedules, "frames": 1_000})["errors"]
+        assert not services.queries.curves({"schedules": schedules, "frames": 1_000})["errors"]
         spent.append(time.thread_time() - began)
     assert min(spent) < 0.1
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_every_kind_is_made_through_the_queue(desk, tmp_path, kind):
+def test_every_kind_is_made_through_the_queue(services, tmp_path, kind):
     """Whatever is in the list of kinds can be asked for, and its film fetched."""
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -297,9 +299,9 @@ def test_every_kind_is_made_through_the_queue(desk, tmp_path, kind):
         write_picture(folder / f"{number}.png", np.full((64, 64, 3), 60 * number, np.uint8))
     common = {"width": 64, "height": 64, "frames": 4, "fps": 8, "seed": 3, "prompts": {"0": "a tree"}}
     own = {"restyle": {"video": str(folder)}, "clip": {"formats": ["MP4", "PNG"], "context": 8}}
-    record = ended(desk, desk.submit(kind, common | own.get(kind, {})))
+    record = ended(services, services.jobs.submit(kind, common | own.get(kind, {})))
     assert (record.status, record.errors) == ("done", ())
     assert record.frames_done == record.frames == 4
-    assert probe(desk.film(record.id)).frames == 4
-    assert desk.frame(record.id, 3).is_file()
-    assert desk.sheet(record.id).is_file()
+    assert probe(services.jobs.film(record.id)).frames == 4
+    assert services.jobs.frame(record.id, 3).is_file()
+    assert services.jobs.sheet(record.id).is_file()

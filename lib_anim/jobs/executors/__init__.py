@@ -1,0 +1,1 @@
+"""Executors: who paints the independent frame ranges of a run."""
