@@ -197,8 +197,9 @@ Object.assign(window.flipbook, {
         }
         parts.push(flipbook.button("settings", () => flipbook.useSettings(job), {id: flipbook.id("use_settings")}));
         if (ended && found.film) {
-            if (flipbook.data.kinds.restyle) parts.push(flipbook.button("to restyle", () => flipbook.sendFilm(job, "restyle", "video")));
-            if (flipbook.data.kinds.assemble) parts.push(flipbook.button("to assemble", () => flipbook.sendFilm(job, "assemble", "source"), {id: flipbook.id("to_assemble")}));
+            for (const [kind, {film_input: name}] of Object.entries(flipbook.data.kinds)) {
+                if (name) parts.push(flipbook.button(`to ${kind}`, () => flipbook.sendFilm(job, kind, name), {id: flipbook.id(`to_${kind}`)}));
+            }
         }
         if (document.getElementById("img2img_image")) parts.push(flipbook.button("to img2img", () => flipbook.sendFrame(job)));
         if (job.run) {
@@ -289,7 +290,7 @@ Object.assign(window.flipbook, {
             flipbook.previewing = null;
             flipbook.drawStage();
             flipbook.drawRuns();
-        }}}, flipbook.make("span", {}, title), trial);
+        }}}, flipbook.make("span", {title}, job.label || title), trial);
         row.append(
             flipbook.make("span", {class: "flipbook-status"}, flipbook.word(job.ending ? "stopping" : job.status)),
             show,

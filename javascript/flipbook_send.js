@@ -41,16 +41,18 @@ Object.assign(window.flipbook, {
     async sendHere(from) {
         const picture = flipbook.pictureIn(from);
         if (!picture) return;
-        const kind = flipbook.data.kinds[flipbook.kind()].fields.init_image ? flipbook.kind() : "keyframed";
+        const takes = (kind) => flipbook.data.kinds[kind].picture_input;
+        const kind = takes(flipbook.kind()) ? flipbook.kind() : Object.keys(flipbook.data.kinds).find(takes);
+        const name = takes(kind);
         flipbook.openAnimation();
         try {
             const file = await (await fetch(picture.src)).blob();
-            flipbook.fill(kind, {shown: {init_image: await flipbook.upload(file)}});
+            flipbook.fill(kind, {shown: {[name]: await flipbook.upload(file)}});
             flipbook.openKind(kind);
             // Of some kinds it stands in a group that starts closed.
-            setTimeout(() => flipbook.reveal(kind, "init_image"), 100);
+            setTimeout(() => flipbook.reveal(kind, name), 100);
         } catch (failure) {
-            flipbook.forms[kind].problems.init_image = failure.message;
+            flipbook.forms[kind].problems[name] = failure.message;
             flipbook.showProblems(kind);
         }
     },

@@ -41,7 +41,8 @@ def curves(asked: Mapping[str, Any]) -> dict[str, Any]:
     """The values of schedules at every frame, and a sentence for each schedule that is wrong.
 
     `asked` has `schedules` (name → text or number), `frames`, and maybe `fps`, `seed`, `width`, `height`,
-    `bpm`, `cadence`, `dialect`, and `kind`, whose settings' bounds then hold for schedules of their names.
+    `bpm`, `cadence`, `dialect`, `signals` (name → a number per frame), and `kind`, whose settings' bounds then
+    hold for schedules of their names.
     Returns `{"curves": {name: [number or word, …]}, "errors": {name: sentence}, "problems": {name: […]},
     "warnings": [sentence, …]}`. Raises FlipbookError when it is the question that is wrong.
     """
@@ -152,11 +153,11 @@ def _dialect(asked: Mapping[str, Any]) -> Dialect:
     raise FlipbookError(Problem(f"it takes {' or '.join(DIALECTS)}", field="dialect"))
 
 
-def context_of(asked: Mapping[str, Any], beside: tuple[str, ...] = ()) -> Context:
-    """The film that a question is about; `beside` names what else it may hold. Raises all problems."""
-    unknown = [name for name in asked if name not in (*_CONTEXT, *beside, "dialect")]
+def context_of(asked: Mapping[str, Any], others: tuple[str, ...] = ()) -> Context:
+    """The film that a query is about; `others` names further fields it may hold. Raises all problems."""
+    unknown = [name for name in asked if name not in (*_CONTEXT, *others, "dialect", "signals")]
     problems = [
-        Problem(f"there is no such field; there are {', '.join((*beside, *_CONTEXT))}", field=str(name))
+        Problem(f"there is no such field; there are {', '.join((*others, *_CONTEXT))}", field=str(name))
         for name in unknown
     ]
     values: dict[str, Any] = {}
@@ -166,6 +167,19 @@ def context_of(asked: Mapping[str, Any], beside: tuple[str, ...] = ()) -> Contex
         problems += wrong
     if problems:
         raise FlipbookError(*problems)
-    # -1 leaves the seed to be drawn when the film is made; until then schedules are shown for 0.
+    # -1 leaves the seed to be drawn when the film is rendered; until then schedules are shown for 0.
     values["seed"] = max(values["seed"], 0)
-    return Context(**values)
+    return Context(**values, signals=_signals(asked.get("signals", {})))
+
+
+def _signals(given: Any) -> dict[str, np.ndarray[Any, Any]]:
+    """Signals of a query: name → one number per frame. Raises FlipbookError for anything else."""
+    numbers = isinstance(given, Mapping) and all(
+        isinstance(values, list)
+        and all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
+        for values in given.values()
+    )
+    if not numbers:
+        sentence = "must be an object of lists of numbers, one number per frame"
+        raise FlipbookError(Problem(sentence, field="signals", code="signals.not_numbers"))
+    return {str(name): np.array(values, np.float64) for name, values in given.items()}

@@ -24,6 +24,8 @@ class RunFacts:
 
     name: str
     kind: str
+    label: str
+    """The user's name for it; empty where there is none."""
     status: str
     """What its manifest says; empty where that is damaged."""
     created: str
@@ -104,11 +106,21 @@ def _is_name(name: str) -> bool:
 def _facts(path: Path) -> RunFacts:
     try:
         manifest = json.loads((path / "run.json").read_text("utf-8"))
-        kind, status, created = (str(manifest.get(name, "")) for name in ("kind", "status", "created"))
+        kind, label, status, created = (
+            str(manifest.get(name, "")) for name in ("kind", "label", "status", "created")
+        )
     except (OSError, ValueError, AttributeError):
-        kind = status = created = ""
+        kind = label = status = created = ""
     frames, size = _size(path)
-    return RunFacts(name=path.name, kind=kind, status=status, created=created, frames=frames, bytes=size)
+    return RunFacts(
+        name=path.name,
+        kind=kind,
+        label=label,
+        status=status,
+        created=created,
+        frames=frames,
+        bytes=size,
+    )
 
 
 def _size(folder: Path) -> tuple[int, int]:

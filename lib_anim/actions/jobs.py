@@ -13,7 +13,7 @@ from lib_anim.actions.report import report
 from lib_anim.actions.settings_files import settings_from
 from lib_anim.actions.settings_service import SettingsService
 from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
-from lib_anim.jobs.queue.record import ENDED, JobEvent, JobRecord, Status
+from lib_anim.jobs.queue.record import ENDED, STATUSES, JobEvent, JobRecord, Status
 from lib_anim.jobs.queue.store import Queue
 from lib_anim.jobs.queue.worker import Worker
 from lib_anim.jobs.run.folder import RunFolder
@@ -23,6 +23,8 @@ from lib_anim.kinds.base import PaintedKind
 from lib_anim.kinds.draft import DraftOptions
 from lib_anim.kinds.registry import find_kind
 from lib_anim.settings.base import Settings, to_json
+
+__all__ = ["ENDED", "STATUSES", "JobEvent", "JobRecord", "Jobs", "Status"]
 
 MOST_WAITING = 1_000
 """Jobs that may wait at a time: a job is a film, and more is a runaway script."""

@@ -12,12 +12,12 @@ from typing import Any
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
+from lib_anim.actions.jobs import JobRecord
 from lib_anim.actions.services import Services
 from lib_anim.api.endpoint import Pace, Route, json_object
 from lib_anim.api.jobs import A_MINUTE, MOST_AT_ONCE
 from lib_anim.api.schemas import gives, takes
 from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
-from lib_anim.jobs.queue.record import JobRecord
 
 _STATUS = {
     "queued": "ACCEPTED",

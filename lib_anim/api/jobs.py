@@ -13,13 +13,13 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from lib_anim.actions.jobs import ENDED, STATUSES, JobEvent
 from lib_anim.actions.services import Services
 from lib_anim.api import schemas as shapes
 from lib_anim.api.endpoint import Pace, Route, json_body, json_object
 from lib_anim.api.ranged import file_response
 from lib_anim.api.schemas import gives, gives_file, job_json, takes
 from lib_anim.errors import Conflict, FlipbookError, NotFound, Problem
-from lib_anim.jobs.queue.record import ENDED, STATUSES, JobEvent
 
 MOST_AT_ONCE = 500
 """Jobs of one request."""
@@ -240,9 +240,9 @@ def _order(order: Any, number: int | None) -> dict[str, Any]:
     front = "" if number is None else f"jobs[{number}]."
     if not isinstance(order, dict):
         raise FlipbookError(Problem("is no JSON object", field=front[:-1] or "body"))
-    _only(order, ("kind", "settings", "engine", "trial"), front)
+    _only(order, ("kind", "settings", "engine", "trial", "label"), front)
     shape = {"kind": str, "settings": dict}
-    maybe = {"engine": str, "trial": dict}
+    maybe = {"engine": str, "trial": dict, "label": str}
     problems = []
     for name, type_ in {**shape, **maybe}.items():
         if order.get(name) is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lib_anim.jobs.queue.record import STATUSES, JobRecord
+from lib_anim.actions.jobs import STATUSES, JobRecord
 
 PREFIX = "/flipbook/v1"
 
@@ -15,6 +15,7 @@ def job_json(record: JobRecord, with_settings: bool = True) -> dict[str, Any]:
     return {
         "id": record.id,
         "kind": record.kind,
+        "label": record.label,
         "engine": record.engine or None,
         "status": record.status,
         "phase": record.phase,
@@ -86,6 +87,7 @@ JOB: dict[str, Any] = {
     "properties": {
         "id": _TEXT,
         "kind": _TEXT,
+        "label": _TEXT,
         "engine": _maybe(_TEXT),
         "status": {"type": "string", "enum": list(STATUSES)},
         "phase": _TEXT,
@@ -109,6 +111,7 @@ JOB: dict[str, Any] = {
     "example": {
         "id": ID,
         "kind": "keyframed",
+        "label": "seasons, slow zoom",
         "engine": "demo",
         "status": "running",
         "phase": "painting",
@@ -149,8 +152,9 @@ ORDER: dict[str, Any] = {
         "engine": {"type": "string", "description": "One of `GET /engines`; the default one without."},
         "trial": {
             "type": "object",
-            "description": "A look before the long run: `every` n-th frame, `half` the size, `only` one.",
+            "description": "A draft: `every` n-th frame, `half` the size, `only` one frame.",
         },
+        "label": {"type": "string", "description": "Your name for the job, shown in lists."},
     },
     "additionalProperties": False,
     "example": {

@@ -17,6 +17,7 @@ from lib_anim.actions.assembly import assemble as assemble_film
 from lib_anim.actions.execute import Callbacks, execute, render_spec, rerender_spec, resume_spec
 from lib_anim.actions.inspection import inspect as inspect_file
 from lib_anim.actions.preview import preview as preview_film
+from lib_anim.actions.reference import stale_pages, write_reference
 from lib_anim.actions.settings_files import Loaded, load_settings, settings_of
 from lib_anim.app.demo import install_demo
 from lib_anim.app.engines import open_engine, stable_name
@@ -31,7 +32,6 @@ from lib_anim.kinds.registry import SETTINGS
 from lib_anim.settings.base import json_schema
 from lib_anim.settings.flags import flag_changes, parse_changes
 from lib_anim.settings.parts import PARTS
-from lib_anim.settings.reference import stale_pages, write_reference
 from lib_anim.timeline.context import Context
 from lib_anim.ui import localization
 

@@ -43,14 +43,28 @@ class Settings:
             raise FlipbookError(Problem(words, field="dialect"))
         for name, spec in specs(type(self)).items():
             value, wrong = problems_of(spec, name, getattr(self, name), self.dialect)
-            problems.extend(wrong)
             object.__setattr__(self, name, value)
+            # Deforum never evaluates values that no frame needs; for its files the plan finds unknown names.
+            if not wrong and self.dialect == NATIVE:
+                wrong = self._unknown_names(name, spec)
+            problems.extend(wrong)
         problems.extend(self.contradictions() if not problems else ())
         if problems:
             raise FlipbookError(*problems)
 
     def contradictions(self) -> Iterable[Problem]:
         """Problems between fields that are each right by themselves."""
+        return ()
+
+    def signal_names(self) -> frozenset[str]:
+        """Names of the film's signals, which its schedules may use besides the language's own names."""
+        return frozenset()
+
+    def _unknown_names(self, name: str, spec: Spec) -> tuple[Problem, ...]:
+        try:
+            spec.check_names(getattr(self, name), field=name, signals=self.signal_names())
+        except FlipbookError as error:
+            return error.problems
         return ()
 
     def values(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -60,6 +60,12 @@ class Spec:
     def check(self, value: Any, *, field: str, dialect: Dialect) -> Any:
         """The value in its canonical form. Raises Wrong, or FlipbookError with columns."""
         raise NotImplementedError(type(self).__name__)
+
+    def check_names(self, value: Any, *, field: str, signals: Collection[str]) -> None:
+        """Raise FlipbookError for names in a canonical value's expressions that the film does not have.
+
+        `signals` are the film's signals; the names of the language are known anyway.
+        """
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema (draft 2020-12) of what `check` accepts, without label and help."""
@@ -332,10 +338,11 @@ class Schedule(Spec):
         if isinstance(value, str) and not value.strip():
             raise Wrong(self.allowed())
         schedule = parse_schedule(value, field=field, dialect=dialect)
-        if dialect == NATIVE:
-            # Deforum never looks at values that no frame needs; there the plan finds unknown names.
-            schedule.check()
         return value.strip() if isinstance(value, str) else str(schedule)
+
+    def check_names(self, value: str, *, field: str, signals: Collection[str]) -> None:
+        if value:
+            parse_schedule(value, field=field).check(signals)
 
     def schema(self) -> dict[str, Any]:
         return {"type": ["string", "number"], "x-schedule": "number"}
@@ -363,10 +370,12 @@ class Words(Schedule):
             self.check_words([value.strip()], field)
             return value.strip()
         schedule = parse_schedule(value, field=field, strings=True, dialect=dialect)
-        if dialect == NATIVE:
-            schedule.check()
         self.check_words([str(item.value) for item in schedule.items], field)
         return value.strip()
+
+    def check_names(self, value: str, *, field: str, signals: Collection[str]) -> None:
+        if ":" in value:
+            parse_schedule(value, field=field, strings=True).check(signals)
 
     def check_words(self, words: list[str], field: str) -> None:
         """Raise FlipbookError for words that can mean nothing at any frame; all words may."""
@@ -399,10 +408,11 @@ class Prompts(Spec):
     def check(self, value: Any, *, field: str, dialect: Dialect) -> str | dict[str, Any]:
         if not isinstance(value, str | Mapping):
             raise Wrong(self.allowed())
-        track = parse_prompts(value, field=field, dialect=dialect)
-        if dialect == NATIVE:
-            track.check()
+        parse_prompts(value, field=field, dialect=dialect)
         return value if isinstance(value, str) else {str(key): text for key, text in value.items()}
+
+    def check_names(self, value: str | dict[str, Any], *, field: str, signals: Collection[str]) -> None:
+        parse_prompts(value, field=field).check(tuple(signals))
 
     def schema(self) -> dict[str, Any]:
         return {"type": ["string", "object"], "x-schedule": "prompts"}

@@ -6,12 +6,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.timeline.functions import FUNCTIONS, NAMES
+
+
+class Film(Protocol):
+    """What a context takes from a film's settings; `cadence` too, where they have it."""
+
+    @property
+    def frames(self) -> int: ...
+    @property
+    def fps(self) -> Fraction: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def bpm(self) -> float: ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,6 +55,20 @@ class Context:
     cadence: int = 1
     """Every how many frames one is painted."""
     signals: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, film: Film, signals: Mapping[str, NDArray[np.float64]] | None = None) -> Context:
+        """The context of a film's resolved settings (frames counted, seed drawn) and its signals."""
+        return cls(
+            frames=film.frames,
+            fps=film.fps,
+            seed=film.seed,
+            width=film.width,
+            height=film.height,
+            bpm=film.bpm,
+            cadence=getattr(film, "cadence", 1),
+            signals=signals or {},
+        )
 
     def __post_init__(self) -> None:
         problems = [*self._bad_numbers(), *(p for name in self.signals for p in self._bad_signal(name))]

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lib_anim.actions.services import Services
-from lib_anim.actions.settings_files import Loaded
+from lib_anim.actions.settings_files import Loaded, settings_of
 from lib_anim.errors import FlipbookError
-from lib_anim.kinds.registry import SETTINGS
 from lib_anim.settings.base import DEFORUM_KEYS, to_json
 from lib_anim.settings.fields import PathText
 from lib_anim.settings.pasting import pasted
@@ -31,19 +30,21 @@ class FormEvents:
     def submit(self, *values: Any, trial: Mapping[str, Any] | None = None) -> str:
         """Queue the film that the controls describe.
 
-        Values: those of the form, the engine, a frame's number, those of the host's scripts if there are any.
+        Values: those of the form, the engine, a frame's number, the label, those of the host's scripts if any.
         """
         count = len(self._form.controls)
-        settings, engine = self._with_kept(self._form.read(values[:count])), values[count]
+        settings = self._with_kept(self._form.read(values[:count]))
+        engine, _, label = values[count : count + 3]
         try:
-            if self._scripts is not None and len(values) > count + 2:
-                settings = _with_scripts(settings, self._scripts.read(values[count + 2 :]))
+            if self._scripts is not None and len(values) > count + 3:
+                settings = _with_scripts(settings, self._scripts.read(values[count + 3 :]))
             found = self._services.jobs.submit_all(
                 [
                     {
                         "kind": self._kind,
                         "settings": settings,
                         "engine": engine or "",
+                        "label": label or "",
                         **({"trial": trial} if trial else {}),
                     }
                 ]
@@ -124,7 +125,7 @@ class FormEvents:
         fields = self._form.fields
         warnings: tuple[str, ...] = ()
         if "infotext" in asked:
-            values, warnings = pasted(SETTINGS[self._kind], asked["infotext"])
+            values, warnings = pasted(settings_of(self._kind), asked["infotext"])
             asked = {**asked, "part": values}
         if "film" in asked:
             film = self._services.jobs.film(asked["film"]["job"])

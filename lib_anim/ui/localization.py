@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from lib_anim.actions.queries import kind_facts
-from lib_anim.kinds.registry import SETTINGS
+from lib_anim.actions.settings_files import settings_of
 from lib_anim.ui import texts as words
 from lib_anim.ui.fields import fields_of, words_of
 
@@ -22,7 +22,7 @@ def template() -> dict[str, str]:
         *words.GROUPS.values(),
         *words.PAGE.values(),
     ]
-    for cls in SETTINGS.values():
+    for cls in [settings_of(kind["kind"]) for kind in kind_facts()]:
         for spec in fields_of(cls).values():
             texts += [spec.label, words_of(spec), words.GROUPS.get(spec.group, spec.group)]
     return {text: text for text in texts if text}

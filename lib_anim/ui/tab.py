@@ -13,7 +13,7 @@ import gradio as gr
 
 from lib_anim import __version__
 from lib_anim.actions.services import Services
-from lib_anim.kinds.registry import SETTINGS
+from lib_anim.actions.settings_files import settings_of
 from lib_anim.settings.fields import PathText, Prompts, Schedule, Text
 from lib_anim.ui import gradio_compat as majors
 from lib_anim.ui import texts as words
@@ -41,13 +41,13 @@ def draw_tab(toolkit: Toolkit, services: Services) -> gr.Blocks:
 
 def draw_views(toolkit: Toolkit, services: Services) -> None:
     """The tab's content, into the current Gradio context."""
-    kinds = [kind for kind in services.queries.kinds() if kind["kind"] in SETTINGS]
+    kinds = services.queries.kinds()
     choices = _choices(services)
 
     def look_again(name: str) -> Sequence[str]:
         return _choices(services).get(name, ())
 
-    forms = {kind["kind"]: Form(toolkit, SETTINGS[kind["kind"]], choices, look_again) for kind in kinds}
+    forms = {kind["kind"]: Form(toolkit, settings_of(kind["kind"]), choices, look_again) for kind in kinds}
     with gr.Row(elem_id=toolkit.elem_id("root"), elem_classes=["flipbook"]):
         with gr.Column(scale=6, elem_classes=["flipbook-forms"]):
             with gr.Tabs(elem_id=toolkit.elem_id("kinds")):
@@ -58,7 +58,10 @@ def draw_views(toolkit: Toolkit, services: Services) -> None:
                         forms[name].draw_groups()
             scripts = draw_scripts(toolkit, services)
         with gr.Column(scale=5, elem_classes=["flipbook-result"]):
-            generate = {kind["kind"]: _draw_actions(toolkit, forms[kind["kind"]]) for kind in kinds}
+            generate = {
+                kind["kind"]: _draw_actions(toolkit, forms[kind["kind"]], preview=kind["preview"])
+                for kind in kinds
+            }
             gr.HTML(_STAGE.format(id=toolkit.elem_id("stage")))
             for kind in kinds:
                 name = kind["kind"]
@@ -71,16 +74,16 @@ def draw_views(toolkit: Toolkit, services: Services) -> None:
     gr.HTML(_data(toolkit, services, forms, kinds), elem_classes=["flipbook-hidden"])
 
 
-def _draw_actions(toolkit: Toolkit, form: Form) -> Any:
+def _draw_actions(toolkit: Toolkit, form: Form, *, preview: bool) -> Any:
     """The kind's Generate button, which is returned, and what stands beside and below it."""
     kind = form.kind
     with gr.Column(elem_id=toolkit.elem_id(f"{kind}_actions"), elem_classes=["flipbook-of-kind"]):
         with gr.Row(elem_classes=["flipbook-buttons"]):
             generate = gr.Button("Generate", variant="primary", elem_id=toolkit.elem_id(f"{kind}_generate"))
-            if kind == "keyframed":
-                preview = gr.Button("Preview motion", elem_id=toolkit.elem_id(f"{kind}_preview"))
+            if preview:
+                button = gr.Button("Preview motion", elem_id=toolkit.elem_id(f"{kind}_preview"))
                 shows = majors.in_browser("() => { flipbook.preview(); return []; }")
-                preview.click(None, None, None, **shows, **majors.quiet())
+                button.click(None, None, None, **shows, **majors.quiet())
         gr.HTML(
             f'<div id="{toolkit.elem_id(f"{kind}_notice")}" class="flipbook-notice" aria-live="polite"></div>'
         )
@@ -115,12 +118,17 @@ def _draw_looks(
             with gr.Row(elem_classes=["flipbook-buttons"]):
                 frame = gr.Number(value=0, label="Frame", elem_id=elem_id("frame"))
                 buttons["frame"] = gr.Button("This frame", elem_id=elem_id("this_frame"))
+            label = gr.Textbox(
+                label="Label",
+                placeholder="a name for the film, shown under Runs and queue",
+                elem_id=elem_id("label"),
+            )
     request = gr.Textbox(visible=False)
     answer = gr.Textbox(visible=False)
     answered = majors.in_browser(
         f"(answer) => {{ flipbook.answered({json.dumps(kind)}, answer); return []; }}"
     )
-    inputs = [*form.controls.values(), engine, frame, *(scripts if "scripts" in form.fields else [])]
+    inputs = [*form.controls.values(), engine, frame, label, *(scripts if "scripts" in form.fields else [])]
 
     def asks(button: Any, ask: Callable[..., str]) -> None:
         event = button.click(ask, inputs, [answer], **majors.quiet())
@@ -177,6 +185,8 @@ def _data(
         "kinds": {
             kind["kind"]: {
                 "title": kind["title"],
+                "film_input": kind["film_input"],
+                "picture_input": kind["picture_input"],
                 "defaults": forms[kind["kind"]].defaults,
                 "fields": {
                     name: {

@@ -10,6 +10,8 @@ import pytest
 from lib_anim.actions.services import Services
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.errors import Conflict, FlipbookError, NotFound
+from lib_anim.kinds.base import PaintedKind
+from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.kinds.registry import KINDS
 from lib_anim.media.pictures import read_picture, write_picture
 from lib_anim.media.probe import probe
@@ -290,7 +292,7 @@ def test_twenty_curves_of_a_thousand_frames_cost_little(services):
     assert min(spent) < 0.1
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", [k.name for k in KINDS.values() if isinstance(k, PaintedKind)])
 def test_every_kind_is_made_through_the_queue(services, tmp_path, kind):
     """Whatever is in the list of kinds can be asked for, and its film fetched."""
     folder = tmp_path / "pictures"
@@ -305,3 +307,26 @@ def test_every_kind_is_made_through_the_queue(services, tmp_path, kind):
     assert probe(services.jobs.film(record.id)).frames == 4
     assert services.jobs.frame(record.id, 3).is_file()
     assert services.jobs.sheet(record.id).is_file()
+
+
+def test_a_schedule_may_use_a_signal_of_the_film(services):
+    asked = {"schedules": {"zoom": "0:(1 + kick)"}, "frames": 3, "kind": "keyframed"}
+    (problem,) = services.queries.curves(asked)["problems"]["zoom"]
+    assert problem["field"] == "zoom"
+    assert "kick" in problem["message"]
+    found = services.queries.curves({**asked, "signals": {"kick": [0, 0.5, 0.25]}})
+    assert found["errors"] == {}
+    assert found["curves"]["zoom"] == [1.0, 1.5, 1.25]
+    with pytest.raises(FlipbookError) as wrong:
+        services.queries.curves({**asked, "signals": {"kick": "loud"}})
+    assert wrong.value.problems[0].code == "signals.not_numbers"
+
+
+def test_settings_know_the_names_of_their_signals():
+    class Musical(Keyframed):
+        def signal_names(self) -> frozenset[str]:
+            return frozenset({"kick"})
+
+    assert Musical(zoom="0:(1 + kick)").zoom == "0:(1 + kick)"
+    with pytest.raises(FlipbookError, match="kick"):
+        Keyframed(zoom="0:(1 + kick)")

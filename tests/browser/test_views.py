@@ -16,8 +16,8 @@ if int(gradio.__version__.split(".")[0]) != 3:
     pytest.skip("needs the WebUI's gradio 3.41: make test-tab", allow_module_level=True)
 
 from lib_anim.media.write import open_sink  # noqa: E402
-from lib_anim.ui.accordion import Modules, draw_accordion  # noqa: E402
 from lib_anim.ui.toolkit import Toolkit  # noqa: E402
+from lib_anim.webui.clip.accordion import Modules, draw_accordion  # noqa: E402
 
 MODULES = Modules(lambda: ["mm.safetensors"], lambda name: "mm.safetensors is a motion module.")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib_anim.actions.films import resume
+from lib_anim.actions.execute import Callbacks, execute, resume_spec
 from lib_anim.actions.presets import Presets
 from lib_anim.jobs.queue.record import JobRecord
 from lib_anim.jobs.queue.store import Queue
@@ -65,7 +65,8 @@ def test_a_half_finished_run_resumes_to_the_same_frames(
     shutil.copytree(GOLDEN / "runs" / name / "half", tmp_path / "run")
     shutil.copy(GOLDEN / "in.mp4", tmp_path / "in.mp4")
     monkeypatch.chdir(tmp_path)  # the restyle run names its video without a folder
-    result = resume(tmp_path / "run", FixedChecker(), lambda event: None)
+    callbacks = Callbacks(hear=lambda event: None)
+    result = execute(resume_spec(tmp_path / "run"), lambda name: FixedChecker(), tmp_path, callbacks)
     assert result.finished
     whole = sorted((GOLDEN / "runs" / name / "whole" / "frames").glob("*.png"))
     frames = sorted((tmp_path / "run" / "frames").glob("*.png"))

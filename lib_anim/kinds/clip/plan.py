@@ -89,7 +89,7 @@ def plan(settings: Clip, capabilities: Capabilities | None, draw_seed: int, prob
         problems.extend(wrong)
     s = settings
     denoised = max(s.frames, s.context) if s.full_context else s.frames
-    context = Context(frames=s.frames, fps=s.fps, seed=s.seed, width=s.width, height=s.height, bpm=s.bpm)
+    context = Context.of(s)
     curves = evaluate(s, context)
     problems.extend(curves.problems)
     problems.extend(refuse_curves(ScriptCurves(s.scripts, context, s.dialect)))

@@ -102,19 +102,6 @@ class KeyframedPlan:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def context_of(settings: Keyframed) -> Context:
-    """The names that the settings' schedules may use."""
-    return Context(
-        frames=settings.frames,
-        fps=settings.fps,
-        seed=settings.seed,
-        width=settings.width,
-        height=settings.height,
-        bpm=settings.bpm,
-        cadence=settings.cadence,
-    )
-
-
 def plan(
     settings: Keyframed, capabilities: Capabilities | None, draw_seed: int, probe: Probe
 ) -> KeyframedPlan:
@@ -127,7 +114,7 @@ def plan(
     if settings.seed == -1:
         settings = settings.changed({"seed": draw_seed})
     settings = _counted(settings, probe)
-    context = context_of(settings)
+    context = Context.of(settings)
     curves = evaluate(settings, context, CLAMPED_BY_DEFORUM)
     numbers, warnings, problems = curves.numbers, list(curves.warnings), list(curves.problems)
     scripts = ScriptCurves(settings.scripts, context, settings.dialect)

@@ -130,7 +130,7 @@ def plan(settings: Restyle, capabilities: Capabilities, draw_seed: int, probe: P
             "scale": 1.0,
         }
     )
-    context = _context(resolved, chosen.rate)
+    context = Context.of(resolved)  # type: ignore[arg-type]  # the rate is known here
     curves = evaluate(resolved, context)
     problems, warnings = list(curves.problems), [*warnings, *curves.warnings]
     if info.names:
@@ -208,17 +208,6 @@ def _size(settings: Restyle, info: SourceInfo, unit: int) -> tuple[int, int, lis
         return width, height, []
     shape = f"{exact[0]:g} × {exact[1]:g}"
     return width, height, [f"{shape} is painted as {width} × {height}, since sides are multiples of {unit}"]
-
-
-def _context(settings: Restyle, rate: Fraction) -> Context:
-    return Context(
-        frames=settings.frames,
-        fps=rate,
-        seed=settings.seed,
-        width=settings.width,
-        height=settings.height,
-        bpm=settings.bpm,
-    )
 
 
 def _units(settings: Restyle, context: Context, problems: list[Problem]) -> tuple[UnitPlan, ...]:

@@ -12,7 +12,7 @@ from lib_anim.kinds.clip.animatediff import NAME, ClipCall
 from lib_anim.kinds.clip.motion_settings import LATENTS, Motion
 from lib_anim.settings.base import specs
 from lib_anim.settings.fields import Choice, Flag, Number, PathText, Rate, Schedule
-from lib_anim.ui.accordion import AUTOMATIC, ENABLE
+from lib_anim.webui.clip.accordion import AUTOMATIC, ENABLE
 
 AXES = "flipbook_axes"
 """The attribute of a plot's request that carries a cell's settings, by name."""

@@ -13,7 +13,7 @@ from lib_anim.engines.contract.capabilities import MotionChoice
 from lib_anim.engines.diffusion.motion_store import MotionModuleStore
 from lib_anim.kinds.clip.module import NO_MODULE
 from lib_anim.motion.sites import sites_of_ldm
-from lib_anim.ui.accordion import AUTOMATIC
+from lib_anim.webui.clip.accordion import AUTOMATIC
 
 OPTION = "animatediff_model_path"
 """The old extension's setting; it stays in the WebUI's settings file when that extension is gone."""

@@ -14,8 +14,8 @@ from lib_anim.kinds.clip.animatediff import NAME, ClipCall, from_infotext, read_
 from lib_anim.kinds.clip.motion_settings import Motion
 from lib_anim.settings.base import specs
 from lib_anim.ui import controls
-from lib_anim.ui.accordion import AUTOMATIC, ENABLE, Modules, draw_accordion, order, title
 from lib_anim.ui.toolkit import Toolkit
+from lib_anim.webui.clip.accordion import AUTOMATIC, ENABLE, Modules, draw_accordion, order, title
 from lib_anim.webui.clip.axes import with_axes
 from lib_anim.webui.clip.steps import clip_of
 from lib_anim.webui.host.conflicting_extension import enabled_conflicting_extension

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from lib_anim.actions.reference import COMMAND, pages, stale_pages, write_reference
 from lib_anim.kinds.keyframed.deforum.keys import ROWS, UNIT_ROWS
 from lib_anim.kinds.keyframed.deforum.migrations import MIGRATIONS
 from lib_anim.kinds.keyframed.deforum.reference_page import keys_page, with_tables
@@ -14,7 +15,7 @@ from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.kinds.registry import SETTINGS
 from lib_anim.settings.base import specs
 from lib_anim.settings.fields import Text, setting
-from lib_anim.settings.reference import COMMAND, pages, reference, stale_pages, write_reference
+from lib_anim.settings.reference import reference
 
 DOCS = Path(__file__).parents[2] / "docs"
 

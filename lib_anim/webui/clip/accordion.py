@@ -31,10 +31,10 @@ ENABLE = "enable"
 """The one control that is no setting of a clip: whether the request makes one."""
 
 CONFLICT_NOTICE = """\
-**Films are made by the extension {conflicting}.** It is installed and enabled, so it acts, in its own \
-accordion and for requests of the HTTP API; Flipbook does nothing here and leaves it alone.
+**The extension {conflicting} is installed and enabled.** It makes the films, in its own accordion and for \
+requests of the HTTP API; Flipbook is inactive here.
 
-Disable {conflicting} under Extensions and restart the WebUI to have Flipbook make the films: it takes the same \
+To use Flipbook, disable {conflicting} under Extensions and restart the WebUI. Flipbook accepts the same \
 requests, finds the same motion modules and reads the films' parameters.
 """
 

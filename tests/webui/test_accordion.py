@@ -11,9 +11,9 @@ gradio = pytest.importorskip("gradio", reason="needs the WebUI's packages: make 
 from lib_anim.kinds.clip.animatediff import KEYS, POSITIONS  # noqa: E402
 from lib_anim.kinds.clip.motion_settings import LATENTS, Motion  # noqa: E402
 from lib_anim.settings.base import specs  # noqa: E402
-from lib_anim.ui.accordion import Modules, draw_accordion, order, title  # noqa: E402
 from lib_anim.ui.controls import shown  # noqa: E402
 from lib_anim.ui.toolkit import Toolkit  # noqa: E402
+from lib_anim.webui.clip.accordion import Modules, draw_accordion, order, title  # noqa: E402
 
 MODULES = Modules(lambda: ["mm.safetensors"], lambda name: f"{name} is a motion module.")
 
