@@ -60,3 +60,6 @@ ClipNoise = Literal["per frame", "shared", "repeated", "FreeNoise"]
 
 FreeInitFilter = Literal["butterworth", "gaussian", "box", "ideal"]
 """Low-pass filter of FreeInit."""
+
+AttentionBackend = Literal["sdpa", "xformers"]
+"""Kernel of attention layers: PyTorch's scaled dot-product attention, or xformers' memory-efficient one."""

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from lib_anim import __version__
 from lib_anim.app import commands
+from lib_anim.app.flags import add_attention_flag
 from lib_anim.app.serve import add_flags as add_serve_flags
 from lib_anim.app.serve import add_page_flags, serve, show
 from lib_anim.errors import FlipbookError, Problem
@@ -61,7 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
     _films(command)
     sub = command("demo", commands.demo, "Put the demo checkpoint into a WebUI.")
     sub.add_argument("--install", type=Path, required=True, metavar="WEBUI", help="the WebUI's folder")
-    _looking(command)
+    _queries(command)
     _assembling(command)
     sub = command("serve", serve, "Serve the HTTP API.")
     add_serve_flags(sub)
@@ -74,7 +75,7 @@ Command = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.Arg
 
 
 def _films(command: Command) -> None:
-    sub = command("render", commands.render, "Make a film from a settings file.")
+    sub = command("render", commands.render, "Render a film from a settings file.")
     sub.add_argument(
         "file",
         type=Path,
@@ -83,47 +84,55 @@ def _films(command: Command) -> None:
     )
     sub.add_argument("--engine", default="demo", help="demo, checker, or a .safetensors checkpoint (demo)")
     sub.add_argument(
-        "--out", type=Path, default=Path("out"), metavar="DIR", help="where run folders go (out)"
+        "--out", type=Path, default=Path("out"), metavar="DIR", help="folder of the run folders (out)"
     )
     _with_set(sub)
-    trial = sub.add_argument_group("a look before the long run")
-    trial.add_argument("--every", type=int, default=1, metavar="N", help="paint and keep every N-th frame")
-    trial.add_argument("--half", action="store_true", help="paint at half the width and height")
-    trial.add_argument(
-        "--only", type=int, metavar="FRAME", help="keep one frame; in 2D those before it are painted too"
+    draft = sub.add_argument_group("draft: part of the film, to check it before the full render")
+    draft.add_argument("--every", type=int, default=1, metavar="N", help="render and keep every N-th frame")
+    draft.add_argument("--half", action="store_true", help="render at half the width and height")
+    draft.add_argument(
+        "--only",
+        type=int,
+        metavar="FRAME",
+        help="keep one frame; in 2D the frames before it are rendered too",
     )
     sub.add_argument("--label", default="", metavar="TEXT", help="a name for the run, shown in lists of runs")
-    sub = command("resume", commands.resume, "Go on with an interrupted film.")
+    add_attention_flag(sub)
+    sub = command("resume", commands.resume, "Resume an interrupted render.")
     sub.add_argument("run_folder", type=Path, metavar="RUN", help="its run folder")
-    sub = command("rerender", commands.rerender, "Make some frames of a film anew, with changed settings.")
+    add_attention_flag(sub)
+    sub = command("rerender", commands.rerender, "Re-render a range of frames with changed settings.")
     sub.add_argument("run_folder", type=Path, metavar="RUN", help="its run folder")
-    sub.add_argument("--from", dest="first", type=int, required=True, metavar="A", help="the first of them")
-    sub.add_argument("--to", dest="last", type=int, required=True, metavar="B", help="the last of them")
+    sub.add_argument("--from", dest="first", type=int, required=True, metavar="A", help="the first frame")
+    sub.add_argument("--to", dest="last", type=int, required=True, metavar="B", help="the last frame")
     _with_set(sub)
-    sub = command("preview", commands.preview, "Show a film's motion on a checkerboard, without an engine.")
+    add_attention_flag(sub)
+    sub = command(
+        "preview", commands.preview, "Show a film's camera motion on a checkerboard, without an engine."
+    )
     sub.add_argument("file", type=Path, metavar="FILE")
     sub.add_argument("--out", type=Path, required=True, metavar="FILM", help="an .mp4 file")
     _with_set(sub)
 
 
-def _looking(command: Command) -> None:
-    sub = command("schedule", commands.schedule, "Show a schedule's value at every frame.")
+def _queries(command: Command) -> None:
+    sub = command("schedule", commands.schedule, "Print a schedule's value at every frame.")
     sub.add_argument("text", metavar="TEXT", help='such as "0:(0), 30:(sin(t/10))"')
     _with_context(sub)
-    sub = command("prompts", commands.prompts, "Show the prompt of every frame.")
+    sub = command("prompts", commands.prompts, "Print the prompt of every frame.")
     sub.add_argument("file", type=Path, metavar="FILE", help="settings, a JSON object of prompts, or lines")
     _with_context(sub)
-    sub = command("inspect", commands.inspect, "Say what a file is: film, pictures, settings, weights.")
+    sub = command("inspect", commands.inspect, "Identify a file: film, pictures, settings, weights.")
     sub.add_argument("file", type=Path, metavar="FILE")
     sub = command("schema", commands.schema, "Print the JSON Schema of a kind's settings.")
     sub.add_argument("kind", metavar="KIND", help=", ".join(SETTINGS))
     sub = command("reference", commands.reference, "Write the reference pages of all settings.")
     sub.add_argument("folder", type=Path, metavar="FOLDER")
-    sub.add_argument("--check", action="store_true", help="write nothing; fail when a page is stale")
+    sub.add_argument("--check", action="store_true", help="write nothing; fail when a page is outdated")
 
 
 def _assembling(command: Command) -> None:
-    sub = command("assemble", commands.assemble, "Make a film of frames that are there.")
+    sub = command("assemble", commands.assemble, "Assemble a film from existing frames.")
     sub.add_argument("source", type=Path, metavar="SOURCE", help="a film, a run folder, a folder of pictures")
     sub.add_argument("--out", type=Path, required=True, metavar="FILM", help="its ending chooses the format")
     add_flags(sub, Assemble, without=("source",))

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,25 +48,26 @@ def render(options: argparse.Namespace) -> int:
     loaded = _load(options)
     draft = DraftOptions(every=options.every, half=options.half, only=options.only)
     spec = render_spec(loaded, stable_name(options.engine), draft, options.label)
-    return _execute(spec, options.out, options.json)
+    return _execute(spec, options.out, options)
 
 
 def resume(options: argparse.Namespace) -> int:
     """`resume RUN`."""
-    return _execute(resume_spec(options.run_folder), options.run_folder, options.json)
+    return _execute(resume_spec(options.run_folder), options.run_folder, options)
 
 
 def rerender(options: argparse.Namespace) -> int:
     """`rerender RUN --from A --to B`."""
     changes = parse_changes(options.set)
     spec = rerender_spec(options.run_folder, options.first, options.last, changes)
-    return _execute(spec, options.run_folder, options.json)
+    return _execute(spec, options.run_folder, options)
 
 
-def _execute(spec: JobSpec, out: Path, as_json: bool) -> int:
+def _execute(spec: JobSpec, out: Path, options: argparse.Namespace) -> int:
+    opener = partial(open_engine, attention=options.attention)
     with ProgressBar() as bar, _stop_on_interrupt() as stop:
-        result = execute(spec, open_engine, out, Callbacks(hear=bar.hear, stop=stop))
-    return _report(result, as_json)
+        result = execute(spec, opener, out, Callbacks(hear=bar.hear, stop=stop))
+    return _report(result, options.json)
 
 
 def preview(options: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.engines.contract.engine import Engine
 from lib_anim.errors import NotFound, Problem
 from lib_anim.models.folders import ModelFolders, weights_in
+from lib_anim.types import AttentionBackend
 
 DEMO_CHECKPOINT = Path(__file__).resolve().parents[2] / "demo" / "flipbook-demo.safetensors"
 
@@ -19,10 +20,11 @@ def stable_name(name: str) -> str:
     return name if name in ("checker", "demo") else str(Path(name).absolute())
 
 
-def open_engine(name: str) -> Engine:
+def open_engine(name: str, attention: AttentionBackend = "sdpa") -> Engine:
     """The engine "checker", "demo", or that of a checkpoint's path.
 
-    Raises NotFound, and FlipbookError for a file that is not a checkpoint.
+    `attention` is the kernel of a checkpoint's attention layers. Raises NotFound, and FlipbookError for a file
+    that is not a checkpoint and for a kernel that is not installed.
     """
     if name == "checker":
         from lib_anim.engines.checker import CheckerEngine
@@ -35,7 +37,7 @@ def open_engine(name: str) -> Engine:
     # torch and diffusers take seconds to import; schedules, prompts and previews do without them.
     from lib_anim.engines.diffusion.engine import open_engine as open_diffusers
 
-    return open_diffusers(checkpoint)
+    return open_diffusers(checkpoint, attention=attention)
 
 
 class StandaloneEngines:
@@ -44,8 +46,8 @@ class StandaloneEngines:
     Besides `checker` one engine is kept warm, the one that was opened last.
     """
 
-    def __init__(self, checkpoints: Path | None = None) -> None:
-        self._folder = checkpoints
+    def __init__(self, checkpoints: Path | None = None, attention: AttentionBackend = "sdpa") -> None:
+        self._folder, self._attention = checkpoints, attention
         self._lock = threading.Lock()
         self._warm: tuple[str, Engine] | None = None
         self._known: dict[str, Capabilities] = {}
@@ -76,7 +78,8 @@ class StandaloneEngines:
             if self._warm is not None:
                 self._warm[1].close()
                 self._warm = None
-            engine = open_engine(str(self._checkpoints().get(name, name if name == "demo" else "")))
+            found = str(self._checkpoints().get(name, name if name == "demo" else ""))
+            engine = open_engine(found, self._attention)
             self._warm = name, engine
             self._known[name] = engine.capabilities
             return engine

@@ -15,6 +15,7 @@ import platformdirs
 from lib_anim.actions.places import Places
 from lib_anim.actions.services import Services
 from lib_anim.app.engines import StandaloneEngines
+from lib_anim.app.flags import add_attention_flag
 from lib_anim.errors import FlipbookError, Problem
 
 TOKEN = "FLIPBOOK_TOKEN"
@@ -49,7 +50,9 @@ def _serve(options: argparse.Namespace, *, with_page: bool) -> int:
     places = Places(open=local, roots=tuple(options.allow))
     with closing(_listen(options.host, options.port)) as listening:
         port = listening.getsockname()[1]
-        with closing(Services(home, StandaloneEngines(options.checkpoints), places)) as services:
+        with closing(
+            Services(home, StandaloneEngines(options.checkpoints, options.attention), places)
+        ) as services:
             hosts = ("127.0.0.1", "localhost", "[::1]") if local else ("*",)
             app = create_app(services, token, hosts)
             if with_page:
@@ -96,13 +99,16 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
+def _add_common_flags(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--home", type=Path, metavar="DIR", help="folder of the queue, runs and presets")
+    sub.add_argument("--checkpoints", type=Path, metavar="DIR", help="folder of .safetensors checkpoints")
+    add_attention_flag(sub)
+
+
 def add_page_flags(sub: argparse.ArgumentParser) -> None:
     """The flags of `ui`: the page has no place for a token, so it stays on this machine."""
     sub.add_argument("--port", type=int, default=7870, metavar="P", help="0 takes a free one (7870)")
-    sub.add_argument("--home", type=Path, metavar="DIR", help="where queue, films and presets are kept")
-    sub.add_argument(
-        "--checkpoints", type=Path, metavar="DIR", help="a folder of .safetensors files that can paint"
-    )
+    _add_common_flags(sub)
     sub.set_defaults(host="127.0.0.1", token="", allow=[])
 
 
@@ -115,10 +121,7 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
         default="",
         help=f"what callers must send as `Authorization: Bearer TOKEN`; also read from {TOKEN}",
     )
-    sub.add_argument("--home", type=Path, metavar="DIR", help="where queue, films and presets are kept")
-    sub.add_argument(
-        "--checkpoints", type=Path, metavar="DIR", help="a folder of .safetensors files that can paint"
-    )
+    _add_common_flags(sub)
     sub.add_argument(
         "--allow",
         type=Path,

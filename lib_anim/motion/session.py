@@ -12,6 +12,7 @@ from torch import Tensor
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.motion.motion_lora import MotionLora, with_lora
 from lib_anim.models.motion.reader import MotionModule
+from lib_anim.motion.attention import Attention, sdpa
 from lib_anim.motion.dials import FactorReader
 from lib_anim.motion.fit import refuse_misfit
 from lib_anim.motion.fusion import shares
@@ -41,6 +42,7 @@ class ClipSession:
         loras: Sequence[tuple[MotionLora, float]] = (),
         *,
         lean: bool = False,
+        attention: Attention = sdpa,
         warn: Warn = lambda sentence: None,
     ) -> None:
         """`loras`: motion LoRAs with their weights. Raises FlipbookError when the plan asks more of the
@@ -68,7 +70,8 @@ class ClipSession:
         self._lean = lean
         self._warn = warn
         self._layers = {
-            site: TemporalTransformer(weights, facts.positions) for site, weights in module.weights.items()
+            site: TemporalTransformer(weights, facts.positions, attention)
+            for site, weights in module.weights.items()
         }
         self._scale = FactorReader(plan.scale, plan.frames)
         self._effect = FactorReader(plan.effect, plan.frames)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lib_anim.models.motion.facts import HEADS
+from lib_anim.motion.attention import Attention, sdpa
 
 NORM_GROUPS = 32
 NORM_EPS = 1e-6
@@ -33,11 +34,12 @@ class TemporalTransformer:
     linear in, two attentions with the positions added before the projections, GEGLU, linear out, residual.
     """
 
-    def __init__(self, weights: Mapping[str, Tensor], positions: int) -> None:
+    def __init__(self, weights: Mapping[str, Tensor], positions: int, attention: Attention = sdpa) -> None:
         """`weights` by native names behind `temporal_transformer.`; a table of `positions` rows is made
         where the file has none. KeyError when one is missing."""
         self.width = weights["norm.weight"].shape[0]
         self._weights = _fused(weights, positions)
+        self._attend = attention
         self._blocks = sum(1 for name in self._weights if name.endswith(".qkv"))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> None:
@@ -137,7 +139,7 @@ class TemporalTransformer:
             factor *= scale
         else:
             key = key * scale
-        found = F.scaled_dot_product_attention(query, key, value, scale=factor)
+        found = self._attend(query, key, value, factor)
         found = found.transpose(1, 2).reshape(sequences, frames, channels)
         return F.linear(found, w[f"{stem}.out.weight"], w[f"{stem}.out.bias"])
 

@@ -30,7 +30,7 @@ class FormEvents:
     def submit(self, *values: Any, trial: Mapping[str, Any] | None = None) -> str:
         """Queue the film that the controls describe.
 
-        Values: those of the form, the engine, a frame's number, the label, those of the host's scripts if any.
+        Values: the form's, the engine, a frame number, the label, the host scripts' if there are any.
         """
         count = len(self._form.controls)
         settings = self._with_kept(self._form.read(values[:count]))

@@ -104,7 +104,7 @@ class _Clip:
         self._device = painter.device
         self._count = len(request.frames)
         self._plan = clip_plan(request.motion, self._count)
-        self._session = ClipSession(module, self._plan, loras, warn=painter.warn)
+        self._session = ClipSession(module, self._plan, loras, attention=painter.attention, warn=painter.warn)
         self._levels = levels_of(painter, module, self._sampler.consistency)
         self._still = request.still(0, pictures=False)
         self._noises = [painter.noise(request.still(i, pictures=False), codec) for i in range(self._count)]

@@ -29,7 +29,7 @@ from lib_anim.models.folders import TORCH, WORDS, ModelFolders, weights_in
 from lib_anim.models.inversion import Inversion, read_inversion
 from lib_anim.motion.session import is_shortage
 from lib_anim.motion.sites import sites_of_diffusers
-from lib_anim.types import Picture
+from lib_anim.types import AttentionBackend, Picture
 
 LOADED = 2
 """Checkpoints whose weights stay in memory."""
@@ -42,6 +42,7 @@ def open_engine(
     folders: ModelFolders | None = None,
     noise: NoiseSource = "cpu",
     ancestral_delta: int = 0,
+    attention: AttentionBackend = "sdpa",
 ) -> Engine:
     """An engine that paints with `checkpoint`, a single .safetensors file in the original layout.
 
@@ -52,7 +53,7 @@ def open_engine(
     """
     path = Path(checkpoint)
     found = _paintable(read_checkpoint(path))
-    habits = Habits(source=noise, ancestral_delta=ancestral_delta)
+    habits = Habits(source=noise, ancestral_delta=ancestral_delta, attention=attention)
     return DiffusersEngine(found, _device(device), folders or ModelFolders.around(path), habits)
 
 
@@ -136,9 +137,15 @@ class DiffusersEngine:
         dtype = str(self._dtype).removeprefix("torch.")
         return (
             f"diffusers engine, {path.name} sha256 {digest.hexdigest()}, {self._device}, {dtype}, "
-            f"{self._habits.source} noise, delta {self._habits.ancestral_delta}, "
+            f"{self._habits.source} noise, delta {self._habits.ancestral_delta}, {self._attention_text}"
             f"torch {torch.__version__}, diffusers {diffusers.__version__}"
         )
+
+    @property
+    def _attention_text(self) -> str:
+        """Backends other than SDPA change the last digits, so they are part of the fingerprint."""
+        backend = self._habits.attention
+        return "" if backend == "sdpa" else f"attention {backend}, "
 
     @property
     def warnings(self) -> tuple[str, ...]:

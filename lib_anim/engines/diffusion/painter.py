@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lib_anim.engines.contract.engine import OnStep
 from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.engines.diffusion import inpaint
+from lib_anim.engines.diffusion.attention_processor import AttentionProcessor
 from lib_anim.engines.diffusion.denoiser import Guide, Guided
 from lib_anim.engines.diffusion.inpaint import Inpainting
 from lib_anim.engines.diffusion.latents import Codec
@@ -33,18 +34,20 @@ from lib_anim.models.checkpoint import Checkpoint
 from lib_anim.models.folders import TORCH, ModelFolders, find_lora, find_weights
 from lib_anim.models.inversion import Inversion
 from lib_anim.models.tokenizer import open_tokenizer
-from lib_anim.types import Picture
+from lib_anim.motion.attention import attention_of
+from lib_anim.types import AttentionBackend, Picture
 
 Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Habits:
-    """How an engine draws its noise, for all of its pictures."""
+    """Options of an engine that hold for all of its pictures: noise source and attention backend."""
 
     source: NoiseSource = "cpu"
     ancestral_delta: int = 0
     """Added to the seed for the steps' noise ("Eta noise seed delta")."""
+    attention: AttentionBackend = "sdpa"
 
 
 class Painter:
@@ -68,6 +71,8 @@ class Painter:
         self.warn = warn
         networks = load_networks(checkpoint, device, dtype)
         self.unet = networks.unet
+        self.attention = attention_of(habits.attention)
+        self.unet.set_attn_processor(AttentionProcessor(self.attention))
         self.levels = NoiseLevels.of(networks.alphas)
         self.consistency = ConsistencyLevels.of(networks.alphas)
         self._codecs: dict[str | None, Codec] = (

@@ -15,6 +15,7 @@ from lib_anim.engines.diffusion.motion_store import MotionModuleStore
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.kinds.clip.module import chosen_module
 from lib_anim.models.motion.reader import MotionModule
+from lib_anim.motion.attention import attention_of
 from lib_anim.motion.fit import refuse_misfit
 from lib_anim.motion.session import ClipSession
 from lib_anim.motion.sites import Sites, sites_of_ldm
@@ -28,6 +29,7 @@ from lib_anim.webui.clip.steps import CLIP
 from lib_anim.webui.clip.task import ClipTask
 from lib_anim.webui.host.attribute_patch import AttributePatch
 from lib_anim.webui.host.errors import outward, refuse
+from lib_anim.webui.host.options import attention_backend
 
 
 class ClipOutput(Protocol):
@@ -165,7 +167,10 @@ class HostClip:
         self.module = self._rack.module(choice.name)
         loras = [(self._rack.lora(name), weight) for name, weight in self._loras]
         lean = bool(shared.cmd_opts.lowvram)
-        self.session = ClipSession(self.module, self.plan, loras, lean=lean, warn=self._warn)
+        attention = attention_of(attention_backend())
+        self.session = ClipSession(
+            self.module, self.plan, loras, lean=lean, attention=attention, warn=self._warn
+        )
         refuse_misfit(self.module.facts, sites)
         betas = self.module.facts.betas
         self._alphas = None if betas is None else Alphas(betas)

@@ -10,6 +10,8 @@ from typing import Any
 
 from modules import shared
 
+from lib_anim.types import AttentionBackend
+
 ABSENT = object()
 
 PIXELS = (
@@ -75,3 +77,10 @@ def in_force(options: Mapping[str, Any]) -> Iterator[None]:
                 data.pop(name, None)
             else:
                 data[name] = value
+
+
+def attention_backend() -> AttentionBackend:
+    """The attention kernel that the host applied to its UNet: xformers, or PyTorch's for all others."""
+    from modules import sd_hijack  # builds its table of kernels when it is imported
+
+    return "xformers" if sd_hijack.model_hijack.optimization_method == "xformers" else "sdpa"
