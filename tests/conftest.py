@@ -1,4 +1,4 @@
-"""What tests of several rooms share: a Chromium to look at pages with."""
+"""Fixtures and settings of all tests: a headless Chromium, Hypothesis without deadlines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# On a shared machine a slow example is no failure.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 FLAGS = [
     "--no-sandbox",

@@ -46,7 +46,7 @@ def painted_clips(
     folder: Path, wanted: list[Wanted], seed: int, steps: int, guidance: float
 ) -> Iterator[NDArray[np.float32]]:
     """One clip (FRAMES, 128, 128, 3) in [0, 1] for each, with `folder`'s checkpoint and module, Euler a."""
-    engine, _ = open_engine(str(folder / f"{NAME}.safetensors"))
+    engine = open_engine(str(folder / f"{NAME}.safetensors"))
     for number, clip in enumerate(wanted):
         first = seed + FRAMES * number
         frames = tuple(

@@ -41,8 +41,8 @@ def curves(asked: Mapping[str, Any]) -> dict[str, Any]:
     """The values of schedules at every frame, and a sentence for each schedule that is wrong.
 
     `asked` has `schedules` (name → text or number), `frames`, and maybe `fps`, `seed`, `width`, `height`,
-    `bpm`, `cadence`, `dialect`, `signals` (name → a number per frame), and `kind`, whose settings' bounds then
-    hold for schedules of their names.
+    `bpm`, `cadence`, `dialect`, `signals` (name → a number per frame), and `kind`, whose settings' bounds
+    then hold for schedules of their names.
     Returns `{"curves": {name: [number or word, …]}, "errors": {name: sentence}, "problems": {name: […]},
     "warnings": [sentence, …]}`. Raises FlipbookError when it is the question that is wrong.
     """

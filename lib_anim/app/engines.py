@@ -23,8 +23,8 @@ def stable_name(name: str) -> str:
 def open_engine(name: str, attention: AttentionBackend = "sdpa") -> Engine:
     """The engine "checker", "demo", or that of a checkpoint's path.
 
-    `attention` is the kernel of a checkpoint's attention layers. Raises NotFound, and FlipbookError for a file
-    that is not a checkpoint and for a kernel that is not installed.
+    `attention` is the kernel of a checkpoint's attention layers. Raises NotFound, and FlipbookError for a
+    file that is not a checkpoint and for a kernel that is not installed.
     """
     if name == "checker":
         from lib_anim.engines.checker import CheckerEngine

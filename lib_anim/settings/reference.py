@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterable
 
 from lib_anim.settings.base import Settings, specs
 from lib_anim.settings.fields import Spec
@@ -30,3 +31,12 @@ def _row(name: str, spec: Spec, default: object) -> str:
     shown = json.dumps(spec.to_json(default), ensure_ascii=False)
     cells = [f"`{name}`", spec.label, spec.help, spec.allowed(), f"`{shown}`", spec.unit]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def markdown_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table in Markdown."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += [
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows
+    ]
+    return "\n".join(lines) + "\n"

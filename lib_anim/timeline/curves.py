@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline, PchipInterpolator, make_interp_spline
+
+from lib_anim.timeline.easings import EASINGS, LEAST_KNOTS
 
 Float = NDArray[np.float64]
 
@@ -23,23 +24,6 @@ class Keyframe:
     easing: str
     number: float | None
     formula: Callable[[Float], Float]
-
-
-_EASE: dict[str, Callable[[Float], Float]] = {
-    "linear": lambda u: u,
-    "step": lambda u: np.zeros_like(u),
-    "ease-in": lambda u: u * u,
-    "ease-out": lambda u: 1.0 - (1.0 - u) ** 2,
-    "ease-in-out": lambda u: u * u * (3.0 - 2.0 * u),
-}
-
-_SPLINES: dict[str, tuple[int, Callable[[Float, Float], Callable[[Float], Float]]]] = {
-    "quadratic": (3, lambda x, y: make_interp_spline(x, y, k=2)),
-    "cubic": (3, CubicSpline),
-    "monotone": (3, PchipInterpolator),
-}
-"""The least number of knots, below which a spline is the straight line, and scipy's constructor.
-`make_interp_spline` with k=2 is what `interp1d(kind="quadratic")` calls."""
 
 
 def curve(keyframes: Sequence[Keyframe], frames: int) -> Float:
@@ -90,16 +74,16 @@ def _fill(values: Float, run: list[Keyframe]) -> None:
         if end - start < 2:
             continue
         between = np.arange(start + 1, end, dtype=np.float64)
-        if left.easing == "step":
-            values[start + 1 : end] = heights[index]
-        elif left.easing in _SPLINES and len(run) >= _SPLINES[left.easing][0] and np.isfinite(heights).all():
-            if left.easing not in splines:
-                splines[left.easing] = _SPLINES[left.easing][1](knots, heights)
-            values[start + 1 : end] = splines[left.easing](between)
+        easing = EASINGS[left.easing]
+        if easing.spline is not None and len(run) >= LEAST_KNOTS and np.isfinite(heights).all():
+            if easing.name not in splines:
+                splines[easing.name] = easing.spline(knots, heights)
+            values[start + 1 : end] = splines[easing.name](between)
         else:
-            ease = _EASE.get(left.easing, _EASE["linear"])
-            u = ease((between - start) / (end - start))
-            values[start + 1 : end] = heights[index] + (heights[index + 1] - heights[index]) * u
+            u = easing.progress((between - start) / (end - start))
+            # Where the right value has no share, it may be NaN.
+            change = heights[index + 1] - heights[index] if u.any() else 0.0
+            values[start + 1 : end] = heights[index] + change * u
 
 
 def bridged(values: Float) -> Float:

@@ -10,7 +10,8 @@ from lark import Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.timeline.functions import EASINGS, FUNCTIONS, NAMES
+from lib_anim.timeline.easings import EASINGS
+from lib_anim.timeline.functions import FUNCTIONS, NAMES
 from lib_anim.timeline.limits import MAX_QUOTED, MAX_SHOWN
 
 _CHARACTERS = {

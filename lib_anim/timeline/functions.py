@@ -18,9 +18,6 @@ FRAME_NAMES = frozenset({"t", "f", "sec", "beat"})
 NAMES = FRAME_NAMES | {"max_f", "s", "fps", "bpm", "w", "h", "cadence", "pi", "e"}
 """All names that are always there; signals add theirs."""
 
-EASINGS = ("step", "linear", "quadratic", "cubic", "monotone", "ease-in", "ease-out", "ease-in-out")
-"""The ways from one number to the next."""
-
 
 @dataclass(frozen=True)
 class Function:

@@ -15,6 +15,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.timeline.diagnostics import at_column, refuse_long, syntax_problem, unknown_function
+from lib_anim.timeline.easings import EASINGS
 from lib_anim.timeline.functions import FUNCTIONS
 from lib_anim.timeline.limits import MAX_DEPTH, MAX_EXPRESSION_CHARACTERS, MAX_NESTING, MAX_TOKENS
 from lib_anim.timeline.nodes import Binary, Call, Expression, Name, Number, Unary, walk
@@ -60,7 +61,7 @@ FRAME.3: /\d{1,15}(?=\s*([\"']?\s*:|$))/
 PERCENT.3: /(\d{1,15}(\.\d{0,12})?|\.\d{1,12})\s*%(?=\s*([\"']?\s*:|$))/
 SECONDS.3: /(\d{1,15}(\.\d{0,12})?|\.\d{1,12})\s*s(?=\s*([\"']?\s*:|$))/
 BEATS.3: /(\d{1,15}(\.\d{0,12})?|\.\d{1,12})\s*b(?=\s*([\"']?\s*:|$))/
-EASING.2: /(ease-in-out|ease-in|ease-out|linear|step|quadratic|cubic|monotone)(?![\w-])/
+EASING.2: /(@easings@)(?![\w-])/
 PLAIN.3: /\(\s*-?/ NUMBER /\s*\)(?=\s*([,a-z]|$))/ | /-?/ NUMBER /(?=\s*(,|$))/
 LOOSE.4: /[()]{0,9}[+-]?[()]{0,9}/ (_WHOLE _PART? | _PART) /(?=\s*(,|:|$))/
 _WHOLE: /\d[\d()]{0,30}/
@@ -226,7 +227,7 @@ def _column(token: Token) -> int:
 def _parser() -> Lark:
     """Built at the first use: it takes some 50 ms."""
     return Lark(
-        GRAMMAR,
+        GRAMMAR.replace("@easings@", "|".join(sorted(EASINGS, key=len, reverse=True))),
         parser="lalr",
         lexer="contextual",
         start=["schedule", "loose_schedule", "raw_schedule", "lone_key", "expr"],

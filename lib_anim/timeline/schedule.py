@@ -13,8 +13,8 @@ from lib_anim.errors import FlipbookError, Problem
 from lib_anim.timeline.context import Context
 from lib_anim.timeline.curves import Keyframe, bridged, curve
 from lib_anim.timeline.diagnostics import at_column, quoted, shown
+from lib_anim.timeline.easings import EASINGS
 from lib_anim.timeline.evaluate import evaluate, name_problems
-from lib_anim.timeline.functions import EASINGS
 from lib_anim.timeline.items import Dialect, Item, Unreadable, read_items
 from lib_anim.timeline.keys import key_frame, key_problems
 from lib_anim.timeline.nodes import plain_number

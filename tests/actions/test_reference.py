@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from lib_anim.actions.reference import COMMAND, pages, stale_pages, write_reference
+from lib_anim.actions.reference import COMMAND, pages, stale_pages, with_tables, write_reference
 from lib_anim.kinds.keyframed.deforum.keys import ROWS, UNIT_ROWS
 from lib_anim.kinds.keyframed.deforum.migrations import MIGRATIONS
-from lib_anim.kinds.keyframed.deforum.reference_page import keys_page, with_tables
+from lib_anim.kinds.keyframed.deforum.reference_page import keys_page
 from lib_anim.kinds.keyframed.deforum.refusals import REFUSALS
 from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.kinds.registry import SETTINGS

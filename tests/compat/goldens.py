@@ -61,4 +61,7 @@ def missing(old: Any, new: Any, where: str = "") -> list[str]:
     if isinstance(old, list) and isinstance(new, list) and all(isinstance(item, str) for item in old):
         gone = [item for item in old if item not in new]
         return [f"{where} lacks {gone}"] if gone else []
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = enumerate(zip(old, new, strict=True))
+        return [text for place, (a, b) in pairs for text in missing(a, b, f"{where}/{place}")]
     return [] if old == new else [f"{where} was {old!r} and is {new!r}"]

@@ -12,8 +12,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from lib_anim.timeline.context import Context
+from lib_anim.timeline.easings import EASINGS
 from lib_anim.timeline.evaluate import evaluate
-from lib_anim.timeline.functions import EASINGS, FUNCTIONS
+from lib_anim.timeline.functions import FUNCTIONS
 from lib_anim.timeline.grammar import FormulaKey, FrameKey, UnitKey, parse_expression
 from lib_anim.timeline.items import Item
 from lib_anim.timeline.nodes import Binary, Call, Name, Number, Unary

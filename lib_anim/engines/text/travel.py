@@ -18,11 +18,14 @@ from lib_anim.types import Mixing
 def mixed(
     first: Sequence[Guide], second: Sequence[Guide], weight: float, how: Mixing, empty: Embedding
 ) -> list[Guide]:
-    """The parts of one prompt on the way to another's, part by part; `weight` is the second's share.
+    """The parts of two prompts interpolated part by part; `weight` is the second prompt's share.
 
+    At weight 0 and 1 they are one prompt's own parts, so that a picture there equals the plain prompt's.
     A part that the other prompt lacks keeps its text and fades with its share. Where both change their
     text during the steps, both changes happen. `empty`, an empty prompt, fills the shorter one up.
     """
+    if weight in (0, 1):
+        return list(second if weight else first)
     return [_between(a, b, weight, how, empty) for a, b in zip_longest(first, second)]
 
 

@@ -208,7 +208,7 @@ def test_a_videos_frame_belongs_to_the_clips_frame_of_its_number() -> None:
 def events(settings: Clip, state: ClipState | None = None) -> list[Event]:
     engine = CheckerEngine()
     planned = plan(settings, engine.capabilities, 0, probe)
-    return list(run(planned, Studio(engine=engine), inputs_of(planned.settings), state))
+    return list(run(planned, Studio(engine=engine), vars(inputs_of(planned.settings)), state))
 
 
 def test_frames_come_in_order_with_what_made_them() -> None:
@@ -237,7 +237,7 @@ def test_a_whole_clip_is_not_denoised_again() -> None:
             raise AssertionError("nothing is missing")
 
     planned = plan(Clip(**{**SMALL, "prompts": "a"}), Idle().capabilities, 0, probe)
-    assert list(run(planned, Studio(engine=Idle()), ClipInputs(), ClipState(frame=19))) == [Finished(20)]
+    assert list(run(planned, Studio(engine=Idle()), {}, ClipState(frame=19))) == [Finished(20)]
 
 
 def test_closing_the_pipeline_closes_the_engines_clip() -> None:
@@ -252,7 +252,7 @@ def test_closing_the_pipeline_closes_the_engines_clip() -> None:
 
     engine = Watched()
     planned = plan(Clip(**{**SMALL, "prompts": "a"}), engine.capabilities, 0, probe)
-    pipeline = run(planned, Studio(engine=engine), ClipInputs())
+    pipeline = run(planned, Studio(engine=engine), {})
     assert any(isinstance(next(pipeline), FrameDone) for _ in range(3))
     pipeline.close()  # type: ignore[attr-defined]
     assert closed == [True]

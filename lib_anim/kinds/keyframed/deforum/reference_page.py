@@ -1,40 +1,28 @@
-"""The tables of `docs/coming-from-deforum.md` and the page of Deforum's keys, from what the code does."""
+"""Tables for the guide to coming from Deforum, and the reference page of Deforum's keys."""
 
 from __future__ import annotations
 
 import inspect
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping
 
 from lib_anim.kinds.keyframed.deforum.keys import FORGE_ROWS, ROWS, UNIT_ROWS, WRITTEN_BY_RUNS, Key
 from lib_anim.kinds.keyframed.deforum.migrations import MIGRATIONS
 from lib_anim.kinds.keyframed.deforum.refusals import REFUSALS
 from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.settings.base import specs
-
-_SECTION = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+from lib_anim.settings.reference import markdown_table
 
 
 def migrations_table() -> str:
     """Every migration by name, in the order in which they run."""
     rows = ((f"`{name}`", inspect.getdoc(change) or "") for name, change in MIGRATIONS.items())
-    return _table(("migration", "what it does"), rows)
+    return markdown_table(("migration", "what it does"), rows)
 
 
 def refusals_table() -> str:
     """Every feature that is refused where its key switches it on."""
     rows = ((f"`{refusal.key}`", refusal.feature, refusal.way) for refusal in REFUSALS)
-    return _table(("key", "asks for", "the way out"), rows)
-
-
-TABLES: Mapping[str, Callable[[], str]] = {"migrations": migrations_table, "refusals": refusals_table}
-"""Name in the page's markers → what stands there."""
-
-
-def with_tables(page: str) -> str:
-    """The page with every table between its markers written anew."""
-    return _SECTION.sub(lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n{found[3]}", page)
+    return markdown_table(("key", "asks for", "the way out"), rows)
 
 
 def keys_page() -> str:
@@ -50,7 +38,7 @@ def keys_page() -> str:
     for title, rows in groups:
         prefix = "cn_{i}_" if rows is UNIT_ROWS else ""
         cells = ((f"`{prefix}{key.name}`", key.kind, _shown(key.default), _fate(key, prefix)) for key in rows)
-        lines += [f"## {title}", "", _table(("key", "type", "default", "becomes"), cells)]
+        lines += [f"## {title}", "", markdown_table(("key", "type", "default", "becomes"), cells)]
     return "\n".join(lines)
 
 
@@ -68,11 +56,3 @@ def _fate(key: Key, prefix: str) -> str:
 def _shown(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return f"`{text}`" if value not in ("", {}) else ""
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += [
-        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows
-    ]
-    return "\n".join(lines) + "\n"
