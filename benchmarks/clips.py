@@ -15,7 +15,8 @@ from pathlib import Path
 from benchmarks.memory import forget_peak, memory
 from lib_anim.engines.contract.engine import Engine
 from lib_anim.engines.diffusion.engine import open_engine
-from lib_anim.jobs.run.runner import render, start
+from lib_anim.jobs.run.runner import render
+from lib_anim.jobs.run.start import start
 from lib_anim.kinds.clip.settings import Clip
 from lib_anim.kinds.registry import CLIP
 

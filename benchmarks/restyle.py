@@ -30,7 +30,8 @@ from benchmarks.memory import memory
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract.engine import OnStep
 from lib_anim.engines.contract.requests import StillRequest
-from lib_anim.jobs.run.runner import render, start
+from lib_anim.jobs.run.runner import render
+from lib_anim.jobs.run.start import start
 from lib_anim.kinds.events import Event, Progress
 from lib_anim.kinds.registry import RESTYLE
 from lib_anim.kinds.restyle.settings import Restyle

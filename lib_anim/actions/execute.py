@@ -12,7 +12,8 @@ from lib_anim.actions.settings_files import Loaded, settings_from, settings_of
 from lib_anim.engines.contract.engine import Engine, Interrupted, OnStep
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.rerender import rerender
-from lib_anim.jobs.run.runner import Listener, Result, render, reopen, start
+from lib_anim.jobs.run.runner import Listener, Result, render
+from lib_anim.jobs.run.start import reopen, start
 from lib_anim.jobs.spec import JobSpec, PartSpec
 from lib_anim.kinds.base import PaintedKind
 from lib_anim.kinds.draft import WHOLE, DraftOptions

@@ -20,8 +20,8 @@ from lib_anim.actions.uploads import Uploads
 from lib_anim.engines.contract.engine import OFFERS
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.jobs.queue.store import Queue
+from lib_anim.jobs.run.disk_space import most_bytes
 from lib_anim.jobs.run.open_inputs import plan_for
-from lib_anim.jobs.run.runner import most_bytes
 from lib_anim.kinds.base import PaintedKind
 from lib_anim.kinds.registry import KINDS, find_kind
 from lib_anim.settings.base import json_schema

@@ -45,7 +45,8 @@ def codes_page() -> str:
     for path in sorted(Path(lib_anim.__file__).parent.rglob("*.py")):
         for code, message in _coded(ast.parse(path.read_text("utf-8"))):
             messages[code].add(message)
-    rows = ((f"`{code}`", "; ".join(sorted(filter(None, found)))) for code, found in sorted(messages.items()))
+    listed = sorted(messages.items())
+    rows = ((f"`{code}`", "; ".join(sorted(filter(None, found)))) for code, found in listed)
     head = (
         "# Problem codes\n\nThe `code` of each problem in the JSON of the API and the command line. Codes are "
         "stable; messages may change. `…` stands for a value.\n\n"

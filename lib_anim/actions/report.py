@@ -11,7 +11,7 @@ from typing import Any
 from lib_anim.actions.settings_files import settings_of
 from lib_anim.jobs.queue.record import JobRecord
 from lib_anim.jobs.run.folder import RunFolder
-from lib_anim.jobs.run.runner import versions
+from lib_anim.jobs.run.start import versions
 from lib_anim.settings.portable import without_folders
 
 MOST_LINES = 2_000

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from lib_anim.types import Mask, Picture
-
-
-def from_alpha(picture: NDArray[np.float32]) -> Mask:
-    """Return the alpha of an RGBA picture (H, W, 4) in [0, 1]: what is opaque is repainted, as in Deforum."""
-    return picture[..., 3].copy()
 
 
 def from_luminance(picture: Picture) -> Mask:
@@ -88,11 +82,6 @@ def both(first: Mask, second: Mask) -> Mask:
 def either(first: Mask, second: Mask) -> Mask:
     """Return first | second: the larger value."""
     return np.maximum(first, second)
-
-
-def only_one(first: Mask, second: Mask) -> Mask:
-    """Return first ^ second: in one of them but not in both."""
-    return np.maximum(np.minimum(first, 1 - second), np.minimum(1 - first, second))
 
 
 def without(first: Mask, second: Mask) -> Mask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lib_anim.errors import FlipbookError, Problem
 from lib_anim.types import Border
 
 Interpolation = Literal["linear", "nearest"]
@@ -17,11 +19,36 @@ Interpolation = Literal["linear", "nearest"]
 
 Floats = NDArray[np.float32]
 
-BORDERS: dict[Border, int] = {
-    "replicate": cv2.BORDER_REPLICATE,
-    "wrap": cv2.BORDER_WRAP,
-    "reflect": cv2.BORDER_REFLECT,
+
+@dataclass(frozen=True)
+class BorderRule:
+    """How both samplers read outside the picture."""
+
+    opencv: int
+    """OpenCV's border flag."""
+    padding: Literal["border", "reflection"]
+    """`padding_mode` of torch's grid_sample."""
+    periodic: bool = False
+    """Whether positions are reduced modulo the picture's size first: grid_sample has no such mode."""
+
+
+BORDERS: dict[Border, BorderRule] = {
+    "replicate": BorderRule(cv2.BORDER_REPLICATE, "border"),
+    "wrap": BorderRule(cv2.BORDER_WRAP, "border", periodic=True),
+    "reflect": BorderRule(cv2.BORDER_REFLECT, "reflection"),
 }
+"""One record per border: the only place that says how it is sampled."""
+
+
+def border_rule(border: Border) -> BorderRule:
+    """The rule of a border. Raises FlipbookError for a border without one, before anything is sampled."""
+    rule = BORDERS.get(border)
+    if rule is None:
+        sentence = f'"{border}" is not a border mode; there are {", ".join(BORDERS)}'
+        raise FlipbookError(Problem(sentence, field="border", code="border.unknown"))
+    return rule
+
+
 INTERPOLATIONS: dict[Interpolation, int] = {"linear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
 
 
@@ -54,7 +81,8 @@ def sample(
     x, y = np.asarray(x, np.float32), np.asarray(y, np.float32)
     channels = 1 if picture.ndim == 2 else picture.shape[2]
     if interpolation == "nearest" or (opencv_is_exact() and channels in (1, 3, 4)):
-        found: Any = cv2.remap(picture, x, y, INTERPOLATIONS[interpolation], borderMode=BORDERS[border])
+        flag = border_rule(border).opencv
+        found: Any = cv2.remap(picture, x, y, INTERPOLATIONS[interpolation], borderMode=flag)
         return np.asarray(found.reshape(x.shape + picture.shape[2:]), np.float32)
     return sample_with_torch(picture, x, y, border)
 
@@ -68,8 +96,8 @@ def sample_with_torch(picture: Floats, x: Floats, y: Floats, border: Border = "r
 
     planes = picture.reshape(*picture.shape[:2], -1)
     height, width = planes.shape[:2]
-    mode = "reflection" if border == "reflect" else "border"
-    if border == "wrap":
+    rule = border_rule(border)
+    if rule.periodic:
         planes = np.concatenate([planes, planes[:1]])
         planes = np.concatenate([planes, planes[:, :1]], axis=1)
         x, y = x - width * np.floor(x / width), y - height * np.floor(y / height)
@@ -80,7 +108,7 @@ def sample_with_torch(picture: Floats, x: Floats, y: Floats, border: Border = "r
     )
     source = torch.from_numpy(np.ascontiguousarray(planes.transpose(2, 0, 1)))[None]
     found = torch.nn.functional.grid_sample(
-        source, torch.from_numpy(grid)[None], mode="bilinear", padding_mode=mode, align_corners=False
+        source, torch.from_numpy(grid)[None], mode="bilinear", padding_mode=rule.padding, align_corners=False
     )
     values: Floats = np.ascontiguousarray(found[0].numpy().transpose(1, 2, 0))
     return values.reshape(x.shape + picture.shape[2:])

@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.imaging.sample import BORDERS, INTERPOLATIONS, Floats, Interpolation, opencv_is_exact, sample
+from lib_anim.imaging.sample import (
+    INTERPOLATIONS,
+    Floats,
+    Interpolation,
+    border_rule,
+    opencv_is_exact,
+    sample,
+)
 from lib_anim.types import Border
 
 Matrix = NDArray[np.float64]
@@ -124,7 +131,7 @@ def warp(
     ):
         x, y = source_positions(matrix, width, height)
         return sample(picture, x, y, border, interpolation)
-    flags, mode = INTERPOLATIONS[interpolation], BORDERS[border]
+    flags, mode = INTERPOLATIONS[interpolation], border_rule(border).opencv
     moved: Any
     if np.array_equal(matrix[2], (0.0, 0.0, 1.0)):
         moved = cv2.warpAffine(picture, matrix[:2], (width, height), flags=flags, borderMode=mode)

@@ -12,8 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.models.header import Entry, Header, read_header
-from lib_anim.models.table import is_archive
+from lib_anim.models.header import Entry, Header, is_archive, read_header
 
 WRAPS = ("state_dict", "controlnet", "module")
 """Keys under which training scripts put the weights proper."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import index
@@ -104,3 +105,8 @@ def _folder(path: Path) -> str:
 
 def _truncated(path: Path, size: int, expected: int) -> str:
     return f"{path.name} is cut off: it has {size:,} bytes and should have {expected:,}; get it anew."
+
+
+def is_archive(path: Path) -> bool:
+    """Whether it is a zip file, as `torch.save` has written since 1.6."""
+    return path.is_file() and zipfile.is_zipfile(path)

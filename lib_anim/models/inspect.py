@@ -11,12 +11,12 @@ from typing import Literal
 from lib_anim.errors import FlipbookError
 from lib_anim.models.checkpoint import VAE, family_of, read_checkpoint, read_vae
 from lib_anim.models.detect import UNET, detect
-from lib_anim.models.header import Header, read_header
+from lib_anim.models.header import Header, is_archive, read_header
 from lib_anim.models.keys import DOWNS, KRONECKER, OTHERS, inversion_keys, is_lora
 from lib_anim.models.motion.facts import is_motion, motion_facts
 from lib_anim.models.motion.keys import UNNAMED, is_motion_lora, unwrapped
 from lib_anim.models.pickled import names_in
-from lib_anim.models.table import Table, is_archive, read_table
+from lib_anim.models.table import Table, read_table
 
 Kind = Literal["checkpoint", "vae", "lora", "embedding", "motion module", "controlnet", "other", "broken"]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lib_anim.models.header import Header, read_header
+from lib_anim.models.header import Header, is_archive, read_header
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,3 @@ def read_table(path: Path) -> Table:
     from lib_anim.models.archive import read_archive
 
     return Table(path.name, {key: tuple(value.shape) for key, value in read_archive(path).items()})
-
-
-def is_archive(path: Path) -> bool:
-    """Whether it is a zip file, as `torch.save` has written since 1.6."""
-    return path.is_file() and zipfile.is_zipfile(path)

@@ -56,6 +56,7 @@ def test_writing_mends_what_is_stale_and_leaves_the_rest(tmp_path: Path) -> None
     assert write_reference(folder, {"keyframed": Keyframed}) == [
         folder / "keyframed.md",
         folder / "deforum-keys.md",
+        folder / "problem-codes.md",
     ]
     guide.write_text("# By hand\n\n<!-- table: refusals -->\nold\n<!-- end of table -->\n\nEnd.\n", "utf-8")
     assert stale_pages(folder, {"keyframed": Keyframed}) == [guide]

@@ -15,7 +15,8 @@ from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract.engine import Interrupted
 from lib_anim.errors import Conflict
 from lib_anim.jobs.run.folder import RunFolder
-from lib_anim.jobs.run.runner import render, reopen, start
+from lib_anim.jobs.run.runner import render
+from lib_anim.jobs.run.start import reopen, start
 from lib_anim.kinds.base import PaintedKind
 from lib_anim.kinds.events import FrameDone
 from lib_anim.kinds.registry import KINDS

@@ -27,9 +27,6 @@ def picture(seed: int, height: int = 24, width: int = 30) -> np.ndarray:
 
 
 def test_sources() -> None:
-    rgba = np.random.default_rng(0).random((8, 8, 4), np.float32)
-    assert np.array_equal(m.from_alpha(rgba), rgba[..., 3])
-    assert m.from_alpha(rgba).base is None
     assert m.from_luminance(np.ones((2, 2, 3), np.float32)).min() == 1
     assert m.from_luminance(np.zeros((2, 2, 3), np.float32)).max() == 0
     green = np.zeros((1, 1, 3), np.float32)
@@ -45,7 +42,6 @@ def test_hard_masks_follow_boolean_algebra(a: int, b: int) -> None:
     p, q = first > 0, second > 0
     assert np.array_equal(m.both(first, second) > 0, p & q)
     assert np.array_equal(m.either(first, second) > 0, p | q)
-    assert np.array_equal(m.only_one(first, second) > 0, p ^ q)
     assert np.array_equal(m.without(first, second) > 0, p & ~q)
     assert np.array_equal(m.invert(first) > 0, ~p)
 
@@ -53,7 +49,7 @@ def test_hard_masks_follow_boolean_algebra(a: int, b: int) -> None:
 @given(st.integers(0, 99), st.integers(0, 99))
 def test_soft_masks_stay_masks(a: int, b: int) -> None:
     first, second = rough(a), rough(b)
-    for joined in (m.both, m.either, m.only_one, m.without):
+    for joined in (m.both, m.either, m.without):
         result = joined(first, second)
         assert result.dtype == np.float32
         assert 0 <= result.min() <= result.max() <= 1

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lib_anim.errors import FlipbookError
-from lib_anim.imaging.sample import sample_with_torch
+from lib_anim.imaging.sample import BORDERS, sample, sample_with_torch
 from lib_anim.imaging.warp import affine_matrix, flip_matrix, source_positions, warp
 from lib_anim.types import Border
 
-BORDERS: tuple[Border, ...] = ("replicate", "wrap", "reflect")
 STILL = {"angle_deg": 0.0, "zoom": 1.0, "translation_x": 0.0, "translation_y": 0.0}
 
 motions = st.fixed_dictionaries(
@@ -165,7 +167,7 @@ def test_warp_and_inverse_give_the_picture_back_inside(motion: dict[str, float])
     assert np.abs(back - smooth)[seen].max(initial=0) < 0.02
 
 
-@given(motions, st.sampled_from(BORDERS), st.floats(-20, 20), st.floats(-20, 20))
+@given(motions, st.sampled_from(sorted(BORDERS)), st.floats(-20, 20), st.floats(-20, 20))
 def test_range_dtype_and_argument_are_kept(
     motion: dict[str, float], border: Border, phi: float, gamma: float
 ) -> None:
@@ -197,7 +199,7 @@ def test_borders_are_numpys(border: Border, numpy_mode: str, interpolation: str)
     assert np.abs(moved - wider[15:63, 3:67]).max() < 1e-5
 
 
-@given(motions, st.sampled_from(BORDERS), st.sampled_from([1, 2, 3, 4]))
+@given(motions, st.sampled_from(sorted(BORDERS)), st.sampled_from([1, 2, 3, 4]))
 def test_both_ways_of_sampling_agree(motion: dict[str, float], border: Border, channels: int) -> None:
     # matters where OpenCV rounds positions (version 4, or two channels): those pictures go through torch
     picture = noise(channels=channels)
@@ -230,3 +232,23 @@ def test_impossible_motion_is_named(call: object, field: str) -> None:
 def test_a_matrix_without_inverse_is_refused() -> None:
     with pytest.raises(FlipbookError, match="no inverse"):
         warp(noise(), np.diag([1.0, 0.0, 1.0]))
+
+
+SHIFT = np.array([[1.0, 0, 0.3], [0, 1.0, 0], [0, 0, 1.0]])
+
+
+def test_every_border_has_a_rule_and_both_samplers_agree() -> None:
+    assert set(BORDERS) == set(get_args(Border))
+    picture = noise(7, 9)
+    # Whole positions, up to a picture's size outside: OpenCV 4 rounds all others to 1/32 px.
+    y, x = np.mgrid[-6:13, -8:17].astype(np.float32)
+    for border, rule in BORDERS.items():
+        theirs = cv2.remap(picture, x, y, cv2.INTER_NEAREST, borderMode=rule.opencv)
+        np.testing.assert_allclose(sample_with_torch(picture, x, y, border), theirs, atol=1e-4)
+
+
+@pytest.mark.parametrize("call", [lambda p, w: sample(p, w, w, "torn"), lambda p, w: warp(p, SHIFT, "torn")])
+def test_an_unknown_border_reaches_no_sampler(call) -> None:
+    with pytest.raises(FlipbookError) as refused:
+        call(noise(4, 4), np.zeros((2, 2), np.float32))
+    assert refused.value.problems[0].code == "border.unknown"

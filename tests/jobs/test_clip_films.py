@@ -14,7 +14,8 @@ from lib_anim.engines.checker import CheckerEngine
 from lib_anim.errors import FlipbookError
 from lib_anim.jobs.run.clip_films import FILMS, next_stem, write_clip
 from lib_anim.jobs.run.rerender import rerender
-from lib_anim.jobs.run.runner import render, start
+from lib_anim.jobs.run.runner import render
+from lib_anim.jobs.run.start import start
 from lib_anim.kinds.clip.animatediff import ClipCall, from_infotext, to_infotext
 from lib_anim.kinds.clip.motion_settings import Motion
 from lib_anim.kinds.clip.settings import Clip

@@ -15,7 +15,8 @@ from lib_anim.errors import FlipbookError, Problem
 from lib_anim.jobs.run import films as films
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.rerender import rerender
-from lib_anim.jobs.run.runner import Result, render, reopen, start
+from lib_anim.jobs.run.runner import Result, render
+from lib_anim.jobs.run.start import reopen, start
 from lib_anim.kinds.clip.settings import Clip
 from lib_anim.kinds.events import FrameDone
 from lib_anim.kinds.keyframed.settings import Keyframed

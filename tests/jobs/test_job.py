@@ -16,7 +16,8 @@ from lib_anim.engines.checker import CheckerEngine
 from lib_anim.engines.contract.engine import Interrupted
 from lib_anim.errors import Conflict, FlipbookError, NotFound
 from lib_anim.jobs.run.folder import RunFolder
-from lib_anim.jobs.run.runner import Result, render, reopen, start
+from lib_anim.jobs.run.runner import Result, render
+from lib_anim.jobs.run.start import reopen, start
 from lib_anim.kinds.events import FrameDone, Warned
 from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.kinds.registry import KEYFRAMED

@@ -19,7 +19,8 @@ from lib_anim.errors import Conflict, FlipbookError, NotFound
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.frame_writer import to_uint8
 from lib_anim.jobs.run.rerender import rerender
-from lib_anim.jobs.run.runner import Result, render, reopen, start
+from lib_anim.jobs.run.runner import Result, render
+from lib_anim.jobs.run.start import reopen, start
 from lib_anim.kinds.base import Studio
 from lib_anim.kinds.events import FrameDone, Progress
 from lib_anim.kinds.keyframed.inputs import Inputs

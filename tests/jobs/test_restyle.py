@@ -23,7 +23,8 @@ from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.errors import FlipbookError, NotFound
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.rerender import rerender
-from lib_anim.jobs.run.runner import Result, render, reopen, start
+from lib_anim.jobs.run.runner import Result, render
+from lib_anim.jobs.run.start import reopen, start
 from lib_anim.kinds.draft import WHOLE, DraftOptions
 from lib_anim.kinds.events import FrameDone
 from lib_anim.kinds.registry import RESTYLE

@@ -23,7 +23,8 @@ from lib_anim.app.engines import DEMO_CHECKPOINT, open_engine
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.errors import Conflict, FlipbookError
 from lib_anim.jobs.run.folder import RunFolder
-from lib_anim.jobs.run.runner import render, reopen, start
+from lib_anim.jobs.run.runner import render
+from lib_anim.jobs.run.start import reopen, start
 from lib_anim.kinds.events import FrameDone
 from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.kinds.registry import KEYFRAMED

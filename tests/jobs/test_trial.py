@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from lib_anim.engines.checker import CheckerEngine
+from lib_anim.jobs.run.disk_space import most_bytes
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.rerender import rerender
-from lib_anim.jobs.run.runner import most_bytes, render, reopen, start
+from lib_anim.jobs.run.runner import render
+from lib_anim.jobs.run.start import reopen, start
 from lib_anim.kinds.draft import DraftOptions
 from lib_anim.kinds.events import Estimated, FrameDone
 from lib_anim.kinds.keyframed.settings import Keyframed

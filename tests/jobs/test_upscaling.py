@@ -10,8 +10,10 @@ import pytest
 from lib_anim.engines.checker import CheckerEngine
 from lib_anim.errors import FlipbookError
 from lib_anim.imaging.fit import fit
+from lib_anim.jobs.run.disk_space import most_bytes
 from lib_anim.jobs.run.rerender import rerender
-from lib_anim.jobs.run.runner import most_bytes, render, start
+from lib_anim.jobs.run.runner import render
+from lib_anim.jobs.run.start import start
 from lib_anim.kinds.registry import KINDS
 from lib_anim.media.pictures import read_picture
 from lib_anim.media.probe import probe

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from lib_anim.engines.contract.requests import StillRequest
-from lib_anim.jobs.run.runner import render, start
+from lib_anim.jobs.run.runner import render
+from lib_anim.jobs.run.start import start
 from lib_anim.kinds.registry import RESTYLE
 from lib_anim.kinds.restyle.settings import Restyle
 from lib_anim.media.pictures import read_picture, write_picture

@@ -20,7 +20,8 @@ from lib_anim.engines.contract.capabilities import Style
 from lib_anim.engines.contract.engine import Interrupted
 from lib_anim.engines.contract.requests import PromptTravel, StillRequest
 from lib_anim.errors import FlipbookError
-from lib_anim.jobs.run.runner import render, start
+from lib_anim.jobs.run.runner import render
+from lib_anim.jobs.run.start import start
 from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.kinds.registry import KEYFRAMED
 from lib_anim.media.pictures import read_picture

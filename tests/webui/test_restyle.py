@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lib_anim.jobs.run.runner import render, reopen, start
+from lib_anim.jobs.run.runner import render
+from lib_anim.jobs.run.start import reopen, start
 from lib_anim.kinds.events import FrameDone
 from lib_anim.kinds.registry import RESTYLE
 from lib_anim.kinds.restyle.settings import Restyle

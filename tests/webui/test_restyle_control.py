@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from lib_anim.errors import FlipbookError
-from lib_anim.jobs.run.runner import render, start
+from lib_anim.jobs.run.runner import render
+from lib_anim.jobs.run.start import start
 from lib_anim.kinds.registry import RESTYLE
 from lib_anim.kinds.restyle.settings import Restyle
 from lib_anim.media.pictures import read_picture, write_picture

@@ -13,7 +13,8 @@ from lib_anim.errors import Conflict, FlipbookError, Problem
 from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.open_inputs import make_plan
 from lib_anim.jobs.run.parts import History, Part, parts_json, parts_of
-from lib_anim.jobs.run.runner import Listener, Result, render_locked, reopen
+from lib_anim.jobs.run.runner import Listener, Result, render_locked
+from lib_anim.jobs.run.start import reopen
 from lib_anim.kinds.base import PaintedKind, Plan, Studio
 from lib_anim.kinds.draft import draft_of
 from lib_anim.settings.base import Settings, to_json

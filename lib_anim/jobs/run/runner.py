@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import platform
-import shutil
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from lib_anim import __version__
 from lib_anim.engines.contract.engine import Engine, Interrupted, OnStep
-from lib_anim.errors import Conflict, FlipbookError, Problem
+from lib_anim.errors import FlipbookError, Problem
 from lib_anim.jobs.executors.contract import Executor
 from lib_anim.jobs.executors.local import LocalExecutor, until
+from lib_anim.jobs.run.disk_space import most_bytes
 from lib_anim.jobs.run.films import Presentation
-from lib_anim.jobs.run.folder import KEEP_EVERY, RunFolder
+from lib_anim.jobs.run.folder import RunFolder
 from lib_anim.jobs.run.frame_ranges import FrameRange, frame_ranges
 from lib_anim.jobs.run.frame_writer import write_frames
 from lib_anim.jobs.run.incremental_film import IncrementalFilm
-from lib_anim.jobs.run.open_inputs import make_plan, opened
+from lib_anim.jobs.run.open_inputs import opened
 from lib_anim.jobs.run.parts import History, Part, owner_of, parts_of
 from lib_anim.kinds.base import PaintedKind, Plan, Studio
-from lib_anim.kinds.draft import WHOLE, DraftOptions, draft_of
+from lib_anim.kinds.draft import draft_of
 from lib_anim.kinds.events import Estimated, Event, FrameDone, Progress, Warned
-from lib_anim.kinds.upscale_step import upscaled_size, upscaling
-from lib_anim.settings.base import Settings, from_json, to_json
+from lib_anim.kinds.upscale_step import upscaling
 from lib_anim.settings.portable import without_folders
 
 Listener = Callable[[Event], None]
-
-PICTURES_IN_STATE = 2
-"""Float32 pictures that a loop's state holds at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,62 +41,6 @@ class Result:
     warnings: tuple[str, ...]
     finished: bool
     """False when it was interrupted: `resume` goes on."""
-
-
-def start(
-    kind: PaintedKind,
-    settings: Settings,
-    engine: Engine,
-    engine_as: str,
-    parent: Path,
-    draw_seed: int,
-    warnings: Sequence[str] = (),
-    draft: DraftOptions = WHOLE,
-    label: str = "",
-) -> tuple[RunFolder, Plan]:
-    """Plan a film and make its run folder, named by time and kind.
-
-    `engine_as` is the name that the composition root opens this engine by, for resuming; `warnings` are those
-    known already; `draft` may leave out a part of the film; `label` is the user's name for the run. Raises
-    FlipbookError before anything is written.
-    """
-    plan = make_plan(kind, settings, engine, draw_seed, draft)
-    warnings = (*warnings, *disk_warning(parent, plan))
-    folder = RunFolder.create(parent, time.strftime(f"%Y%m%d-%H%M%S-{kind.name}"))
-    folder.write_manifest(
-        {
-            "flipbook": __version__,
-            "kind": kind.name,
-            "status": "running",
-            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "frames": plan.frames,
-            "rate": str(plan.rate),
-            "engine": {"name": engine.name, "opened_as": engine_as, "fingerprint": engine.fingerprint},
-            "fingerprint": plan.fingerprint(engine.fingerprint),
-            "settings": to_json(plan.settings),
-            **({} if draft.whole else {"trial": draft.as_json()}),
-            **({"label": label} if label else {}),
-            "warnings": list(warnings),
-            "outputs": {},
-            "versions": versions(),
-        }
-    )
-    return folder, plan
-
-
-def reopen(kind: PaintedKind, folder: RunFolder, engine: Engine) -> Plan:
-    """The plan of an interrupted run. Raises Conflict when its frames would no longer come out the same."""
-    manifest = folder.manifest()
-    settings, _ = from_json(kind.settings, manifest["settings"])
-    plan = make_plan(kind, settings, engine, 0, draft_of(manifest))
-    if manifest["fingerprint"] != plan.fingerprint(engine.fingerprint):
-        was, now = manifest["engine"]["fingerprint"], engine.fingerprint
-        if was == now:
-            sentence = "the files that this film is made from have changed, and so would its frames"
-        else:
-            sentence = f"this film began with another engine ({was}; now {now}), so its frames would change"
-        raise Conflict(Problem(sentence, field="run"))
-    return plan
 
 
 def render(
@@ -386,32 +322,3 @@ def _start_state(
     if later:
         hear(Warned(f"frame {present} is missing; frames from {done} on are made again"))
     return done, state
-
-
-def most_bytes(plan: Plan) -> int:
-    """What a film's frames and states take on the disk at most: as much as without compression."""
-    painted, shown = (
-        width * height * 3 for width, height in (plan.size, upscaled_size(plan.settings, plan.size))
-    )
-    states = min(len(plan.painted), (plan.frames - plan.painted[0]) // KEEP_EVERY + 3)
-    return shown * plan.frames + painted * states * PICTURES_IN_STATE * 4
-
-
-def disk_warning(parent: Path, plan: Plan) -> tuple[str, ...]:
-    """A sentence where the disk may not hold the film."""
-    place = next(folder for folder in (parent.absolute(), *parent.absolute().parents) if folder.exists())
-    need, free = most_bytes(plan), shutil.disk_usage(place).free
-    if need <= free:
-        return ()
-    return (f"the film may need up to {need / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free",)
-
-
-def versions() -> dict[str, str]:
-    """Versions of what can change pixels, for the manifest."""
-    found = {"python": platform.python_version(), "flipbook": __version__}
-    for package in ("torch", "diffusers", "transformers", "numpy", "opencv-python-headless", "av"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -32,12 +32,6 @@ def between_count(motion: Motion, count: int) -> int:
     return round(count * (motion.interp_x - 1) / (count - 1))
 
 
-def shown_count(motion: Motion, count: int) -> int:
-    """Length of the film of `count` frames."""
-    shown = len(order_of(motion, count))
-    return shown + (shown - 1) * between_count(motion, count)
-
-
 def shown_frames(read: Callable[[int], Frame], count: int, motion: Motion) -> Iterator[Frame]:
     """The film's frames, uint8, of the clip's, which `read` gives by number and may be asked for twice.
 

@@ -6,17 +6,25 @@ on objects (`forward` on the sampler's own wrapper) goes away with the request's
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from lib_anim.webui.clip.host_clip import HostClip
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 CLIP = "flipbook_clip"
-"""The attribute of a request that carries its HostClip."""
+"""The attribute of a request that carries its StepHooks."""
 
 
-def clip_of(p: Any) -> HostClip | None:
-    """The clip that a request makes, if any."""
+class StepHooks(Protocol):
+    """What a clip does before and after each call of the network."""
+
+    def watched(self) -> AbstractContextManager[None]: ...
+
+    def before_step(self, params: Any) -> None: ...
+
+    def after_step(self, params: Any) -> None: ...
+
+
+def clip_of(p: Any) -> StepHooks | None:
+    """The hooks of the clip that a request renders; None for requests without a clip."""
     return getattr(p, CLIP, None)
 
 
