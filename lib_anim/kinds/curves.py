@@ -97,25 +97,6 @@ def spelled(words: Mapping[str, tuple[str, ...]], capabilities: Capabilities) ->
     return found
 
 
-def lacking(curves: Curves, size: tuple[int, int], capabilities: Capabilities) -> Iterable[Problem]:
-    """What no picture of this engine can have: sizes, samplers, checkpoints, subseeds."""
-    for name, value in zip(("width", "height"), size, strict=True):
-        unit = capabilities.multiple_of
-        if value % unit:
-            yield Problem(f"{value} does not fit this engine; it takes multiples of {unit}", field=name)
-    words = curves.words
-    for name, have in (("sampler", capabilities.samplers), ("scheduler", capabilities.schedulers)):
-        for word in sorted(set(words[name]) - set(have)):
-            choices = ", ".join(have)
-            yield Problem(f'"{word}" is not a {name} of this engine; it has {choices}', field=name)
-    for name, names in (("checkpoint", capabilities.checkpoints), ("vae", capabilities.vaes)):
-        for word in sorted({w for w in words.get(name, ()) if w and w not in names}):
-            choice = f"it has {', '.join(names)}" if names else "it has none to change to"
-            yield Problem(f'"{word}" is not a {name} of this engine; {choice}', field=name)
-    if not capabilities.subseed and np.any(curves.numbers["subseed_strength"] > 0):
-        yield Problem("this engine has no subseeds; 0 leaves them off", field="subseed_strength")
-
-
 def unknown_scripts(scripts: Scripts, capabilities: Capabilities) -> Iterable[Problem]:
     """Scripts that this engine does not have, and models of ControlNet that are not there."""
     for title in unknown_titles(scripts, capabilities):

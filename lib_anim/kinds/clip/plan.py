@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -19,17 +17,14 @@ from lib_anim.kinds.clip.module import chosen_module
 from lib_anim.kinds.clip.settings import Clip
 from lib_anim.kinds.clip.steering import prompts_close
 from lib_anim.kinds.curves import Curves, Numbers, evaluate, unknown_scripts
-from lib_anim.kinds.draft import DraftOptions
+from lib_anim.kinds.draft import DraftOptions, half_size
 from lib_anim.kinds.needs import Probe, VideoNeed
+from lib_anim.kinds.plans import fingerprint, unsupported
 from lib_anim.kinds.script_curves import ScriptCurves, refuse_curves
 from lib_anim.kinds.styles import chosen_styles, styled
 from lib_anim.kinds.upscale_step import unknown_upscaler
-from lib_anim.settings.base import to_json
 from lib_anim.timeline.context import Context
 from lib_anim.timeline.prompts import Travel
-
-LEAST = 64
-"""Pixels of a film's side at least."""
 
 LATENTS = ("latent_power", "latent_scale", "latent_power_last", "latent_scale_last")
 
@@ -68,9 +63,7 @@ class ClipFilmPlan:
 
     def fingerprint(self, engine: str) -> str:
         """Equal fingerprints give equal frames: a hash of the resolved settings and the engine's own."""
-        facts = [to_json(self.settings), self.settings.dialect, engine, *map(repr, self.styles)]
-        text = json.dumps(facts, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return fingerprint(self.settings, self.styles, engine)
 
 
 def plan(settings: Clip, capabilities: Capabilities | None, draw_seed: int, probe: Probe) -> ClipFilmPlan:
@@ -129,10 +122,7 @@ def make_draft(plan: ClipFilmPlan, trial: DraftOptions, capabilities: Capabiliti
         )
         raise FlipbookError(Problem(sentence, field=field))
     s, unit = plan.settings, math.lcm(8, capabilities.multiple_of)
-    width, height = (max(round(side / 2 / unit), 1) * unit for side in (s.width, s.height))
-    if min(width, height) < LEAST:
-        sentence = f"{s.width} × {s.height} has no half: films are at least {LEAST} pixels wide and high"
-        raise FlipbookError(Problem(sentence, field="half"))
+    width, height = half_size((s.width, s.height), unit)
     mean = math.sqrt(width / s.width * height / s.height)
     smaller = {"width": width, "height": height, "mask_blur": s.mask_blur * mean}
     smaller["mask_padding"] = round(s.mask_padding * mean)
@@ -171,20 +161,20 @@ def _fitted(settings: Clip, can: Capabilities) -> tuple[Clip, list[Problem]]:
     for name, have in (("sampler", can.samplers), ("scheduler", can.schedulers)):
         word = getattr(settings, name)
         found = {own.lower(): own for own in have}.get(word.lower())
-        if found is None:
-            sentence = f'"{word}" is not a {name} of this engine; it has {", ".join(have)}'
-            problems.append(Problem(sentence, field=name))
-        elif found != word:
-            changes[name] = found
+        if found not in (None, word):
+            changes[name] = str(found)
     try:
         module = chosen_module(settings.module, can.clip.motion_modules)
         changes["module"] = module.name
         problems.extend(_too_long(settings, module))
     except FlipbookError as error:
         problems.extend(error.problems)
+    settings = settings.changed(changes)
+    words = {name: (getattr(settings, name),) for name in ("sampler", "scheduler", "checkpoint", "vae")}
+    problems.extend(unsupported(words, (settings.width, settings.height), settings.subseed_strength, can))
     problems.extend(_lacking(settings, can))
     problems.extend(unknown_upscaler(settings, can))
-    return settings.changed(changes), problems
+    return settings, problems
 
 
 def _too_long(settings: Clip, module: MotionChoice) -> Iterable[Problem]:
@@ -198,21 +188,9 @@ def _too_long(settings: Clip, module: MotionChoice) -> Iterable[Problem]:
 
 
 def _lacking(settings: Clip, can: Capabilities) -> Iterable[Problem]:
-    for name in ("width", "height"):
-        value = getattr(settings, name)
-        if value % can.multiple_of:
-            sentence = f"{value} does not fit this engine; it takes multiples of {can.multiple_of}"
-            yield Problem(sentence, field=name)
-    for name, names in (("checkpoint", can.checkpoints), ("vae", can.vaes)):
-        word = getattr(settings, name)
-        if word and word not in names:
-            choice = f"it has {', '.join(names)}" if names else "it has none to change to"
-            yield Problem(f'"{word}" is not a {name} of this engine; {choice}', field=name)
     if settings.mask_path and not can.inpaint:
         yield Problem("this engine cannot paint a masked part; leave the mask away", field="mask_path")
     yield from unknown_scripts(settings.scripts, can)
-    if settings.subseed_strength and not can.subseed:
-        yield Problem("this engine has no subseeds; 0 leaves them off", field="subseed_strength")
 
 
 def _unused(s: Clip) -> Iterable[str]:

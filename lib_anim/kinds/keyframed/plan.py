@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -13,15 +11,15 @@ import numpy as np
 from lib_anim.engines.contract.capabilities import Capabilities, Style
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.imaging.warp import Matrix, affine_matrix, flip_matrix
-from lib_anim.kinds.curves import Numbers, evaluate, lacking, spelled, unknown_scripts
+from lib_anim.kinds.curves import Numbers, evaluate, spelled, unknown_scripts
 from lib_anim.kinds.keyframed.inputs import EXPRESSIONS, MASK_NAMES, needs_of, terms_of
 from lib_anim.kinds.keyframed.settings import Keyframed
 from lib_anim.kinds.needs import Probe, VideoNeed
+from lib_anim.kinds.plans import fingerprint, unsupported
 from lib_anim.kinds.script_curves import ScriptCurves
 from lib_anim.kinds.seeds import painted_seeds
 from lib_anim.kinds.styles import chosen_styles, styled
 from lib_anim.kinds.upscale_step import unknown_upscaler
-from lib_anim.settings.base import to_json
 from lib_anim.timeline.context import Context
 from lib_anim.timeline.prompts import Travel
 
@@ -97,9 +95,7 @@ class KeyframedPlan:
 
     def fingerprint(self, engine: str) -> str:
         """Equal fingerprints give equal frames: a hash of the resolved settings and the engine's own."""
-        facts = [to_json(self.settings), self.settings.dialect, engine, *map(repr, self.styles)]
-        text = json.dumps(facts, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return fingerprint(self.settings, self.styles, engine)
 
 
 def plan(
@@ -130,7 +126,8 @@ def plan(
         problems.extend(error.problems)
     if not problems and capabilities is not None:
         curves = replace(curves, words=spelled(curves.words, capabilities))
-        problems.extend(lacking(curves, (settings.width, settings.height), capabilities))
+        size = settings.width, settings.height
+        problems.extend(unsupported(curves.words, size, numbers["subseed_strength"], capabilities))
         problems.extend(_lacking(settings, numbers, capabilities))
     if problems:
         raise FlipbookError(*problems)

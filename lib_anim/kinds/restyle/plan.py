@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 
 import numpy as np
 
 from lib_anim.engines.contract.capabilities import Capabilities, Style
 from lib_anim.errors import FlipbookError, Problem
-from lib_anim.kinds.curves import Curves, evaluate, lacking, spelled, unknown_scripts
+from lib_anim.kinds.curves import Curves, evaluate, spelled, unknown_scripts
 from lib_anim.kinds.draft import LEAST, WHOLE, DraftOptions
 from lib_anim.kinds.needs import Probe
+from lib_anim.kinds.plans import fingerprint, unsupported
 from lib_anim.kinds.restyle.control_units import Unit
 from lib_anim.kinds.restyle.png_info import PictureParameters, said_by_pictures, silent_warning
 from lib_anim.kinds.restyle.settings import ALPHA, FIRST, PREVIOUS, Restyle
@@ -25,7 +24,6 @@ from lib_anim.kinds.seeds import painted_seeds
 from lib_anim.kinds.styles import chosen_styles, styled
 from lib_anim.kinds.upscale_step import unknown_upscaler
 from lib_anim.media.contract import SourceInfo
-from lib_anim.settings.base import to_json
 from lib_anim.timeline.context import Context
 from lib_anim.timeline.prompts import Travel
 
@@ -103,9 +101,9 @@ class RestylePlan:
 
     def fingerprint(self, engine: str) -> str:
         """Equal ones give equal frames of equal files: a hash of settings, PNG info, trial and engine."""
-        facts = [to_json(self.settings), self.settings.dialect, repr(self.said), self.trial.as_json(), engine]
-        facts += map(repr, self.styles)
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        return fingerprint(
+            self.settings, self.styles, engine, _fingerprint_text(self.said), self.trial.as_json()
+        )
 
 
 def plan(settings: Restyle, capabilities: Capabilities, draw_seed: int, probe: Probe) -> RestylePlan:
@@ -164,7 +162,9 @@ def plan(settings: Restyle, capabilities: Capabilities, draw_seed: int, probe: P
     if not problems:
         curves = _with_said(curves, said)
         curves = replace(curves, words=spelled(curves.words, capabilities))
-        problems += lacking(curves, (width, height), capabilities)
+        problems += unsupported(
+            curves.words, (width, height), curves.numbers["subseed_strength"], capabilities
+        )
         problems += _lacking(resolved, info, units, capabilities)
     if problems:
         raise FlipbookError(*problems)
@@ -284,3 +284,12 @@ def _lacking(
                 known = f"it has {', '.join(have)}" if have else "it has none"
                 sentence = f'"{word}" is not a ControlNet {name} here; {known}'
                 yield Problem(sentence, field=f"units {one.number} {name}")
+
+
+def _fingerprint_text(said: tuple[PictureParameters, ...]) -> str:
+    """The form of pictures' parameters in fingerprints. Runs of older versions have it, so it stays."""
+    texts = [
+        "Said(" + ", ".join(f"{field.name}={getattr(one, field.name)!r}" for field in fields(one)) + ")"
+        for one in said
+    ]
+    return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"

@@ -23,14 +23,20 @@ class StepHooks(Protocol):
     def after_step(self, params: Any) -> None: ...
 
 
-def clip_of(p: Any) -> StepHooks | None:
-    """The hooks of the clip that a request renders; None for requests without a clip."""
+def clip_of(p: Any) -> Any:
+    """The HostClip of a request; None for requests without a clip."""
     return getattr(p, CLIP, None)
+
+
+def hooks_of(p: Any) -> StepHooks | None:
+    """The step hooks of a request's clip; None for requests without a clip."""
+    hooks: StepHooks | None = clip_of(p)
+    return hooks
 
 
 def before_denoising(params: Any) -> None:
     """The host's `on_cfg_denoiser`: rows in order, windows round the network."""
-    clip = clip_of(getattr(params.denoiser, "p", None))
+    clip = hooks_of(getattr(params.denoiser, "p", None))
     if clip is not None:
         with clip.watched():
             clip.before_step(params)
@@ -38,7 +44,7 @@ def before_denoising(params: Any) -> None:
 
 def after_denoising(params: Any) -> None:
     """The host's `on_cfg_denoised`: rows back where the host looks for them."""
-    clip = clip_of(getattr(getattr(params.inner_model, "flipbook_denoiser", None), "p", None))
+    clip = hooks_of(getattr(getattr(params.inner_model, "flipbook_denoiser", None), "p", None))
     if clip is not None:
         with clip.watched():
             clip.after_step(params)

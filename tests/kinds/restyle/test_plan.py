@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import pytest
 
 from lib_anim.engines.contract.capabilities import Capabilities
 from lib_anim.errors import FlipbookError
-from lib_anim.kinds.restyle.plan import plan
+from lib_anim.kinds.restyle.plan import _fingerprint_text, plan
+from lib_anim.kinds.restyle.png_info import PictureParameters
 from lib_anim.kinds.restyle.settings import Restyle
 from lib_anim.kinds.restyle.tracks import gap_warning
 from tests.kinds.restyle.conftest import EVERYTHING, QUIET
@@ -200,3 +201,25 @@ def test_a_fingerprint_names_settings_and_engine(quiet):
     assert quiet().fingerprint("a") == quiet().fingerprint("a")
     assert quiet().fingerprint("a") != quiet().fingerprint("b")
     assert quiet().fingerprint("a") != quiet(steps=9).fingerprint("a")
+
+
+def test_the_fingerprint_of_older_runs_with_png_info_stays() -> None:
+    """The text that version 1 hashed: repr of a tuple of a dataclass called Said."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Said:
+        prompt: str = ""
+        negative: str = ""
+        seed: int | None = None
+        steps: int | None = None
+        cfg_scale: float | None = None
+        sampler: str | None = None
+        scheduler: str | None = None
+        checkpoint: str | None = None
+
+    Said.__qualname__ = "Said"
+    values = [{"prompt": "a 'b'", "seed": 3, "cfg_scale": 7.5}, {"sampler": "Euler a"}]
+    for count in (0, 1, 2):
+        old = tuple(Said(**value) for value in values[:count])
+        now = tuple(PictureParameters(**value) for value in values[:count])
+        assert _fingerprint_text(now) == repr(old)
