@@ -22,6 +22,29 @@ _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.D
 
 def easings_table() -> str:
     """Every easing of the timeline language."""
+    rows = ((f"`{easing.name}`", easing.formula) for easing in EASINGS.values())
+    return markdown_table(("easing", "value between two keys"), rows)
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "migrations": migrations_table,
+    "refusals": refusals_table,
+    "easings": easings_table,
+}
+"""Name in a page's markers `<!-- table: NAME -->` … `<!-- end of table -->` → the table's text."""
+
+
+def with_tables(page: str) -> str:
+    """A page with every table between its markers generated."""
+    return _TABLE.sub(lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n{found[3]}", page)
+
+
+def codes_page() -> str:
+    """The reference page of problem codes: each with the messages that carry it, read from the source."""
+    messages: defaultdict[str, set[str]] = defaultdict(set)
+    for path in sorted(Path(lib_anim.__file__).parent.rglob("*.py")):
+        for code, message in _coded(ast.parse(path.read_text("utf-8"))):
+            messages[code].add(message)
     ordered = sorted(messages.items())
     rows = ((f"`{code}`", "; ".join(sorted(filter(None, texts)))) for code, texts in ordered)
     head = (
