@@ -76,7 +76,7 @@ Object.assign(window.flipbook, {
         return flipbook.preset.part === "whole" ? [] : [flipbook.preset.part];
     },
 
-    // Does something with presets, lists them anew, and says how it went.
+    // Does something with presets, lists them again, and reports the result.
     async withPresets(said, action) {
         flipbook.preset.wrong = flipbook.preset.said = "";
         try {

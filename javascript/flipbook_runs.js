@@ -70,7 +70,7 @@ Object.assign(window.flipbook, {
         flipbook.drawFacts(part, flipbook.previewing && job && job.status === "done" ? null : job);
     },
 
-    // What stands below the screen. Beside a motion preview that is only a film that is not done.
+    // Below the screen: progress and outputs. During a motion preview only of a film that is not done.
     drawFacts(part, job) {
         const running = job && job.status === "running";
         part("bar").hidden = !running;
@@ -231,7 +231,7 @@ Object.assign(window.flipbook, {
         flipbook.drawStage();
         try {
             const film = await flipbook.ask("POST", "preview", {kind, settings: flipbook.settings(kind)});
-            // Closed, or asked for anew, in the meantime.
+            // Closed or requested again in the meantime.
             if (flipbook.previewing !== asked) return;
             flipbook.previewing = {film: URL.createObjectURL(film)};
         } catch (failure) {

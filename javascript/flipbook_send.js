@@ -80,7 +80,7 @@ Object.assign(window.flipbook, {
         const place = document.getElementById("img2img_image");
         const clear = place.querySelector("button[aria-label='Clear'], button[aria-label='Remove Image']");
         if (clear) clear.click();
-        // The host draws the empty box anew once its picture is gone.
+        // The host redraws the empty box once its picture is gone.
         for (let tries = 0; tries < 50 && !place.querySelector("input[type=file]"); tries += 1) {
             await new Promise((later) => requestAnimationFrame(later));
         }

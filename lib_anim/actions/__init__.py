@@ -1,1 +1,1 @@
-"""What a person can ask for. Every door calls these and nothing below."""
+"""Actions: what users can do. Every entry point calls these and nothing below."""

@@ -1,4 +1,4 @@
-"""Frames in, film out."""
+"""Assemble existing frames into a film."""
 
 from __future__ import annotations
 
@@ -38,10 +38,16 @@ class Assembled:
 
 
 def assemble_run(loaded: Loaded, parent: Path, listen: Listener, label: str = "") -> tuple[Assembled, Path]:
-    """(film, its run folder): assembles into a new folder under `parent`, with a manifest beside the film."""
+    """(film, its run folder): assembled into a new folder under `parent`, with a manifest."""
     settings = loaded.settings
     if not isinstance(settings, Assemble):
-        raise FlipbookError(Problem(f"a {settings.kind} film is rendered, not assembled", field="kind"))
+        raise FlipbookError(
+            Problem(
+                f"a {settings.kind} film is rendered by an engine; use render",
+                field="kind",
+                code="kind.not_assembled",
+            )
+        )
     _source_path(settings)
     form = settings.format
     name = "film" if form in SEQUENCES else f"film{FORMATS[form].suffix if form in FORMATS else '.mp4'}"
@@ -80,7 +86,7 @@ def assemble(settings: Assemble, film: Path, listen: Listener) -> Assembled:
         sound = _sound(settings, sounding, in_step, warnings)
         if settings.poster and settings.poster_frame >= len(order):
             sentence = f"{settings.poster_frame} is beyond the film's last frame, {len(order) - 1}"
-            raise FlipbookError(Problem(sentence, field="poster_frame"))
+            raise FlipbookError(Problem(sentence, field="poster_frame", code="frame.out_of_range"))
         info = source.info
         alpha = info.alpha and _takes_alpha(film, settings.format)
         if info.alpha and not alpha:
@@ -120,11 +126,15 @@ def over_black(frame: Frame) -> Frame:
 def _source_path(settings: Assemble) -> Path:
     if not settings.source:
         raise FlipbookError(
-            Problem("is empty; name a film, a run folder or a folder of pictures", field="source")
+            Problem(
+                "is empty; name a film, a run folder or a folder of pictures",
+                field="source",
+                code="request.invalid",
+            )
         )
     path = Path(settings.source)
     if not path.exists():
-        raise NotFound(Problem(f'there is no "{path}"', field="source"))
+        raise NotFound(Problem(f'there is no "{path}"', field="source", code="file.not_found"))
     return path
 
 

@@ -1,4 +1,4 @@
-"""Many schedules, or all prompts of a film, as values per frame: what graphs and strips are drawn from."""
+"""Schedules and prompts as values per frame, for graphs."""
 
 from __future__ import annotations
 
@@ -48,13 +48,17 @@ def curves(asked: Mapping[str, Any]) -> dict[str, Any]:
     """
     schedules = asked.get("schedules")
     if not isinstance(schedules, Mapping):
-        raise FlipbookError(Problem("is missing; give an object of schedules by name", field="schedules"))
+        raise FlipbookError(
+            Problem(
+                "is missing; give an object of schedules by name", field="schedules", code="request.invalid"
+            )
+        )
     known: Mapping[str, Spec] = specs(settings_of(asked["kind"])) if asked.get("kind") else {}
     dialect = _dialect(asked)
     context = context_of(asked, ("schedules", "kind"))
     if len(schedules) > MOST_SCHEDULES or len(schedules) * context.frames > MOST_VALUES:
         sentence = f"{len(schedules)} schedules of {context.frames} frames are too many at once; ask in parts"
-        raise FlipbookError(Problem(sentence, field="schedules"))
+        raise FlipbookError(Problem(sentence, field="schedules", code="request.too_many"))
     found: dict[str, Any] = {}
     wrong: dict[str, FlipbookError] = {}
     warnings: list[str] = []
@@ -108,7 +112,7 @@ def _check_bounds(name: str, values: np.ndarray[Any, Any], spec: Schedule) -> No
     if outside.size:
         frame = int(outside[0])
         sentence = f"{values[frame]:g} at frame {frame} is not allowed; it takes {spec.allowed()}"
-        raise FlipbookError(Problem(sentence, field=name))
+        raise FlipbookError(Problem(sentence, field=name, code="schedule.out_of_range"))
 
 
 def prompts(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,10 +126,16 @@ def prompts(asked: Mapping[str, Any]) -> dict[str, Any]:
     source = asked.get("prompts")
     if not isinstance(source, str | Mapping):
         raise FlipbookError(
-            Problem("is missing; give a text or an object of prompts by key", field="prompts")
+            Problem(
+                "is missing; give a text or an object of prompts by key",
+                field="prompts",
+                code="request.invalid",
+            )
         )
     if isinstance(source, Mapping) and not all(isinstance(key, str) for key in source):
-        raise FlipbookError(Problem("has a key that is no text", field="prompts"))
+        raise FlipbookError(
+            Problem("has a key that is not a string", field="prompts", code="request.invalid")
+        )
     track = parse_prompts(source, dialect=_dialect(asked))
     return {
         "spans": _spans(track.frames(context)),
@@ -150,14 +160,20 @@ def _dialect(asked: Mapping[str, Any]) -> Dialect:
     for known in DIALECTS:
         if dialect == known:
             return known
-    raise FlipbookError(Problem(f"it takes {' or '.join(DIALECTS)}", field="dialect"))
+    raise FlipbookError(
+        Problem(f"it takes {' or '.join(DIALECTS)}", field="dialect", code="value.not_allowed")
+    )
 
 
 def context_of(asked: Mapping[str, Any], others: tuple[str, ...] = ()) -> Context:
     """The film that a query is about; `others` names further fields it may hold. Raises all problems."""
     unknown = [name for name in asked if name not in (*_CONTEXT, *others, "dialect", "signals")]
     problems = [
-        Problem(f"there is no such field; there are {', '.join((*others, *_CONTEXT))}", field=str(name))
+        Problem(
+            f"there is no such field; there are {', '.join((*others, *_CONTEXT))}",
+            field=str(name),
+            code="request.unknown_field",
+        )
         for name in unknown
     ]
     values: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What stands in the tab's controls, right or wrong: kept, so that every browser shows the same."""
+"""Stored values of the tab's controls, valid or not, so that every browser shows the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run folders that are there, how much room they take, and a trash before anything is gone."""
+"""Run folders, their sizes, and the trash."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Runs:
         """Move a run to the trash. Raises NotFound, and Conflict for one that a job is in or waits for."""
         path = self._run(name)
         if path in {other.absolute() for other in busy}:
-            raise Conflict(Problem("a job needs it; cancel that first", field="run"))
+            raise Conflict(Problem("a job uses it; cancel that first", field="run", code="run.in_use"))
         with RunFolder(path).locked():
             # Whoever works in it holds the lock; a folder under another name is nobody's to open.
             pass
@@ -64,9 +64,9 @@ class Runs:
         """Take a run out of the trash. Raises NotFound, Conflict when its place is taken."""
         path = self._trash / name
         if not _is_name(name) or not path.is_dir():
-            raise NotFound(Problem("there is no such run in the trash", field="run"))
+            raise NotFound(Problem("there is no such run in the trash", field="run", code="run.not_found"))
         if (self._folder / name).exists():
-            raise Conflict(Problem("there is a run of that name", field="run"))
+            raise Conflict(Problem("there is a run of that name", field="run", code="run.exists"))
         path.rename(self._folder / name)
 
     def trash(self) -> list[RunFacts]:
@@ -87,7 +87,7 @@ class Runs:
     def _run(self, name: str) -> Path:
         path = self._folder / name
         if not _is_name(name) or path.is_symlink() or not (path / "run.json").is_file():
-            raise NotFound(Problem("there is no such run", field="run"))
+            raise NotFound(Problem("there is no such run", field="run", code="run.not_found"))
         return path.absolute()
 
     def _free(self, name: str) -> Path:
@@ -95,7 +95,13 @@ class Runs:
             path = self._trash / (name if number == 1 else f"{name}-{number}")
             if not path.exists():
                 return path
-        raise Conflict(Problem("the trash holds it ten thousand times; empty it", field="run"))
+        raise Conflict(
+            Problem(
+                "the trash contains it ten thousand times; empty the trash",
+                field="run",
+                code="run.name_exhausted",
+            )
+        )
 
 
 def _is_name(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a file is, in one word and its facts."""
+"""Identify a file: film, run, pictures, settings, weights."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def inspect(path: Path) -> dict[str, Any]:
     `settings` those it carries. Raises NotFound or FlipbookError.
     """
     if not path.exists():
-        raise NotFound(Problem(f'there is no "{path}"', field="file"))
+        raise NotFound(Problem(f'there is no "{path}"', field="file", code="file.not_found"))
     if is_run(path):
         return _run_facts(path)
     suffix = path.suffix.lower()

@@ -75,7 +75,9 @@ class Jobs:
         if problems:
             raise FlipbookError(*problems)
         if not checked:
-            raise FlipbookError(Problem("is empty; give at least one job", field="jobs"))
+            raise FlipbookError(
+                Problem("is empty; give at least one job", field="jobs", code="request.invalid")
+            )
         ids = self._queue.submit(checked, MOST_WAITING)
         self._worker.nudge()
         return ids
@@ -173,7 +175,9 @@ class Jobs:
     def _with_run(self, id: str) -> JobRecord:
         record = self._queue.get(id)
         if record.folder is None or not record.folder.is_dir():
-            raise NotFound(Problem("it has no run folder, or that was deleted", field="job"))
+            raise NotFound(
+                Problem("it has no run folder, or the folder was deleted", field="job", code="job.no_output")
+            )
         return record
 
     def _output(self, id: str, name: str) -> Path:
@@ -181,7 +185,11 @@ class Jobs:
         assert record.folder is not None
         path = record.folder / record.outputs.get(name, "")
         if name not in record.outputs or not path.exists():
-            raise NotFound(Problem(f"it has no {name}, or none yet; it is {record.status}", field="job"))
+            raise NotFound(
+                Problem(
+                    f"it has no {name}, or none yet; it is {record.status}", field="job", code="job.no_output"
+                )
+            )
         return path
 
     def film(self, id: str) -> Path:
@@ -200,8 +208,8 @@ class Jobs:
         count = folder.frames_present() if number == -1 else 0
         path = folder.frame_path(count - 1 if number == -1 else number)
         if number < -1 or not path.is_file():
-            sentence = f"there is no frame {number} yet; {record.frames_done} of {record.frames} are made"
-            raise NotFound(Problem(sentence, field="frame"))
+            sentence = f"there is no frame {number} yet; {record.frames_done} of {record.frames} are rendered"
+            raise NotFound(Problem(sentence, field="frame", code="frame.out_of_range"))
         return path
 
     def report(self, id: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from lib_anim.kinds.registry import find_kind
 from lib_anim.media.sniff import SUFFIXES, sniff_file
 from lib_anim.settings.base import Settings, specs
 
-NOT_ALLOWED = "lies outside the folders that may be read here"
+NOT_ALLOWED = "is outside the folders that may be read here"
 """The same words for what exists and what does not, so that nobody can ask which files there are."""
 
 
@@ -46,8 +46,8 @@ class Places:
         for name, spec in specs(type(settings)).items():
             for text in spec.paths(getattr(settings, name)):
                 if name in find_kind(settings.kind).written_files:
-                    sentence = "only the command line writes files of your choice; leave it empty"
-                    yield Problem(sentence, field=name)
+                    sentence = "only the command line can write this file; leave it empty"
+                    yield Problem(sentence, field=name, code="file.not_allowed")
                     continue
                 try:
                     self.media(text, name)
@@ -63,13 +63,23 @@ class Places:
             return path
         suffix = path.suffix.lower().removeprefix(".")
         if suffix not in SUFFIXES:
-            raise FlipbookError(Problem(f"{_name(text)} does not end like a film, sound or picture", field))
+            raise FlipbookError(
+                Problem(
+                    f"{_name(text)} has no file extension of a film, sound or picture",
+                    field,
+                    code="file.wrong_type",
+                )
+            )
         try:
             known = sniff_file(path)
         except OSError as error:
-            raise FlipbookError(Problem(f"{_name(text)} cannot be read: {error.strerror}", field)) from error
+            raise FlipbookError(
+                Problem(f"{_name(text)} cannot be read: {error.strerror}", field, code="file.unreadable")
+            ) from error
         if known is None:
-            raise FlipbookError(Problem(f"{_name(text)} is no film, sound or picture", field))
+            raise FlipbookError(
+                Problem(f"{_name(text)} is not a film, sound or picture", field, code="file.wrong_type")
+            )
         return path
 
     def file(self, text: str, field: str) -> Path:
@@ -78,11 +88,13 @@ class Places:
             path = Path(text).resolve(strict=False)
             exists = path.exists()
         except (OSError, ValueError, RuntimeError) as error:
-            raise FlipbookError(Problem(f"{_name(text)} is no path that can be opened", field)) from error
+            raise FlipbookError(
+                Problem(f"{_name(text)} is not a path that can be opened", field, code="file.wrong_type")
+            ) from error
         if not self.open and not _below(path, self._real_roots()):
-            raise FlipbookError(Problem(f"{_name(text)} {NOT_ALLOWED}", field))
+            raise FlipbookError(Problem(f"{_name(text)} {NOT_ALLOWED}", field, code="file.not_allowed"))
         if not exists:
-            raise NotFound(Problem(f'there is no file "{text}"', field))
+            raise NotFound(Problem(f'there is no file "{text}"', field, code="file.not_found"))
         return path
 
     def _real_roots(self) -> list[Path]:
@@ -98,7 +110,9 @@ def _check_inside(folder: Path, roots: list[Path], field: str) -> None:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_symlink() and not _below(Path(entry.path).resolve(), roots):
-                raise FlipbookError(Problem(f"{entry.name} in that folder {NOT_ALLOWED}", field))
+                raise FlipbookError(
+                    Problem(f"{entry.name} in that folder {NOT_ALLOWED}", field, code="file.not_allowed")
+                )
 
 
 def _name(text: str) -> str:

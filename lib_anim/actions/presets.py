@@ -1,4 +1,4 @@
-"""Presets: settings under a name, the user's own and those that come with Flipbook."""
+"""Presets: named settings, the user's own and the shipped ones."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ class Presets:
         """A preset, or only some parts of it (motion, prompts, output). Raises NotFound, FlipbookError."""
         found = next((preset for preset in self.all() if preset.name == name), None)
         if found is None:
-            raise NotFound(Problem(f'there is no preset "{name[:LONGEST_NAME]}"', field="name"))
+            raise NotFound(
+                Problem(f'there is no preset "{name[:LONGEST_NAME]}"', field="name", code="preset.not_found")
+            )
         names = tuple(parts)
         if not names:
             return found
@@ -90,12 +92,18 @@ class Presets:
         if names := tuple(parts):
             given = only_parts(kind, given, names)
         if not isinstance(about, str) or len(about) > 1_000:
-            raise FlipbookError(Problem("takes a text of at most 1000 characters", field="about"))
+            raise FlipbookError(
+                Problem("takes at most 1000 characters", field="about", code="request.too_many")
+            )
         preset = Preset(name=name, kind=loaded.settings.kind, settings=given, about=about)
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / _file(name)
         if not path.exists() and sum(1 for _ in self._folder.glob("*.json")) >= MOST:
-            raise Conflict(Problem(f"there are {MOST} presets already; delete some", field="name"))
+            raise Conflict(
+                Problem(
+                    f"there are {MOST} presets already; delete some", field="name", code="preset.conflict"
+                )
+            )
         entry = {name: value for name, value in preset.as_json().items() if name != "shipped"}
         atomic.write_json(path, entry)
         return preset
@@ -104,7 +112,9 @@ class Presets:
         """Give one of the user's presets another name. Raises NotFound, and Conflict when that is taken."""
         preset, new = self._own(old), checked_name(new)
         if new != old and (self._folder / _file(new)).exists():
-            raise Conflict(Problem(f'there is a preset "{new}" already', field="name"))
+            raise Conflict(
+                Problem(f'there is a preset "{new}" already', field="name", code="preset.conflict")
+            )
         renamed = self.put(new, preset.kind, preset.settings, about=preset.about)
         if new != old:
             (self._folder / _file(old)).unlink(missing_ok=True)
@@ -126,7 +136,11 @@ class Presets:
         preset = self.get(name)
         if preset.shipped:
             raise Conflict(
-                Problem(f'"{name}" comes with Flipbook; save a copy under another name', field="name")
+                Problem(
+                    f'"{name}" comes with Flipbook; save a copy under another name',
+                    field="name",
+                    code="preset.conflict",
+                )
             )
         return preset
 
@@ -135,8 +149,8 @@ def checked_name(name: str) -> str:
     """A preset's name, trimmed. Raises FlipbookError for one that is empty, too long or not printable."""
     name = unicodedata.normalize("NFC", name).strip()
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
-        sentence = f"a name takes 1 to {LONGEST_NAME} printable characters"
-        raise FlipbookError(Problem(sentence, field="name"))
+        sentence = f"a name has 1 to {LONGEST_NAME} printable characters"
+        raise FlipbookError(Problem(sentence, field="name", code="preset.bad_name"))
     return name
 
 
@@ -145,7 +159,7 @@ def only_parts(kind: str, settings: Mapping[str, Any], parts: Iterable[str]) -> 
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         sentence = f'there is no part "{unknown[0]}"; there are {", ".join(PARTS)}'
-        raise FlipbookError(Problem(sentence, field="parts"))
+        raise FlipbookError(Problem(sentence, field="parts", code="settings.unknown_part"))
     groups = {group for part in parts for group in PARTS[part]}
     known = specs(settings_of(kind))
     taken = {n: value for n, value in settings.items() if n in known and known[n].group in groups}

@@ -57,8 +57,10 @@ class Queries:
         """The motion of a keyframed film as a small MP4; the newest few of them are kept. Takes seconds."""
         loaded = self._settings.load(kind, settings)
         if getattr(loaded.settings, "frames", 0) > MOST_PREVIEWED:
-            sentence = f"a preview shows at most {MOST_PREVIEWED} frames; give fewer to look at the beginning"
-            raise FlipbookError(Problem(sentence, field="frames"))
+            sentence = (
+                f"a preview shows at most {MOST_PREVIEWED} frames; set fewer frames to preview the beginning"
+            )
+            raise FlipbookError(Problem(sentence, field="frames", code="preview.too_long"))
         film = self._previews.new(".mp4")
         preview(loaded, film, lambda event: None)
         return film

@@ -48,8 +48,8 @@ def codes_page() -> str:
     ordered = sorted(messages.items())
     rows = ((f"`{code}`", "; ".join(sorted(filter(None, texts)))) for code, texts in ordered)
     head = (
-        "# Problem codes\n\nThe `code` of each problem in the JSON of the API and the command line. Codes are "
-        "stable; messages may change. `…` stands for a value.\n\n"
+        "# Problem codes\n\nThe `code` of each problem in the JSON of the API and the command line. Codes "
+        "are stable; messages may change. `…` stands for a value.\n\n"
     )
     return head + markdown_table(("code", "messages"), rows)
 

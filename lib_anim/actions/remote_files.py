@@ -1,4 +1,4 @@
-"""Files that settings name by an address, fetched as far as the host allows."""
+"""Download files that settings name by URL, where the host allows it."""
 
 from __future__ import annotations
 
@@ -44,26 +44,26 @@ class RemoteFiles:
         name which means something else a moment later leads nowhere. Every redirection is checked again.
         """
         if not self.enable:
-            sentence = (
-                "addresses are not fetched here; send the file as an upload, or name one of this machine"
-            )
-            raise FlipbookError(Problem(sentence, field=field))
+            sentence = "addresses are not downloaded here; upload the file, or name a file of this machine"
+            raise FlipbookError(Problem(sentence, field=field, code="url.not_downloaded"))
         for _ in range(MOST_TURNS + 1):
             try:
                 with under_field(field):
                     found, turn = self._get(address, uploads)
             except (OSError, http.client.HTTPException, ssl.SSLError, ValueError) as error:
-                raise FlipbookError(Problem(f"cannot be fetched ({_reason(error)})", field=field)) from error
+                raise FlipbookError(
+                    Problem(f"cannot be fetched ({_reason(error)})", field=field, code="url.not_downloaded")
+                ) from error
             if found:
                 return found
             address = urljoin(address, turn)
-        raise FlipbookError(Problem("leads from one address to the next without end", field=field))
+        raise FlipbookError(Problem("redirects without end", field=field, code="url.not_downloaded"))
 
     def _get(self, address: str, uploads: Uploads) -> tuple[str, str]:
         """(the upload, "") or ("", where to go on)."""
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise FlipbookError(Problem("is no http or https address"))
+            raise FlipbookError(Problem("is not an http or https address", code="url.not_downloaded"))
         secure = parts.scheme == "https"
         port = parts.port or (443 if secure else 80)
         number = self._number(parts.hostname, port)
@@ -75,20 +75,31 @@ class RemoteFiles:
             if answer.status in (301, 302, 303, 307, 308):
                 return "", answer.getheader("Location") or ""
             if answer.status != 200:
-                raise FlipbookError(Problem(f"answers {answer.status}"))
+                raise FlipbookError(
+                    Problem(f"responds with status {answer.status}", code="url.not_downloaded")
+                )
             end = time.monotonic() + LONGEST
             with uploads.receive() as receiving:
                 while piece := answer.read(1 << 16):
                     receiving.write(piece)
                     if time.monotonic() > end:
-                        raise FlipbookError(Problem(f"takes longer than {LONGEST / 60:.0f} minutes"))
+                        raise FlipbookError(
+                            Problem(
+                                f"takes longer than {LONGEST / 60:.0f} minutes", code="url.not_downloaded"
+                            )
+                        )
                 return receiving.keep(), ""
 
     def _number(self, host: str, port: int) -> str:
         """The IP address to connect to. Raises FlipbookError when one of the name's must not be."""
         found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
         if self.forbid_local and not all(_is_public(number) for number in found):
-            raise FlipbookError(Problem("leads into this machine's own network, which is not allowed here"))
+            raise FlipbookError(
+                Problem(
+                    "resolves to an address of this machine's own network, which is not allowed here",
+                    code="url.not_downloaded",
+                )
+            )
         return found[0]
 
 

@@ -1,4 +1,4 @@
-"""What a bug report needs, without names of people or folders."""
+"""Bug report: versions, settings, log, without names of people or folders."""
 
 from __future__ import annotations
 

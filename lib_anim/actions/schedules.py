@@ -1,4 +1,4 @@
-"""Schedules and prompts as values per frame, for people who want to look before they render."""
+"""Evaluate one schedule or prompt file for the command line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lib_anim.timeline.schedule import parse_schedule
 def values(text: str, context: Context) -> tuple[list[float] | list[str], tuple[str, ...]]:
     """(a value per frame, warnings) of one schedule: numbers, or words where it is a schedule of strings.
 
-    Raises FlipbookError; a text that is neither is told what is wrong with it as numbers.
+    Raises FlipbookError; for a text that is neither, with the problems of the numeric reading.
     """
     try:
         schedule = parse_schedule(text, field="schedule")
@@ -37,9 +37,11 @@ def _track(path: Path) -> tuple[PromptTrack, tuple[str, ...]]:
     try:
         text = path.read_text("utf-8-sig")
     except FileNotFoundError:
-        raise NotFound(Problem(f'there is no file "{path}"', field="file")) from None
+        raise NotFound(Problem(f'there is no file "{path}"', field="file", code="file.not_found")) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise FlipbookError(Problem(f'"{path}" cannot be read as text: {error}', field="file")) from error
+        raise FlipbookError(
+            Problem(f'"{path}" cannot be read as text: {error}', field="file", code="file.unreadable")
+        ) from error
     if not text.lstrip().startswith("{"):
         return parse_prompts(text), ()
     data = read_json(path)

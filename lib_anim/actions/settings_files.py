@@ -1,4 +1,4 @@
-"""A file of any age and origin to checked settings."""
+"""Load settings files of any version and origin."""
 
 from __future__ import annotations
 
@@ -38,7 +38,13 @@ class Loaded:
 def settings_of(kind: object) -> type[Settings]:
     """The settings class of a kind's name. Raises NotFound with the names that exist."""
     if kind not in SETTINGS:
-        raise NotFound(Problem(f'there is no kind "{kind}"; there are {", ".join(SETTINGS)}', field="kind"))
+        raise NotFound(
+            Problem(
+                f'there is no kind "{kind}"; there are {", ".join(SETTINGS)}',
+                field="kind",
+                code="kind.unknown",
+            )
+        )
     return SETTINGS[str(kind)]
 
 
@@ -46,12 +52,16 @@ def read_json(path: Path, field: str = "file") -> Any:
     """A JSON file's value. Raises NotFound or FlipbookError with line and column."""
     try:
         if path.stat().st_size > LARGEST:
-            raise FlipbookError(Problem(f'"{path}" is larger than {LARGEST >> 20} MiB', field=field))
+            raise FlipbookError(
+                Problem(f'"{path}" is larger than {LARGEST >> 20} MiB', field=field, code="file.too_large")
+            )
         data = path.read_bytes()
     except FileNotFoundError:
-        raise NotFound(Problem(f'there is no file "{path}"', field=field)) from None
+        raise NotFound(Problem(f'there is no file "{path}"', field=field, code="file.not_found")) from None
     except OSError as error:
-        raise FlipbookError(Problem(f'"{path}" cannot be read: {error.strerror}', field=field)) from error
+        raise FlipbookError(
+            Problem(f'"{path}" cannot be read: {error.strerror}', field=field, code="file.unreadable")
+        ) from error
     return _json_of(data, path.name, field)
 
 
@@ -62,17 +72,21 @@ def _json_of(data: bytes, name: str, field: str) -> Any:
         # A file that breaks off has its mistake after its last line.
         lines = [*error.doc.splitlines(), ""]
         line = lines[min(error.lineno, len(lines)) - 1]
-        sentence = f'"{name}" is no JSON in line {error.lineno}: {error.msg}'
+        sentence = f'"{name}" is not valid JSON in line {error.lineno}: {error.msg}'
         column = error.colno if len(line) <= 200 else None
-        raise FlipbookError(Problem(sentence, field=field, column=column, text=line)) from error
+        raise FlipbookError(
+            Problem(sentence, field=field, column=column, text=line, code="file.invalid_json")
+        ) from error
     except (UnicodeDecodeError, RecursionError) as error:
-        raise FlipbookError(Problem(f'"{name}" is no JSON text in UTF-8', field=field)) from error
+        raise FlipbookError(
+            Problem(f'"{name}" is not JSON text in UTF-8', field=field, code="file.invalid_json")
+        ) from error
 
 
 def load_settings(
     path: Path, changes: Mapping[str, Any] | None = None, parts: Mapping[str, Path] | None = None
 ) -> Loaded:
-    """Flipbook's JSON (told by its `kind`), a Deforum settings file, mov2mov's parameters, or a film or
+    """Flipbook's JSON (recognised by its `kind`), a Deforum settings file, mov2mov's parameters, or a film or
     picture that carries its settings, with some values replaced.
 
     `parts` (motion, prompts, output) are taken from other files, then `changes` apply: Flipbook's
@@ -80,8 +94,8 @@ def load_settings(
     the file's folder where such a file exists there. Raises FlipbookError with every problem of the file
     at once.
     """
-    told = path.suffix.lower() in TEXTS or not path.is_file()
-    data = _object(read_json(path), path.name) if told else carried(path)
+    is_text = path.suffix.lower() in TEXTS or not path.is_file()
+    data = _object(read_json(path), path.name) if is_text else carried(path)
     changed = settings_from(data, changes or {}, path.parent.absolute())
     if not parts:
         return changed
@@ -90,8 +104,8 @@ def load_settings(
     for part, other in parts.items():
         loaded = load_settings(other)
         if loaded.settings.kind != settings.kind:
-            sentence = f'"{other.name}" holds a {loaded.settings.kind} film, not a {settings.kind} one'
-            raise FlipbookError(Problem(sentence, field=part))
+            sentence = f'"{other.name}" has settings of kind {loaded.settings.kind}, not {settings.kind} one'
+            raise FlipbookError(Problem(sentence, field=part, code="settings.none_in_file"))
         settings = partial(settings, loaded.settings, [part])
         warnings.extend(loaded.warnings)
     before = plain.settings.values()
@@ -105,7 +119,9 @@ def settings_sent(name: str, data: bytes) -> Loaded:
     An exported preset is taken as well.
     """
     if len(data) > LARGEST:
-        raise FlipbookError(Problem(f'"{name}" is larger than {LARGEST >> 20} MiB', field="file"))
+        raise FlipbookError(
+            Problem(f'"{name}" is larger than {LARGEST >> 20} MiB', field="file", code="file.too_large")
+        )
     found = _object(_json_of(data, name, "file"), name)
     if isinstance(inner := found.get("settings"), Mapping) and "kind" in found:
         found = {**inner, "kind": found["kind"]}
@@ -114,7 +130,11 @@ def settings_sent(name: str, data: bytes) -> Loaded:
 
 def _object(value: Any, name: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise FlipbookError(Problem(f'"{name}" holds no JSON object of settings', field="file"))
+        raise FlipbookError(
+            Problem(
+                f'"{name}" contains no JSON object of settings', field="file", code="settings.none_in_file"
+            )
+        )
     return value
 
 
@@ -138,8 +158,8 @@ def _rooted(settings: Settings, folder: Path | None, given: frozenset[str]) -> S
     def place(text: str, given_here: bool) -> str:
         if Path(text).is_absolute() or ADDRESS.match(text):
             return text
-        beside = folder / text if folder is not None and not given_here else None
-        return str(beside if beside is not None and beside.exists() else Path(text).absolute())
+        near = folder / text if folder is not None and not given_here else None
+        return str(near if near is not None and near.exists() else Path(text).absolute())
 
     found = {}
     for name, spec in specs(type(settings)).items():
@@ -174,5 +194,7 @@ def carried(path: Path) -> Mapping[str, Any]:
     if isinstance(found, dict) and "settings" in found and "kind" not in found:
         found = found["settings"]
     if not isinstance(found, dict) or not ("kind" in found or importer_of(found)):
-        raise FlipbookError(Problem(f'"{path.name}" carries no settings', field="file"))
+        raise FlipbookError(
+            Problem(f'"{path.name}" contains no settings', field="file", code="settings.none_in_file")
+        )
     return found

@@ -1,4 +1,4 @@
-"""Files that are made for a look and not kept."""
+"""Temporary files, such as previews."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small picture of a picture, film or folder, with its facts in a line."""
+"""Thumbnail and facts of a picture, film or folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Thumbnail:
 def thumbnail(path: Path) -> Thumbnail:
     """The first frame of a picture, a film or a folder of pictures. Raises NotFound or FlipbookError."""
     if not path.exists():
-        raise NotFound(Problem(f'there is no "{path.name}"'))
+        raise NotFound(Problem(f'there is no "{path.name}"', code="file.not_found"))
     with open_source(path) as source:
         info, frames = source.info, len(source)
         frame = source[0]

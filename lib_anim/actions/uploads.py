@@ -1,4 +1,4 @@
-"""Media that callers send: looked at before they are used, bounded, under names that cannot be guessed."""
+"""Uploaded media: checked, limited in size, stored under unguessable names."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -67,8 +68,8 @@ class Uploads:
         found = ADDRESS.fullmatch(address)
         path = self.folder / found[1] if found else None
         if path is None or not path.is_file():
-            sentence = "there is no such upload; it may have been older than a week: send it again"
-            raise NotFound(Problem(sentence, field=field))
+            sentence = "there is no such upload; uploads are deleted after a week, so send it again"
+            raise NotFound(Problem(sentence, field=field, code="upload.not_found"))
         return path
 
     def tidy(self, needed: Iterable[Path], now: float | None = None) -> None:
@@ -97,7 +98,9 @@ class Receiving:
         """Take a piece. Raises TooMuch, and FlipbookError as soon as it is seen to be no media."""
         self._bytes += len(piece)
         if self._bytes > LARGEST:
-            raise TooMuch(Problem(f"is larger than {LARGEST >> 20} MiB", field="upload"))
+            raise TooMuch(
+                Problem(f"is larger than {LARGEST >> 20} MiB", field="upload", code="file.too_large")
+            )
         if len(self._head) < HEAD:
             self._head += piece[: HEAD - len(self._head)]
             if len(self._head) >= HEAD:
@@ -114,18 +117,23 @@ class Receiving:
         try:
             info = probe(whole)
             if (info.frames or 0) > MOST_FRAMES:
-                sentence = f"it has {info.frames} frames, and at most {MOST_FRAMES} are taken; cut it"
-                raise FlipbookError(Problem(sentence, field="upload"))
+                sentence = f"it has {info.frames} frames, at most {MOST_FRAMES} are allowed; shorten it"
+                raise FlipbookError(Problem(sentence, field="upload", code="upload.too_many_frames"))
         except FlipbookError as error:
             whole.unlink(missing_ok=True)
-            sentences = (problem.message.replace(whole.name, "it") for problem in error.problems)
-            raise FlipbookError(*(Problem(text, field="upload") for text in sentences)) from error
+            problems = (
+                replace(problem, message=problem.message.replace(whole.name, "it"), field="upload")
+                for problem in error.problems
+            )
+            raise FlipbookError(*problems) from error
         return f"upload:{whole.name}"
 
     def _look(self) -> None:
         self._suffix = sniff(self._head)
         if self._suffix is None:
-            raise FlipbookError(Problem("is no film, sound or picture", field="upload"))
+            raise FlipbookError(
+                Problem("is not a film, sound or picture", field="upload", code="file.wrong_type")
+            )
 
 
 def _ages(folder: Path) -> Iterator[tuple[float, int, Path]]:

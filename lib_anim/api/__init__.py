@@ -1,1 +1,1 @@
-"""HTTP views of the actions."""
+"""HTTP API over the actions."""

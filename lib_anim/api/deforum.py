@@ -87,13 +87,19 @@ class DeforumViews:
             return JSONResponse({"message": message}, 400)
         listed = given if isinstance(given, list) else [given]
         if not all(isinstance(settings, dict) for settings in listed):
-            raise FlipbookError(Problem("holds something that is no JSON object", field="deforum_settings"))
+            raise FlipbookError(
+                Problem(
+                    "contains something that is not a JSON object",
+                    field="deforum_settings",
+                    code="request.invalid",
+                )
+            )
         if len(listed) > MOST_AT_ONCE:
-            sentence = f"{len(listed)} are too many at once; at most {MOST_AT_ONCE}"
-            raise FlipbookError(Problem(sentence, field="deforum_settings"))
+            sentence = f"{len(listed)} are too many at once; at most {MOST_AT_ONCE} are allowed"
+            raise FlipbookError(Problem(sentence, field="deforum_settings", code="request.too_many"))
         if asked.get("options_overrides"):
-            sentence = "options of the host are not changed; give what the films need in their settings"
-            raise FlipbookError(Problem(sentence, field="options_overrides"))
+            sentence = "the host's options are not changed; use the films' settings instead"
+            raise FlipbookError(Problem(sentence, field="options_overrides", code="request.too_many"))
         self._pace.take(len(listed), "deforum_settings")
         ids = self._services.jobs.submit_all(
             [{"kind": "keyframed", "settings": settings} for settings in listed]
@@ -143,7 +149,7 @@ class DeforumViews:
     def _of(self, batch: str) -> list[JobRecord]:
         records = self._services.jobs.all(batch=batch)
         if not records:
-            raise NotFound(Problem("there is no such batch", field="id"))
+            raise NotFound(Problem("there is no such batch", field="id", code="job.batch_not_found"))
         return sorted(records, key=lambda record: record.number)
 
 

@@ -1,4 +1,4 @@
-"""How every route reads its request and says no."""
+"""Base of all routes: reading JSON bodies, error responses."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def refusal(error: FlipbookError) -> JSONResponse:
 def _problem(wrong: Any) -> Problem:
     """What the framework found in a path or a query, as one of our sentences."""
     *_, name = wrong["loc"]
-    return Problem(f"{wrong['msg'][:1].lower()}{wrong['msg'][1:]}", field=str(name))
+    return Problem(f"{wrong['msg'][:1].lower()}{wrong['msg'][1:]}", field=str(name), code="request.invalid")
 
 
 async def json_body(request: Request) -> Any:
@@ -76,21 +76,29 @@ async def json_body(request: Request) -> Any:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise WrongType(Problem("send JSON, and say so: Content-Type: application/json", field="body"))
+        raise WrongType(
+            Problem("send JSON with Content-Type: application/json", field="body", code="request.invalid")
+        )
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
         if len(data) > LARGEST_BODY:
-            raise TooLarge(Problem(f"is larger than {LARGEST_BODY >> 20} MiB", field="body"))
+            raise TooLarge(
+                Problem(f"is larger than {LARGEST_BODY >> 20} MiB", field="body", code="file.too_large")
+            )
     try:
         value = json.loads(data.decode("utf-8"), parse_constant=_no_constant, parse_int=_number)
         if b"\\ud" in data.lower():
             # Halves of surrogate pairs are JSON but no text: they could be neither stored nor sent back.
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise FlipbookError(Problem(f"is no JSON: {error}", field="body")) from error
+        raise FlipbookError(
+            Problem(f"is not valid JSON: {error}", field="body", code="file.invalid_json")
+        ) from error
     if not _shallow(value):
-        raise FlipbookError(Problem(f"is nested more than {DEEPEST} levels deep", field="body"))
+        raise FlipbookError(
+            Problem(f"is nested more than {DEEPEST} levels deep", field="body", code="request.invalid")
+        )
     return value
 
 
@@ -123,7 +131,7 @@ async def json_object(request: Request) -> dict[str, Any]:
     """The request's JSON object."""
     value = await json_body(request)
     if not isinstance(value, dict):
-        raise FlipbookError(Problem("is no JSON object", field="body"))
+        raise FlipbookError(Problem("is not a JSON object", field="body", code="request.invalid"))
     return value
 
 
@@ -143,5 +151,5 @@ class Pace:
             self._at = now
             if count > self._left:
                 sentence = f"more than {self._most} in a minute are not taken; wait, or send fewer"
-                raise TooMany(Problem(sentence, field=what))
+                raise TooMany(Problem(sentence, field=what, code="request.too_many"))
             self._left -= count

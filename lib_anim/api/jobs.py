@@ -1,4 +1,4 @@
-"""Jobs over HTTP: submit, look, follow, cancel, resume, move, fetch."""
+"""Job routes: submit, list, follow, cancel, resume, move, download."""
 
 from __future__ import annotations
 
@@ -112,7 +112,11 @@ class JobViews:
         orders = asked if isinstance(asked, list) else [asked]
         if len(orders) > MOST_AT_ONCE:
             raise FlipbookError(
-                Problem(f"{len(orders)} are too many at once; at most {MOST_AT_ONCE}", field="jobs")
+                Problem(
+                    f"{len(orders)} are too many at once; at most {MOST_AT_ONCE} are allowed",
+                    field="jobs",
+                    code="request.too_many",
+                )
             )
         checked = [_order(order, number if len(orders) > 1 else None) for number, order in enumerate(orders)]
         self._pace.take(len(checked), "jobs")
@@ -128,7 +132,11 @@ class JobViews:
         statuses = [known for known in STATUSES if known in asked]
         if unknown := [word for word in asked if word not in STATUSES]:
             raise FlipbookError(
-                Problem(f'"{unknown[0]}" is not allowed; it takes {", ".join(STATUSES)}', field="status")
+                Problem(
+                    f'"{unknown[0]}" is not allowed; it takes {", ".join(STATUSES)}',
+                    field="status",
+                    code="request.invalid",
+                )
             )
         records = self._services.jobs.all(statuses, limit=limit)
         return JSONResponse({"jobs": [job_json(record, with_settings=False) for record in records]})
@@ -151,11 +159,13 @@ class JobViews:
         return JSONResponse(job_json(self._services.jobs.move(id, _whole(asked, "to", -1))))
 
     def rerender(self, id: str, asked: Any = Depends(json_object)) -> JSONResponse:
-        """Make some frames of an ended job anew with changed settings; all others stay bit for bit."""
+        """Re-render some frames of an ended job with changed settings; all others stay bit-identical."""
         _only(asked, ("first", "last", "changes"))
         changes = asked.get("changes", {})
         if not isinstance(changes, dict):
-            raise FlipbookError(Problem("is no JSON object of settings", field="changes"))
+            raise FlipbookError(
+                Problem("is not a JSON object of settings", field="changes", code="request.invalid")
+            )
         self._pace.take(1, "jobs")
         first, last = _whole(asked, "first", 0), _whole(asked, "last", 0)
         return JSONResponse({"ids": [self._services.jobs.rerender(id, first, last, changes)]}, 202)
@@ -171,14 +181,19 @@ class JobViews:
         if record.status in ENDED and not await run_in_threadpool(self._services.jobs.events, id, after):
             return Response(status_code=204)
         if self._streams >= MOST_STREAMS:
-            raise Conflict(Problem(f"{MOST_STREAMS} event streams are open already; close some"))
+            raise Conflict(
+                Problem(
+                    f"{MOST_STREAMS} event streams are already open; close some",
+                    code="server.too_many_streams",
+                )
+            )
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(self._stream(id, after), 200, headers, "text/event-stream")
 
     async def _stream(self, id: str, after: int) -> AsyncIterator[str]:
         self._streams += 1
         try:
-            told = time.monotonic()
+            sent = time.monotonic()
             yield "retry: 2000\n\n"
             while True:
                 record = await run_in_threadpool(self._services.jobs.get, id)
@@ -187,12 +202,12 @@ class JobViews:
                     after = event.number
                     yield _sse(event)
                 if events:
-                    told = time.monotonic()
+                    sent = time.monotonic()
                 elif record.status in ENDED:
                     return
                 else:
-                    if time.monotonic() - told > BREATH:
-                        told = time.monotonic()
+                    if time.monotonic() - sent > BREATH:
+                        sent = time.monotonic()
                         yield ": still here\n\n"
                     await asyncio.sleep(LOOK)
         except NotFound:
@@ -204,7 +219,13 @@ class JobViews:
         """The film; of a cancelled job the part that there is. A range of it where one is asked for."""
         path = self._services.jobs.film(id)
         if path.is_dir():
-            raise Conflict(Problem("it is a folder of pictures; fetch its frames one by one", field="film"))
+            raise Conflict(
+                Problem(
+                    "it is a folder of pictures; download its frames one by one",
+                    field="film",
+                    code="job.no_single_file",
+                )
+            )
         kind = FILMS.get(path.suffix.lower(), "application/octet-stream")
         return _file(request, path, kind, f"flipbook-{id[:6]}")
 
@@ -239,7 +260,9 @@ def _order(order: Any, number: int | None) -> dict[str, Any]:
     """One job of a request, its outer shape checked."""
     front = "" if number is None else f"jobs[{number}]."
     if not isinstance(order, dict):
-        raise FlipbookError(Problem("is no JSON object", field=front[:-1] or "body"))
+        raise FlipbookError(
+            Problem("is not a JSON object", field=front[:-1] or "body", code="request.invalid")
+        )
     _only(order, ("kind", "settings", "engine", "trial", "label"), front)
     shape = {"kind": str, "settings": dict}
     maybe = {"engine": str, "trial": dict, "label": str}
@@ -247,10 +270,16 @@ def _order(order: Any, number: int | None) -> dict[str, Any]:
     for name, type_ in {**shape, **maybe}.items():
         if order.get(name) is None:
             if name in shape:
-                problems.append(Problem("is missing", field=front + name))
+                problems.append(Problem("is missing", field=front + name, code="request.invalid"))
         elif not isinstance(order[name], type_):
             what = "a text" if type_ is str else "a JSON object"
-            problems.append(Problem(f"is no {what.split(' ', 1)[1]}; it takes {what}", field=front + name))
+            problems.append(
+                Problem(
+                    f"is no {what.split(' ', 1)[1]}; it takes {what}",
+                    field=front + name,
+                    code="request.invalid",
+                )
+            )
     if problems:
         raise FlipbookError(*problems)
     return {name: value for name, value in order.items() if value is not None}
@@ -260,11 +289,15 @@ def _only(asked: dict[str, Any], names: tuple[str, ...], front: str = "") -> Non
     unknown = [name for name in asked if name not in names]
     if unknown:
         sentence = f"there is no such field; there are {', '.join(names)}"
-        raise FlipbookError(*(Problem(sentence, field=front + name) for name in unknown))
+        raise FlipbookError(
+            *(Problem(sentence, field=front + name, code="request.unknown_field") for name in unknown)
+        )
 
 
 def _whole(asked: dict[str, Any], name: str, low: int) -> int:
     value = asked.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise FlipbookError(Problem(f"it takes a whole number, {low} or more", field=name))
+        raise FlipbookError(
+            Problem(f"it takes an integer, {low} or more", field=name, code="value.not_allowed")
+        )
     return value

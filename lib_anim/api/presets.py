@@ -66,7 +66,9 @@ class PresetViews:
         kind, settings = kind_and_settings(asked, ("parts", "about", "name"))
         parts = asked.get("parts") or []
         if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
-            raise FlipbookError(Problem("takes a list of motion, prompts, output", field="parts"))
+            raise FlipbookError(
+                Problem("takes a list of motion, prompts, output", field="parts", code="request.invalid")
+            )
         preset = self._services.presets.put(name, kind, settings, parts, asked.get("about") or "")
         return JSONResponse(preset.as_json())
 
@@ -78,7 +80,9 @@ class PresetViews:
     def rename(self, name: str, asked: Any = Depends(json_object)) -> JSONResponse:
         """Give one of one's own presets another name."""
         if set(asked) != {"to"} or not isinstance(asked["to"], str):
-            raise FlipbookError(Problem("takes the new name, and nothing else", field="to"))
+            raise FlipbookError(
+                Problem("takes the new name, and nothing else", field="to", code="request.invalid")
+            )
         return JSONResponse(self._services.presets.rename(name, asked["to"]).as_json())
 
     def export(self, name: str) -> Response:
@@ -90,7 +94,9 @@ class PresetViews:
         """Checked settings: of `{"file": path or upload}`, or of `{"kind", "settings"}` in any dialect."""
         if set(asked) == {"file"}:
             if not isinstance(asked["file"], str):
-                raise FlipbookError(Problem("takes a path, or the address of an upload", field="file"))
+                raise FlipbookError(
+                    Problem("takes a path, or the address of an upload", field="file", code="request.invalid")
+                )
             loaded = self._services.settings.read(asked["file"])
         else:
             loaded = self._services.settings.load(*kind_and_settings(asked))

@@ -1,4 +1,4 @@
-"""What there is, and looks at settings before a film is made, over HTTP."""
+"""Query routes: kinds, schemas, engines, models, curves, prompts, previews, estimates."""
 
 from __future__ import annotations
 
@@ -92,22 +92,30 @@ class LookViews:
         kind, settings = kind_and_settings(asked, ("engine", "trial"))
         engine, trial = asked.get("engine") or "", asked.get("trial") or {}
         if not isinstance(engine, str) or not isinstance(trial, dict):
-            raise FlipbookError(Problem("engine is a text and trial a JSON object", field="body"))
+            raise FlipbookError(
+                Problem(
+                    "engine must be a string and trial a JSON object", field="body", code="request.invalid"
+                )
+            )
         return JSONResponse(self._services.queries.estimate(kind, settings, engine=engine, trial=trial))
 
 
-def kind_and_settings(asked: dict[str, Any], beside: tuple[str, ...] = ()) -> tuple[str, dict[str, Any]]:
-    """`{"kind", "settings"}` of a request; `beside` names what else it may hold."""
-    known = ("kind", "settings", *beside)
+def kind_and_settings(asked: dict[str, Any], others: tuple[str, ...] = ()) -> tuple[str, dict[str, Any]]:
+    """`{"kind", "settings"}` of a request; `others` are further fields it may have."""
+    known = ("kind", "settings", *others)
     problems = [
-        Problem(f"there is no such field; there are {', '.join(known)}", field=name)
+        Problem(
+            f"there is no such field; there are {', '.join(known)}", field=name, code="request.unknown_field"
+        )
         for name in asked
         if name not in known
     ]
     if not isinstance(asked.get("kind"), str):
-        problems.append(Problem("is missing; it takes a text", field="kind"))
+        problems.append(Problem("is missing; it takes a string", field="kind", code="request.invalid"))
     if not isinstance(asked.get("settings"), dict):
-        problems.append(Problem("is missing; it takes a JSON object", field="settings"))
+        problems.append(
+            Problem("is missing; it takes a JSON object", field="settings", code="request.invalid")
+        )
     if problems:
         raise FlipbookError(*problems)
     return asked["kind"], asked["settings"]

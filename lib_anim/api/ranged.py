@@ -1,4 +1,4 @@
-"""Files over HTTP, whole or the range that a player asks for when somebody seeks."""
+"""File responses with HTTP range support."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def file_response(
     if span is None:
         return Response(status_code=416, headers={"content-range": f"bytes */{status.st_size}"})
     begin, end = span
-    told = dict(whole.headers) | {
+    headers = dict(whole.headers) | {
         "content-range": f"bytes {begin}-{end - 1}/{status.st_size}",
         "content-length": str(end - begin),
     }
-    return StreamingResponse(_pieces(path, begin, end), 206, told)
+    return StreamingResponse(_pieces(path, begin, end), 206, headers)
 
 
 def _span(first: str, last: str, size: int) -> tuple[int, int] | None:

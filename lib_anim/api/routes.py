@@ -1,4 +1,4 @@
-"""All routes, behind a guard that the composition root gives."""
+"""All routes behind an access guard from the composition root."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shapes of answers and questions: as JSON, and as OpenAPI with an example of each. A table."""
+"""JSON Schemas of requests and responses for OpenAPI, with examples. A table."""
 
 from __future__ import annotations
 

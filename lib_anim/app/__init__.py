@@ -1,1 +1,1 @@
-"""The way in without the WebUI: the command line."""
+"""The standalone entry points: command line, server, page."""

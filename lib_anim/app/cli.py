@@ -27,7 +27,9 @@ class _Parser(argparse.ArgumentParser):
     """An argument parser whose mistakes are FlipbookErrors like all others."""
 
     def error(self, message: str) -> NoReturn:
-        raise FlipbookError(Problem(f"{message}; `{self.prog} --help` shows the way"))
+        raise FlipbookError(
+            Problem(f"{message}; `{self.prog} --help` lists the options", code="command.usage")
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

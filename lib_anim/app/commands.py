@@ -1,4 +1,4 @@
-"""What each command does with its options: call the actions, show what they say."""
+"""The commands: call the actions, print the results."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 STALE = 1
-"""Exit code of `reference --check` when a page must be written anew."""
+"""Exit code of `reference --check` when a page is outdated."""
 
 
 def render(options: argparse.Namespace) -> int:
@@ -150,8 +150,8 @@ def _load(options: argparse.Namespace) -> Loaded:
     for pair in options.part:
         part, equals, path = pair.partition("=")
         if not equals or part not in PARTS:
-            sentence = f'"{pair}" is no PART=FILE with a part of {", ".join(PARTS)}'
-            raise FlipbookError(Problem(sentence, field="--part"))
+            sentence = f'"{pair}" is not PART=FILE with a part of {", ".join(PARTS)}'
+            raise FlipbookError(Problem(sentence, field="--part", code="settings.unknown_part"))
         parts[part] = Path(path)
     return load_settings(options.file, parse_changes(options.set), parts)
 
@@ -174,7 +174,9 @@ def _side(name: str, text: str) -> int:
     # A schedule may be tried for a size that no engine paints, so the settings' multiples do not apply.
     if not text.isdecimal() or not int(text):
         raise FlipbookError(
-            Problem(f'"{text}" is not allowed; it takes a whole number, 1 or more', field=name)
+            Problem(
+                f'"{text}" is not allowed; it takes an integer, 1 or more', field=name, code="request.invalid"
+            )
         )
     return int(text)
 

@@ -1,4 +1,4 @@
-"""Engines by the names that people give on the command line."""
+"""Engines of the command line and the standalone server, by name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def open_engine(name: str, attention: AttentionBackend = "sdpa") -> Engine:
         return CheckerEngine()
     checkpoint = DEMO_CHECKPOINT if name == "demo" else Path(name)
     if not checkpoint.is_file():
-        sentence = f'"{name}" is no engine; it takes demo, checker, or the path of a .safetensors checkpoint'
+        sentence = (
+            f'"{name}" is not an engine; it takes demo, checker, or the path of a .safetensors checkpoint'
+        )
         raise NotFound(Problem(sentence, field="engine", code="engine.unknown"))
     # torch and diffusers take seconds to import; schedules, prompts and previews do without them.
     from lib_anim.engines.diffusion.engine import open_engine as open_diffusers

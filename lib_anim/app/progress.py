@@ -1,4 +1,4 @@
-"""A film's progress in a terminal."""
+"""Progress bar of a render in a terminal."""
 
 from __future__ import annotations
 

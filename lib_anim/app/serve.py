@@ -44,8 +44,8 @@ def _serve(options: argparse.Namespace, *, with_page: bool) -> int:
     token = "" if with_page else options.token or os.environ.get(TOKEN, "")
     local = _is_local(options.host)
     if not local and not token:
-        sentence = f'"{options.host}" can be reached from elsewhere; give a --token, or leave the host away'
-        raise FlipbookError(Problem(sentence, field="--host"))
+        sentence = f'"{options.host}" can be reached from other machines; give a --token, or omit --host'
+        raise FlipbookError(Problem(sentence, field="--host", code="server.needs_token"))
     home = options.home or platformdirs.user_data_path("flipbook", appauthor=False)
     places = Places(open=local, roots=tuple(options.allow))
     with closing(_listen(options.host, options.port)) as listening:
@@ -72,7 +72,7 @@ def _with_page(app: Any, services: Services) -> Any:
         if error.name != "gradio":
             raise
         sentence = "the page needs the package gradio, which is not installed: `make ui` installs it"
-        raise FlipbookError(Problem(sentence)) from error
+        raise FlipbookError(Problem(sentence, code="package.missing")) from error
     return add_page(app, services)
 
 
@@ -95,7 +95,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         sentence = f"{host}:{port} cannot be listened on ({error.strerror}); choose another --port"
-        raise FlipbookError(Problem(sentence, field="--port")) from error
+        raise FlipbookError(Problem(sentence, field="--port", code="server.port_in_use")) from error
     return listening
 
 

@@ -1,4 +1,4 @@
-"""A file's lock, which the operating system gives back when its process dies."""
+"""File lock that the operating system releases when its process dies."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Gradio views of the actions."""
+"""Gradio views over the actions."""

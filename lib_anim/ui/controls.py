@@ -1,4 +1,4 @@
-"""One control for one setting: drawn from the setting's own definition, read back into its JSON form."""
+"""Controls for settings: created from a setting's spec, read back as JSON values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has a control on the tab, and what its tooltip says."""
+"""Which settings have a control on the tab, and their tooltips."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The controls of one kind: a first screen for everybody, everything else in groups below."""
+"""The form of one kind: basic controls first, all others in groups below."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Form:
 
 
 def shown_of(cls: type[Settings], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as JSON → what the controls show. Keys that are no settings are kept beside, for saving."""
+    """Settings as JSON → values of the controls. Other keys are kept separately, for saving."""
     fields = fields_of(cls)
     found = {name: controls.shown(fields[name], value) for name, value in settings.items() if name in fields}
     kept = {DEFORUM_KEYS: settings[DEFORUM_KEYS]} if DEFORUM_KEYS in settings else {}

@@ -1,4 +1,4 @@
-"""What the page asks the desk for through Gradio, and the answers as JSON text."""
+"""Event handlers of a form: requests from the page through Gradio, responses as JSON text."""
 
 from __future__ import annotations
 
@@ -154,5 +154,5 @@ def _with_scripts(settings: Mapping[str, Any], given: Mapping[str, Sequence[Any]
 
 
 def _answer(about: str, **facts: Any) -> str:
-    """What the page's script is told. The number makes two equal answers two."""
+    """A response for the page's script. The number makes two equal responses differ."""
     return json.dumps({"about": about, **facts}, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What differs between gradio 3 (AUTOMATIC1111 v1.10.1 has 3.41.2) and current gradio, here only."""
+"""Differences between gradio 3 (3.41.2 in AUTOMATIC1111 v1.10.1) and current gradio."""
 
 from __future__ import annotations
 

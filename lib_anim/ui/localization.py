@@ -1,4 +1,4 @@
-"""Every text of the tab, for those who translate it: a template of the WebUI's localisation files."""
+"""Template of the WebUI's localisation files with every text of the tab."""
 
 from __future__ import annotations
 

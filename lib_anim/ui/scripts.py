@@ -1,4 +1,4 @@
-"""The host's scripts on the tab: their controls, and what these show kept over a reload of the page."""
+"""Controls of the host's always-on scripts on the tab; their values survive a page reload."""
 
 from __future__ import annotations
 
@@ -64,5 +64,5 @@ def _keep(toolkit: Toolkit, services: Services, shown: Mapping[str, Any]) -> Non
     asked.then(None, [answer], None, **js("(text) => { flipbook.panelKept(text); return []; }"))
     hidden("set").click(None, None, list(shown.values()), **js("() => flipbook.panelValues()"))
     for name, control in shown.items():
-        told = f"(value) => {{ flipbook.panelChanged({json.dumps(name)}, value); return []; }}"
-        control.change(None, [control], None, **js(told))
+        handler = f"(value) => {{ flipbook.panelChanged({json.dumps(name)}, value); return []; }}"
+        control.change(None, [control], None, **js(handler))

@@ -75,7 +75,7 @@ def draw_views(toolkit: Toolkit, services: Services) -> None:
 
 
 def _draw_actions(toolkit: Toolkit, form: Form, *, preview: bool) -> Any:
-    """The kind's Generate button, which is returned, and what stands beside and below it."""
+    """The kind's Generate button, which is returned, with the buttons and the notice around it."""
     kind = form.kind
     with gr.Column(elem_id=toolkit.elem_id(f"{kind}_actions"), elem_classes=["flipbook-of-kind"]):
         with gr.Row(elem_classes=["flipbook-buttons"]):
@@ -149,8 +149,10 @@ def _draw_looks(
         event = hidden.click(ask, [request], outputs, **asked, **majors.quiet())
         event.then(None, [answer], None, **answered, **majors.quiet())
     for name, control in form.controls.items():
-        told = f"(value) => {{ flipbook.changed({json.dumps(kind)}, {json.dumps(name)}, value); return []; }}"
-        control.change(None, [control], None, **majors.in_browser(told), **majors.quiet())
+        handler = (
+            f"(value) => {{ flipbook.changed({json.dumps(kind)}, {json.dumps(name)}, value); return []; }}"
+        )
+        control.change(None, [control], None, **majors.in_browser(handler), **majors.quiet())
 
 
 def _choices(services: Services) -> dict[str, Sequence[str]]:

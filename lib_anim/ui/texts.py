@@ -1,4 +1,4 @@
-"""Texts of the tab that come from no setting: whole, so that the WebUI's localisation files can hold them."""
+"""Texts of the tab that belong to no setting, whole, for the WebUI's localisation files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a host lends to the views that are drawn into its page."""
+"""What a host provides to views in its page."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def uploads(tmp_path: Path) -> Uploads:
 
 def test_nothing_is_fetched_unless_the_host_allows_it(uploads, site):
     url, asked = site
-    with pytest.raises(FlipbookError, match="not fetched here"):
+    with pytest.raises(FlipbookError, match="not downloaded here"):
         RemoteFiles(enable=False, forbid_local=False).fetch(f"{url}/picture.png", uploads, "init_image")
     assert asked == []
 
@@ -121,7 +121,7 @@ def test_what_is_fetched_is_an_upload_like_any_other(uploads, site):
     address = allowed.fetch(f"{url}/turn", uploads, "init_image")
     assert asked == ["/turn", "/picture.png"]
     assert uploads.path(address).suffix == ".png"
-    for path, sentence in (("/page", "no film"), ("/gone", "404"), ("/round", "without end")):
+    for path, sentence in (("/page", "not a film"), ("/gone", "404"), ("/round", "without end")):
         with pytest.raises(FlipbookError, match=sentence) as refused:
             allowed.fetch(url + path, uploads, "init_image")
         assert refused.value.problems[0].field == "init_image"
@@ -155,7 +155,7 @@ def test_settings_may_name_addresses_where_the_host_allows_it(tmp_path, site):
     assert ".uploads" in record.settings["init_image"]
     services.close()
     strict = Services(tmp_path / "other", Checkers())
-    with pytest.raises(FlipbookError, match="not fetched here"):
+    with pytest.raises(FlipbookError, match="not downloaded here"):
         strict.jobs.submit("keyframed", {**SETTINGS, "init_image": f"{url}/picture.png"})
     for scheme in ("ftp", "file", "data", "concat"):
         with pytest.raises(FlipbookError):

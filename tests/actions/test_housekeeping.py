@@ -61,7 +61,7 @@ def test_a_run_that_a_job_needs_stays(tmp_path):
     id = services.jobs.submit("keyframed", SETTINGS)
     assert gate.reached.wait(30)
     name = services.jobs.get(id).folder.name
-    with pytest.raises(Conflict, match="a job needs it"):
+    with pytest.raises(Conflict, match="a job uses it"):
         services.throw_away(name)
     gate.open.set()
     ended(services, id)

@@ -412,7 +412,7 @@ def test_the_demo_checkpoint_goes_into_a_webui(capsys, tmp_path):
 def test_what_is_no_webui_gets_nothing(capsys, tmp_path):
     code, facts, _ = run(capsys, "demo", "--install", str(tmp_path))
     assert code == 2
-    assert "is no WebUI" in facts["errors"][0]["message"]
+    assert "is not a WebUI" in facts["errors"][0]["message"]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -257,11 +257,11 @@ def test_a_settings_file_of_another_kind_opens_that_kind(tab: Tab, tmp_path: Any
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("notes.txt", "{milk,\neggs", '"notes.txt" is no JSON in line 1'),
-        ("broken off.json", '{"zoom": "0:(1)",\n', '"broken off.json" is no JSON in line 2'),
-        ("list.json", "[1, 2]", '"list.json" holds no JSON object of settings'),
+        ("notes.txt", "{milk,\neggs", '"notes.txt" is not valid JSON in line 1'),
+        ("broken off.json", '{"zoom": "0:(1)",\n', '"broken off.json" is not valid JSON in line 2'),
+        ("list.json", "[1, 2]", '"list.json" contains no JSON object of settings'),
         ("other.json", '{"kind": "keyframed", "milk": 2}', "milk"),
-        ("picture.dat", "milk", "is no film, sound or picture"),
+        ("picture.dat", "milk", "is not a film, sound or picture"),
     ],
 )
 def test_a_dropped_file_without_settings_is_told(

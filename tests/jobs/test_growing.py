@@ -197,7 +197,7 @@ def test_an_encoder_that_fails_once_costs_no_frame_and_no_film(tmp_path, monkeyp
     assert broken[0]
     assert result.finished
     check_film(result)
-    assert '"film begun anew"' in (result.run / "log.jsonl").read_text()
+    assert '"film restarted"' in (result.run / "log.jsonl").read_text()
 
 
 def test_an_encoder_that_goes_on_failing_is_its_own_sentence_and_all_frames_are_there(tmp_path, monkeypatch):

@@ -159,7 +159,7 @@ def test_the_manifest_the_film_and_the_sentence_about_seams(tmp_path, make):
     assert part["settings"]["seed"] == 99
     assert manifest["settings"]["seed"] == 5
     assert manifest["status"] == "done"
-    (seam,) = [sentence for sentence in result.warnings if "seam" in sentence]
+    (seam,) = [sentence for sentence in result.warnings if "transition" in sentence]
     assert "between 4 and 5, and between 9 and 10" in seam
     assert seam in manifest["warnings"]
     assert result.film.read_bytes() != film
@@ -173,7 +173,7 @@ def test_at_the_ends_of_the_film_there_is_no_seam(tmp_path, make):
     assert any("between 4 and 5" in s for s in again(run, 0, 4).warnings)
     assert any(s.endswith("between 7 and 8") for s in again(run, 8, 11).warnings)
     fresh = make(tmp_path / "fresh", frames=12)
-    assert not [s for s in again(fresh, 0, 11).warnings if "seam" in s]
+    assert not [s for s in again(fresh, 0, 11).warnings if "transition" in s]
 
 
 @pytest.mark.parametrize("mode", ["cadence 1", "cadence 5"])
@@ -403,7 +403,7 @@ def finished(tmp_path_factory, make) -> RunFolder:
     ("first", "last", "changes", "field", "words"),
     [
         (-1, 5, {}, "from", "counted from 0"),
-        (8, 5, {}, "to", "5 lies before 8"),
+        (8, 5, {}, "to", "5 is before the first frame 8"),
         (5, 30, {}, "to", "frames 0 to 29"),
         (0, 5, {"frames": 20}, "frames", "whole film (30)"),
         (0, 5, {"fps": 24}, "fps", "whole film (12)"),

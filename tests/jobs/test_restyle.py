@@ -203,8 +203,8 @@ def test_a_deleted_frame_alone_is_made_again(tmp_path, changes):
     assert sorted(engine.heard) == [3, 4, 8]
     assert pixels(result.run) == before
     assert [w for w in again.warnings if "missing" in w] == [
-        "frame 3 is missing and is made again",
-        "frame 8 is missing and is made again",
+        "frame 3 is missing and is rendered again",
+        "frame 8 is missing and is rendered again",
     ]
 
 
@@ -232,8 +232,8 @@ def test_redo_this_frame(tmp_path, changes, painted):
     assert sorted(engine.heard) == painted, "only what is needed is painted"
     after = pixels(result.run)
     assert [a == b for a, b in zip(before, after, strict=True)] == [n != 5 for n in range(12)]
-    seams = "look at the seam between 4 and 5, and between 5 and 6"
-    assert f"frame 5 is made anew: {seams}" in done.warnings
+    seams = "check the transition between 4 and 5, and between 5 and 6"
+    assert f"frame 5 is re-rendered: {seams}" in done.warnings
 
 
 @pytest.mark.parametrize("changes", [INDEPENDENT, FIRST, PREVIOUS])
@@ -430,7 +430,7 @@ def test_a_full_disk_is_a_sentence_and_the_run_goes_on_later(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "cannot be written" in str(caught.value)
-    assert "make room" in str(caught.value)
+    assert "free some disk space" in str(caught.value)
     assert render(RESTYLE, reopen(RESTYLE, run, engine), engine, run).finished
     assert pixels(run.path) == pixels(whole.run)
 

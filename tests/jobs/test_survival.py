@@ -203,7 +203,7 @@ def test_a_changed_checkpoint_is_a_conflict_and_the_old_one_goes_on(tmp_path, ma
     maker.write_sd1(weights, text_layers=3, seed=7)
     other = open_engine(str(weights))
     before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}
-    with pytest.raises(Conflict, match="began with another engine"):
+    with pytest.raises(Conflict, match="started with another engine"):
         resume(run, other)
     other.close()
     assert before == {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}

@@ -1,4 +1,4 @@
-"""Which workers live."""
+"""Detect which worker processes are alive, by file locks."""
 
 from __future__ import annotations
 

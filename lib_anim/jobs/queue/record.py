@@ -1,4 +1,4 @@
-"""A job as the queue remembers it."""
+"""The queue's record of a job."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class JobRecord:
     settings: Mapping[str, Any]
     """Whole settings as JSON, checked when the job was submitted."""
     task: Mapping[str, Any]
-    """`{"trial": …}` for a look at a film, `{"part": {"first", "last", "changes"}}` for a part of a run that
-    is made anew, `{}` for a film."""
+    """`{"trial": …}` for a look at a film, `{"part": {"first", "last", "changes"}}` for a range of a run that
+    is re-rendered, `{}` for a film."""
     label: str = ""
     """The user's name for the job."""
     status: Status

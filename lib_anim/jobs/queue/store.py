@@ -1,8 +1,8 @@
-"""The queue: every job that was asked for, in one SQLite file that several processes may share.
+"""The job queue: one SQLite file that several processes may share.
 
 A worker leases a job, renews the lease while it works, and holds a locked file for as long as its
-process lives. A job whose worker is dead becomes failed and resumable, so nothing runs twice and
-nothing is begun again without somebody asking for it.
+process lives. A job whose worker is dead becomes failed and resumable, so nothing runs twice or
+restarts unasked.
 
 Longer than most files: every statement that touches the table is here, so that what a transaction holds
 together can be read in one place.
@@ -34,7 +34,7 @@ LOOK = 0.25
 KEPT_ENDED = 1_000
 """Ended jobs that are remembered; the run folders of older ones stay."""
 
-DIED = "the process that made this film ended; `resume` goes on with it"
+DIED = "the process that rendered this film ended; `resume` continues it"
 
 _COLUMNS = (
     "rowid AS number, id, place, batch, kind, engine, settings, task, status, phase, frames_done, frames,"
@@ -90,8 +90,10 @@ class Queue:
         with self._writing() as database:
             waiting = database.execute("SELECT count(*) FROM jobs WHERE status = 'queued'").fetchone()[0]
             if most_waiting is not None and waiting + len(specs) > most_waiting:
-                sentence = f"{waiting} jobs are waiting, and at most {most_waiting} may; cancel some or wait"
-                raise Conflict(Problem(sentence, field="jobs"))
+                sentence = (
+                    f"{waiting} jobs are waiting, at most {most_waiting} are allowed; cancel some or wait"
+                )
+                raise Conflict(Problem(sentence, field="jobs", code="queue.full"))
             place = _next_place(database)
             for number, (id, spec) in enumerate(zip(ids, specs, strict=True)):
                 database.execute(
@@ -139,7 +141,11 @@ class Queue:
             record = self._present(database, id)
             if record.status in ENDED:
                 raise Conflict(
-                    Problem(f"it is {record.status} already; there is nothing to end", field="job")
+                    Problem(
+                        f"it is {record.status} already; there is nothing to cancel",
+                        field="job",
+                        code="job.wrong_status",
+                    )
                 )
             if record.status == "queued":
                 self._end(database, id, "cancelled", "cancelled before it began")
@@ -153,7 +159,13 @@ class Queue:
         with self._writing() as database:
             record = self._present(database, id)
             if not record.resumable:
-                raise Conflict(Problem(f"it is {record.status}; there is nothing to go on with", field="job"))
+                raise Conflict(
+                    Problem(
+                        f"it is {record.status}; only failed and cancelled jobs can be resumed",
+                        field="job",
+                        code="job.wrong_status",
+                    )
+                )
             database.execute(
                 "UPDATE jobs SET status = 'queued', phase = '', errors = '[]', ended = NULL, cancelling = 0,"
                 " seconds_left = NULL, place = ? WHERE id = ?",
@@ -167,7 +179,13 @@ class Queue:
         with self._writing() as database:
             record = self._present(database, id)
             if record.status != "queued":
-                raise Conflict(Problem(f"it is {record.status}; only queued jobs can be moved", field="job"))
+                raise Conflict(
+                    Problem(
+                        f"it is {record.status}; only queued jobs can be moved",
+                        field="job",
+                        code="job.wrong_status",
+                    )
+                )
             rows = database.execute("SELECT id, place FROM jobs WHERE status = 'queued' ORDER BY place")
             waiting = [(row["id"], row["place"]) for row in rows.fetchall()]
             order = [other for other, _ in waiting if other != id]
@@ -182,7 +200,9 @@ class Queue:
         with self._writing() as database:
             record = self._present(database, id)
             if record.status not in ENDED:
-                raise Conflict(Problem(f"it is {record.status}; cancel it first", field="job"))
+                raise Conflict(
+                    Problem(f"it is {record.status}; cancel it first", field="job", code="job.wrong_status")
+                )
             self._drop(database, [id])
 
     def events(self, id: str, after: int = 0, limit: int = 500) -> list[JobEvent]:
@@ -310,7 +330,9 @@ class Queue:
                     (row["id"], row["worker"], row["lease_until"]),
                 ).fetchone()
                 if held:
-                    self._end(database, row["id"], "failed", "interrupted", [Problem(DIED)])
+                    self._end(
+                        database, row["id"], "failed", "interrupted", [Problem(DIED, code="job.interrupted")]
+                    )
                     reaped.append(row["id"])
         return reaped
 
@@ -363,7 +385,11 @@ class Queue:
 
 
 def _no_job() -> NotFound:
-    return NotFound(Problem("there is no such job; it may have been forgotten", field="job"))
+    return NotFound(
+        Problem(
+            "there is no such job; it may have been removed from the list", field="job", code="job.not_found"
+        )
+    )
 
 
 def _next_place(database: sqlite3.Connection) -> int:

@@ -1,4 +1,4 @@
-"""The one thread of a process that takes jobs from the queue and does them."""
+"""The worker thread that takes jobs from the queue and executes them."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Leased:
         elif self._ending == "cancelled":
             finish(self.record.id, self._worker, "cancelled", "cancelled", outputs)
         else:
-            sentence = Problem("it was stopped before its end; `resume` goes on with it")
+            sentence = Problem("it was stopped before its end; `resume` continues it", code="job.interrupted")
             finish(self.record.id, self._worker, "failed", "interrupted", outputs, [sentence])
 
     def failed(self, problems: Sequence[Problem]) -> None:
@@ -200,8 +200,8 @@ class Worker:
         except BaseException as error:
             # Also what is no Exception: a host ends requests with such, and the next job must run.
             LOG.exception("job %s failed", record.id)
-            sentence = f"something unforeseen went wrong ({type(error).__name__}: {error})"
-            self._fail(leased, [Problem(sentence)])
+            sentence = f"an unexpected error occurred ({type(error).__name__}: {error})"
+            self._fail(leased, [Problem(sentence, code="internal.error")])
         finally:
             self._leased = None
 

@@ -91,14 +91,14 @@ def write_clip(
                 numbered.append(write_picture(path, frame, {"parameters": text}))
     for sink in sinks:
         warnings += sink.warnings
-    beside = None
+    text_file = None
     if "TXT" in motion.formats:
-        beside = folder / f"{stem}.txt"
-        atomic.write_bytes(beside, (text + "\n").encode())
+        text_file = folder / f"{stem}.txt"
+        atomic.write_bytes(text_file, (text + "\n").encode())
     return ClipFiles(
         films=tuple(folder / (stem + FILMS[name][0]) for name in wanted),
         pictures=tuple(numbered),
-        text=beside,
+        text=text_file,
         warnings=tuple(dict.fromkeys(warnings)),
     )
 

@@ -1,4 +1,4 @@
-"""Frames of a run folder to its films and contact sheet."""
+"""Write a run's films and contact sheet from its frames."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NoMore(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Presentation:
-    """How a run's frames are shown."""
+    """How a run's frames become its film: rate, sound, order, further formats."""
 
     rate: Fraction
     soundtrack: SoundNeed | None
@@ -39,7 +39,7 @@ class Presentation:
     """As JSON, kept in the film's comment."""
     backwards: bool
     motion: Motion | None = None
-    """Order, in-betweens and further formats of a clip; their films lie beside the film."""
+    """Order, in-betweens and further formats of a clip; their files are written next to the film."""
 
 
 def write_films(

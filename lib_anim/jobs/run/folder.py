@@ -5,8 +5,8 @@ run.copy.json       the same again, for when something damages it
 log.jsonl           one line per event worth knowing, with its time
 frames/000000.png   frames, written in one step each; each carries what made it as text
 state/000012.npz    the loop's state after a painted frame, exactly (float32)
-state/part-1/       states of a part that was made anew
-film.mp4.part       the film while it grows beside the painting; it plays as far as it goes
+state/part-1/       states of a re-rendered range
+film.mp4.part       the film while it is encoded; it plays up to the last frame
 film.mp4 sheet.png  the whole film, and a contact sheet
 lock                held by the process that works here
 """
@@ -73,15 +73,25 @@ class RunFolder:
                 return folder
         except OSError as error:
             sentence = f'"{parent}" cannot be written: {error.strerror}; choose another folder with --out'
-            raise FlipbookError(Problem(sentence, field="out")) from error
-        raise Conflict(Problem(f'"{parent / name}" exists ten thousand times', field="out"))
+            raise FlipbookError(Problem(sentence, field="out", code="file.not_writable")) from error
+        raise Conflict(
+            Problem(
+                f'"{parent / name}" exists ten thousand times; remove some run folders',
+                field="out",
+                code="run.name_exhausted",
+            )
+        )
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """An existing run. Raises NotFound where there is no manifest."""
         folder = cls(path)
         if not folder.manifest_path.is_file() and not folder.copy_path.is_file():
-            raise NotFound(Problem(f'"{path}" is no run folder: it has no run.json', field="run"))
+            raise NotFound(
+                Problem(
+                    f'"{path}" is not a run folder: it has no run.json', field="run", code="run.not_found"
+                )
+            )
         return folder
 
     def manifest(self) -> dict[str, Any]:
@@ -96,8 +106,8 @@ class RunFolder:
         try:
             copy = _manifest_in(self.copy_path)
         except (OSError, ValueError):
-            sentence = f'"{self.manifest_path}" cannot be read ({damage}); the frames beside it are untouched'
-            raise FlipbookError(Problem(sentence, field="run")) from damage
+            sentence = f'"{self.manifest_path}" cannot be read ({damage}); the frames are unchanged'
+            raise FlipbookError(Problem(sentence, field="run", code="run.damaged")) from damage
         sentence = f"run.json cannot be read ({damage}); its copy run.copy.json is used"
         return {**copy, "warnings": [*copy.get("warnings", ()), sentence]}
 
@@ -130,7 +140,7 @@ class RunFolder:
 
     @property
     def marks(self) -> dict[str, str]:
-        """What frames written here carry, beside what made them, to be known again."""
+        """Metadata that marks frames as written for this range, in addition to what made them."""
         return {"part": str(self.part)} if self.part else {}
 
     def is_made(self, index: int) -> bool:
@@ -192,13 +202,15 @@ class RunFolder:
         except OSError as error:
             sentence = (
                 f'"{self.path}" cannot be written ({error.strerror}); its frames are untouched: take the '
-                "right to write there, or copy the run to another folder and go on with it there"
+                "right to write there, or copy the run to another folder and resume it there"
             )
-            raise FlipbookError(Problem(sentence, field="run")) from error
+            raise FlipbookError(Problem(sentence, field="run", code="file.not_writable")) from error
         with file:
             try:
                 lock(file.fileno())
             except OSError as error:
-                sentence = f'"{self.path}" is being worked on by another process; wait for it or stop it'
-                raise Conflict(Problem(sentence, field="run")) from error
+                sentence = (
+                    f'"{self.path}" is locked by another process that renders it; wait for it or stop it'
+                )
+                raise Conflict(Problem(sentence, field="run", code="run.locked")) from error
             yield

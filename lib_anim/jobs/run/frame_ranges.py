@@ -1,4 +1,4 @@
-"""Stretches of frames that can be made without those between them, in films whose frames stand alone."""
+"""Ranges of missing frames that can be rendered independently of the frames between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames and states from a pipeline to a run folder, beside the painting."""
+"""Write frames and loop states to the run folder in a thread, while the next frame is painted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def write_frames(
     stop: Callable[[], bool],
     wrote: Callable[[int], None] = lambda frame: None,
 ) -> bool:
-    """Take the owned frames to the disk, in order and beside the painting, and all states.
+    """Write the owned frames in order, in a thread, and all states.
 
     `wrote` is called in the writing thread with each owned frame that is there. True when the pipeline
     came to its end.

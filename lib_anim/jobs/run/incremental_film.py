@@ -1,4 +1,4 @@
-"""The film of a run, encoded beside the painting: each frame as soon as nothing changes it any more."""
+"""Encode the film while frames are painted: each frame once nothing will change it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class IncrementalFilm:
         except NoMore:
             return None
         except Exception as error:
-            self._folder.log("film begun anew", reason=f"{type(error).__name__}: {error}")
+            self._folder.log("film restarted", reason=f"{type(error).__name__}: {error}")
             return None
         return warnings if used == count else None
 

@@ -1,4 +1,4 @@
-"""Plans, and the files that they need, opened."""
+"""Make plans, and open the files that they need."""
 
 from __future__ import annotations
 
@@ -43,7 +43,12 @@ def check_needs(needs: Mapping[str, Need]) -> None:
         if not (need.path.is_file() if isinstance(need, PictureNeed) else need.path.exists())
     ]
     if missing:
-        raise NotFound(*(Problem(f'there is no file "{need.path}"', field=need.field) for need in missing))
+        raise NotFound(
+            *(
+                Problem(f'there is no file "{need.path}"', field=need.field, code="file.not_found")
+                for need in missing
+            )
+        )
 
 
 def probe(need: VideoNeed) -> SourceInfo:

@@ -1,4 +1,4 @@
-"""Parts of a run that were made anew, who made which frame, and the loop's state before any of them."""
+"""Re-rendered ranges of a run: which range owns a frame, and the loop state before any frame."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lib_anim.settings.base import from_json
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Frames `first` to `last` of a run, made anew with settings of their own."""
+    """Frames `first` to `last` of a run, re-rendered with changed settings."""
 
     number: int
     """From 1; later parts lie over earlier ones."""
@@ -125,4 +125,4 @@ def _state_at(
     sentence = (
         f"frame {goal} can no longer be reproduced, so the run cannot continue from it. Start a new render."
     )
-    raise Conflict(Problem(sentence, field="run"))
+    raise Conflict(Problem(sentence, field="run", code="run.not_reproducible"))

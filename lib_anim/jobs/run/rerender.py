@@ -1,4 +1,4 @@
-"""Frames A to B of a run made anew with other settings, while all others stay bit for bit.
+"""Re-render frames A to B of a run with changed settings; all other frames stay bit-identical.
 
 The loop's state before A comes from whoever made frame A − 1, so that the part begins as if that film
 had gone on. What follows B stays as it is: the sentence about seams says where to look.
@@ -32,7 +32,7 @@ def rerender(
     on_step: OnStep | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """Make frames `first` to `last` (inclusive) of a run anew, then its film.
+    """Re-render frames `first` to `last` (inclusive) of a run, then write its film.
 
     `settings` are the run's with changes. The part is written to the manifest before a frame is
     replaced, so that `render` finishes it after a crash; `Result.finished` says whether the part is
@@ -41,7 +41,7 @@ def rerender(
     for a run that another process holds, and for a part that was begun and is not done.
     """
     if kind.denoised_as_one:
-        raise FlipbookError(Problem(kind.denoised_as_one, field="from"))
+        raise FlipbookError(Problem(kind.denoised_as_one, field="from", code="rerender.indivisible"))
     run_plan = reopen(kind, folder, engine)
     draft = draft_of(folder.manifest())
     plan = make_plan(kind, settings, engine, draw_seed, draft)
@@ -70,19 +70,30 @@ def rerender(
 
 def _wrong_frames(first: int, last: int, present: int) -> Iterator[Problem]:
     if first < 0:
-        yield Problem(f"{first} is not allowed; frames are counted from 0", field="from")
+        yield Problem(
+            f"{first} is not allowed; frames are counted from 0", field="from", code="frame.out_of_range"
+        )
     if last < first:
-        yield Problem(f"{last} lies before {first}, where the part begins; give {first} or more", field="to")
+        yield Problem(
+            f"{last} is before the first frame {first}; it takes {first} or more",
+            field="to",
+            code="frame.out_of_range",
+        )
     if last >= present:
         have = f"the run has frames 0 to {present - 1}" if present else "the run has no frame yet"
-        yield Problem(f"there is no frame {last}: {have}; `resume` makes what is missing", field="to")
+        yield Problem(
+            f"there is no frame {last}: {have}; `resume` renders what is missing",
+            field="to",
+            code="frame.out_of_range",
+        )
 
 
 def _of_the_film(kind: PaintedKind, before: Settings, after: Settings) -> Iterator[Problem]:
     for name in kind.film_level_settings:
         if getattr(before, name) != getattr(after, name):
-            sentence = f"it holds for the whole film ({getattr(before, name)}); a part cannot change it"
-            yield Problem(sentence, field=name)
+            value = getattr(before, name)
+            sentence = f"it is a setting of the whole film ({value}); a range of frames cannot change it"
+            yield Problem(sentence, field=name, code="rerender.film_level_setting")
 
 
 def _check_painted(plan: Plan, first: int, last: int) -> None:
@@ -92,9 +103,9 @@ def _check_painted(plan: Plan, first: int, last: int) -> None:
     after = min(frame for frame in plan.painted if frame > last)
     sentence = (
         f"none of the frames {first} to {last} is painted, only {before} and {after}; "
-        f"let the part hold one of those"
+        f"choose a range that includes one of them"
     )
-    raise FlipbookError(Problem(sentence, field="from"))
+    raise FlipbookError(Problem(sentence, field="from", code="rerender.no_painted_frame"))
 
 
 def _check_pending(parts: tuple[Part, ...], first: int, last: int) -> None:
@@ -102,10 +113,10 @@ def _check_pending(parts: tuple[Part, ...], first: int, last: int) -> None:
     if pending is None or (first <= pending.first and pending.last <= last):
         return
     sentence = (
-        f"frames {pending.first} to {pending.last} are not all made anew yet; "
-        f"`resume` goes on with them, or take a part that holds them all"
+        f"frames {pending.first} to {pending.last} are not all re-rendered yet; "
+        f"`resume` continues with them, or choose a range that includes them all"
     )
-    raise Conflict(Problem(sentence, field="run"))
+    raise Conflict(Problem(sentence, field="run", code="rerender.pending"))
 
 
 def _seams(first: int, last: int, frames: int) -> tuple[str, ...]:
@@ -113,4 +124,4 @@ def _seams(first: int, last: int, frames: int) -> tuple[str, ...]:
     if not seams:
         return ()
     what = f"frame {first} is" if first == last else f"frames {first} to {last} are"
-    return (f"{what} made anew: look at the seam between {', and between '.join(seams)}",)
+    return (f"{what} re-rendered: check the transition between {', and between '.join(seams)}",)

@@ -53,7 +53,7 @@ def render(
     stop: Callable[[], bool] = lambda: False,
     executor: Executor | None = None,
 ) -> Result:
-    """Render what is missing of a run and of the parts that are made anew, then make its film.
+    """Render the missing frames of a run and of its re-rendered ranges, then write its film.
 
     `stop` is asked after every frame: once true, the run ends there with a film of what it has, and
     can be resumed. An `on_step` that raises Interrupted ends it at once, likewise. Any other
@@ -125,7 +125,7 @@ class _Run:
             sentence = _as_sentence(folder, self._part, error)
             if sentence is None:
                 raise
-            raise FlipbookError(Problem(sentence, field="run")) from error
+            raise FlipbookError(Problem(sentence, field="run", code="run.failed")) from error
         self._warn(*self._engine.warnings, *sentences)
         frames = folder.frames_present()
         outputs = {"film": _name(film), "sheet": _name(sheet)}
@@ -153,7 +153,7 @@ class _Run:
         if alone is not None:
             for leap in alone:
                 if folder.frame_path(leap.last + 1).is_file():
-                    self._warn(f"frame {leap.first} is missing and is made again")
+                    self._warn(f"frame {leap.first} is missing and is rendered again")
             self._hear(Estimated(len(missing), len(missing), most_bytes(plan)))
             self._film.settle(set(filter(owned, range(plan.frames))).difference(missing))
             return self._paint_ranges(plan, folder, alone, owned, stop, self._hear)
@@ -184,7 +184,7 @@ class _Run:
         return self._take(self._executor.events(self._kind, plan, ranges), folder, owned, hear, stop)
 
     def _paint_part(self, part: Part, stop: Callable[[], bool]) -> bool:
-        """Make what is missing of a part that is made anew. True when it is complete."""
+        """Render the missing frames of a re-rendered range. True when it is complete."""
         folder, kind = self._folder.of_part(part.number), self._kind
         owned = self._owned(part)
         frames = [frame for frame in range(part.first, part.last + 1) if owned(frame)]
@@ -194,7 +194,9 @@ class _Run:
             return True
         self._part = part
         if part.done:
-            self._warn(f"frame {missing[0]} is missing; frames {part.first} to {part.last} are made again")
+            self._warn(
+                f"frame {missing[0]} is missing; frames {part.first} to {part.last} are rendered again"
+            )
         folder.log("start", frame=part.first, engine=self._engine.fingerprint)
 
         def hear(event: Event) -> None:
@@ -300,18 +302,18 @@ def _as_sentence(folder: RunFolder, part: Part | None, error: BaseException) -> 
     """What the user can do about a failure that is the machine's; None for all others."""
     done = folder.frames_present()
     what = f"frame {done}" if part is None else f"the part from frame {part.first} to {part.last}"
-    kept = f"{done} frames are kept in {folder.path} and `resume` goes on with them"
+    kept = f"{done} frames are kept in {folder.path} and `resume` continues with them"
     if isinstance(error, MemoryError):
         return f"there is not enough memory for {what}; {kept}"
     if isinstance(error, OSError):
-        return f"{what} cannot be written ({error.strerror}); make room: {kept}"
+        return f"{what} cannot be written ({error.strerror}); free some disk space; {kept}"
     return None
 
 
 def _start_state(
     kind: PaintedKind, folder: RunFolder, parts: Sequence[Part], hear: Listener
 ) -> tuple[int, Any]:
-    """(first frame to make, state before it). Frames after a gap are made again, the same.
+    """(first frame to make, state before it). Frames after a gap are rendered again, the same.
 
     Frames that belong to parts do not count: those are made by their own plans.
     """
@@ -320,5 +322,5 @@ def _start_state(
     done = 0 if state is None else state.frame + 1
     later = sum(1 for path in folder.frames.glob("*.png") if int(path.stem) >= present)
     if later:
-        hear(Warned(f"frame {present} is missing; frames from {done} on are made again"))
+        hear(Warned(f"frame {present} is missing; frames from {done} on are rendered again"))
     return done, state

@@ -68,10 +68,15 @@ def reopen(kind: PaintedKind, folder: RunFolder, engine: Engine) -> Plan:
     if manifest["fingerprint"] != plan.fingerprint(engine.fingerprint):
         was, now = manifest["engine"]["fingerprint"], engine.fingerprint
         if was == now:
-            sentence = "the files that this film is made from have changed, and so would its frames"
+            sentence = (
+                "the input files of this run have changed, so its frames would change; start a new render"
+            )
         else:
-            sentence = f"this film began with another engine ({was}; now {now}), so its frames would change"
-        raise Conflict(Problem(sentence, field="run"))
+            sentence = (
+                f"this run was started with another engine ({was}; now {now}), so its frames would change; "
+                "start a new render"
+            )
+        raise Conflict(Problem(sentence, field="run", code="run.changed"))
     return plan
 
 
