@@ -18,7 +18,7 @@ from lib_anim.timeline.schedule import parse_schedule
 
 MOST_SCHEDULES = 200
 MOST_VALUES = 1_000_000
-"""Schedules times frames of one request: a graph of more is no graph."""
+"""Schedules times frames of one request: a graph of more is not a graph."""
 
 
 def _whole(low: int, high: int) -> Number:
@@ -170,7 +170,7 @@ def context_of(asked: Mapping[str, Any], others: tuple[str, ...] = ()) -> Contex
     unknown = [name for name in asked if name not in (*_CONTEXT, *others, "dialect", "signals")]
     problems = [
         Problem(
-            f"there is no such field; there are {', '.join((*others, *_CONTEXT))}",
+            f"there is not a such field; there are {', '.join((*others, *_CONTEXT))}",
             field=str(name),
             code="request.unknown_field",
         )

@@ -1,7 +1,7 @@
 """Which files of this machine a caller may name.
 
 On a private host the caller is its owner and may name any media file. On a shared one (it can be reached
-from elsewhere) only files below some folders. Everywhere, what is no media is refused before it is read:
+from elsewhere) only files below some folders. Everywhere, what is not a media is refused before it is read:
 a path is a caller's text, and a server must not be a way to look into files.
 """
 
@@ -94,7 +94,7 @@ class Places:
         if not self.open and not _below(path, self._real_roots()):
             raise FlipbookError(Problem(f"{_name(text)} {NOT_ALLOWED}", field, code="file.not_allowed"))
         if not exists:
-            raise NotFound(Problem(f'there is no file "{text}"', field, code="file.not_found"))
+            raise NotFound(Problem(f'there is not a file "{text}"', field, code="file.not_found"))
         return path
 
     def _real_roots(self) -> list[Path]:

@@ -131,7 +131,7 @@ async def json_object(request: Request) -> dict[str, Any]:
     """The request's JSON object."""
     value = await json_body(request)
     if not isinstance(value, dict):
-        raise FlipbookError(Problem("is not a JSON object", field="body", code="request.invalid"))
+        raise FlipbookError(Problem("is not valid JSON object", field="body", code="request.invalid"))
     return value
 
 

@@ -164,7 +164,7 @@ class JobViews:
         changes = asked.get("changes", {})
         if not isinstance(changes, dict):
             raise FlipbookError(
-                Problem("is not a JSON object of settings", field="changes", code="request.invalid")
+                Problem("is not valid JSON object of settings", field="changes", code="request.invalid")
             )
         self._pace.take(1, "jobs")
         first, last = _whole(asked, "first", 0), _whole(asked, "last", 0)
@@ -261,7 +261,7 @@ def _order(order: Any, number: int | None) -> dict[str, Any]:
     front = "" if number is None else f"jobs[{number}]."
     if not isinstance(order, dict):
         raise FlipbookError(
-            Problem("is not a JSON object", field=front[:-1] or "body", code="request.invalid")
+            Problem("is not valid JSON object", field=front[:-1] or "body", code="request.invalid")
         )
     _only(order, ("kind", "settings", "engine", "trial", "label"), front)
     shape = {"kind": str, "settings": dict}
@@ -288,7 +288,7 @@ def _order(order: Any, number: int | None) -> dict[str, Any]:
 def _only(asked: dict[str, Any], names: tuple[str, ...], front: str = "") -> None:
     unknown = [name for name in asked if name not in names]
     if unknown:
-        sentence = f"there is no such field; there are {', '.join(names)}"
+        sentence = f"there is not a such field; there are {', '.join(names)}"
         raise FlipbookError(
             *(Problem(sentence, field=front + name, code="request.unknown_field") for name in unknown)
         )

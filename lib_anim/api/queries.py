@@ -105,7 +105,9 @@ def kind_and_settings(asked: dict[str, Any], others: tuple[str, ...] = ()) -> tu
     known = ("kind", "settings", *others)
     problems = [
         Problem(
-            f"there is no such field; there are {', '.join(known)}", field=name, code="request.unknown_field"
+            f"there is not a such field; there are {', '.join(known)}",
+            field=name,
+            code="request.unknown_field",
         )
         for name in asked
         if name not in known

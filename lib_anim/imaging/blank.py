@@ -1,4 +1,4 @@
-"""Whether a frame came out empty."""
+"""Detect blank frames."""
 
 from __future__ import annotations
 

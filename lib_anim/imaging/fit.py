@@ -1,4 +1,4 @@
-"""Bringing a picture of another shape to a frame's size."""
+"""Resize and crop pictures to the frame's size."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from lib_anim.imaging.sample import Floats, sample
 from lib_anim.types import Border, Flow, Mask, Picture
 
 Quality = Literal["fast", "medium", "fine"]
-"""OpenCV's presets, and Deforum's "DIS Fine": every pixel, 192 steps of descent."""
+"""OpenCV's presets, and Deforum's "DIS Fine": every pixel, 192 gradient descent steps."""
 
 _SMALLEST = 32
 """OpenCV 4 and 5 crash the process (they read below their pyramid) for wide pictures with a shorter side."""

@@ -1,4 +1,4 @@
-"""Maths of masks: where they come from, how they are shaped and joined, and pictures joined through them."""
+"""Masks: conversion, morphology, blending, overlay."""
 
 from __future__ import annotations
 
@@ -99,6 +99,6 @@ _WHOLE = np.float32(1024)
 
 def overlay(painted: Picture, original: Picture, mask: Mask) -> Picture:
     """Return `painted` where the mask is 1 and `original` where it is 0, both bit for bit, mixed between."""
-    # OpenCV divides by the sum of the weights plus 1e-5, which float32 does not see beside this power of two
+    # OpenCV divides by the sum of weights plus 1e-5, which float32 cannot resolve next to this power of two
     share = mask * _WHOLE
     return np.asarray(cv2.blendLinear(painted, original, share, _WHOLE - share), np.float32)

@@ -1,4 +1,4 @@
-"""Numbers about two frames: how they moved and how much they differ."""
+"""Frame metrics: motion and difference of two frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noise added to the picture before it is painted over: Gaussian, or Gaussian in Perlin's clouds."""
+"""Noise added to the init picture: Gaussian, or Gaussian modulated by Perlin noise."""
 
 from __future__ import annotations
 
@@ -40,7 +40,11 @@ def add_noise(
     Raises FlipbookError for an amount outside 0 … 1.
     """
     if not 0 <= amount <= 1:
-        raise FlipbookError(Problem(f"is {amount:g} in this frame; it must lie between 0 and 1", "noise"))
+        raise FlipbookError(
+            Problem(
+                f"is {amount:g} in this frame; it must be between 0 and 1", "noise", code="value.not_allowed"
+            )
+        )
     generator = np.random.default_rng(seed)
     height, width = picture.shape[:2]
     noise = _gaussian(height, width, generator)
@@ -94,9 +98,15 @@ def perlin(
     Raises FlipbookError for fewer than one octave and for cells that are not positive.
     """
     if octaves < 1:
-        raise FlipbookError(Problem(f"is {octaves}; at least one octave is needed", "perlin_octaves"))
+        raise FlipbookError(
+            Problem(
+                f"is {octaves}; at least one octave is needed", "perlin_octaves", code="value.not_allowed"
+            )
+        )
     if min(cells) <= 0:
-        raise FlipbookError(Problem(f"is {min(cells):g}; it must be above 0", "perlin_w, perlin_h"))
+        raise FlipbookError(
+            Problem(f"is {min(cells):g}; it must be above 0", "perlin_w, perlin_h", code="value.not_allowed")
+        )
     generator = np.random.default_rng(seed)
     downs, acrosses = [], []
     for octave in range(octaves):

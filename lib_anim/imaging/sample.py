@@ -1,4 +1,4 @@
-"""Read a picture at arbitrary sub-pixel positions, with float positions and three kinds of border."""
+"""Sample a picture at float sub-pixel positions, with a rule per border mode."""
 
 from __future__ import annotations
 

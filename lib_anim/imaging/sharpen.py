@@ -1,4 +1,4 @@
-"""Unsharp mask, against the blur that repeated warping brings."""
+"""Unsharp mask, to counteract the blur of repeated warping."""
 
 from __future__ import annotations
 
@@ -42,12 +42,26 @@ def unsharp(
 def _check(amount: float, kernel: int, sigma: float) -> None:
     problems = []
     if not amount >= 0:
-        problems.append(Problem(f"is {amount:g} in this frame; 0 is off, above 0 sharpens", "sharpen_amount"))
+        problems.append(
+            Problem(
+                f"is {amount:g} in this frame; 0 is off, above 0 sharpens",
+                "sharpen_amount",
+                code="value.not_allowed",
+            )
+        )
     if kernel < 1 or kernel % 2 == 0:
         problems.append(
-            Problem(f"is {kernel} in this frame; it must be 1, 3, 5 or another odd number", "sharpen_kernel")
+            Problem(
+                f"is {kernel} in this frame; it must be 1, 3, 5 or another odd number",
+                "sharpen_kernel",
+                code="value.not_allowed",
+            )
         )
     if not sigma > 0:
-        problems.append(Problem(f"is {sigma:g} in this frame; it must be above 0", "sharpen_sigma"))
+        problems.append(
+            Problem(
+                f"is {sigma:g} in this frame; it must be above 0", "sharpen_sigma", code="value.not_allowed"
+            )
+        )
     if problems:
         raise FlipbookError(*problems)

@@ -1,4 +1,4 @@
-"""In-betweens: a cross-fade, and one whose two pictures are moved along the optical flow first."""
+"""In-between frames: cross-fade, or flow-compensated cross-fade."""
 
 from __future__ import annotations
 

@@ -53,7 +53,9 @@ def affine_matrix(
     if zoom == 0:
         raise FlipbookError(
             Problem(
-                "is 0 in this frame, which shrinks the picture to a point; 1 leaves the size alone", "zoom"
+                "is 0 in this frame, which shrinks the picture to a point; 1 leaves the size alone",
+                "zoom",
+                code="camera.out_of_range",
             )
         )
     cos, sin = zoom * math.cos(math.radians(angle_deg)), zoom * math.sin(math.radians(angle_deg))
@@ -90,7 +92,11 @@ def flip_matrix(
     )
     if not 0 < fov < 180:
         raise FlipbookError(
-            Problem(f"is {fov:g} in this frame; it must lie between 0 and 180 degrees", "flip_fov")
+            Problem(
+                f"is {fov:g} in this frame; it must be between 0 and 180 degrees",
+                "flip_fov",
+                code="camera.out_of_range",
+            )
         )
     if theta == phi == gamma == 0:
         return np.eye(3)
@@ -166,7 +172,7 @@ def _turn_z(degrees: float) -> Matrix:
 
 def _require_finite(**values: float) -> None:
     bad = [
-        Problem(f"is {value} in this frame; it must be a finite number", name)
+        Problem(f"is {value} in this frame; it must be a finite number", name, code="camera.not_finite")
         for name, value in values.items()
         if not math.isfinite(value)
     ]

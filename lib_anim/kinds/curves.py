@@ -1,4 +1,4 @@
-"""A settings' schedules as a value for every frame, and what an engine lacks of them."""
+"""Evaluate the schedules of settings to a value per frame, within their bounds."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def number_curve(
     elif outside.size:
         frame = int(outside[0])
         sentence = f"{values[frame]:g} at frame {frame} is not allowed; it takes {spec.allowed()}"
-        raise FlipbookError(Problem(sentence, field=name))
+        raise FlipbookError(Problem(sentence, field=name, code="schedule.out_of_range"))
     return values, warnings
 
 
@@ -101,5 +101,7 @@ def unknown_scripts(scripts: Scripts, capabilities: Capabilities) -> Iterable[Pr
     """Scripts that this engine does not have, and models of ControlNet that are not there."""
     for title in unknown_titles(scripts, capabilities):
         have = f"it has {', '.join(capabilities.scripts)}" if capabilities.scripts else "it has none"
-        yield Problem(f'"{title}" is no script of this engine; {have}', field="scripts")
+        yield Problem(
+            f'"{title}" is not a script of this engine; {have}', field="scripts", code="engine.unknown_script"
+        )
     yield from missing_models(scripts, capabilities)

@@ -1,4 +1,4 @@
-"""What may be left out of a film for a look at it before the long run."""
+"""Draft options: render part of a film to check it before the full render."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lib_anim.errors import FlipbookError, Problem
 class DraftOptions:
     """A trial leaves the film's settings as they are: schedules keep the values of their true frames.
 
-    Raises FlipbookError for numbers that cannot be, and for `every` beside `only`.
+    Raises FlipbookError for invalid numbers, and for `every` combined with `only`.
     """
 
     every: int = 1
@@ -25,9 +25,17 @@ class DraftOptions:
 
     def __post_init__(self) -> None:
         if self.every < 1:
-            raise FlipbookError(Problem(f"{self.every} is not allowed; it takes 1 or more", field="every"))
+            raise FlipbookError(
+                Problem(
+                    f"{self.every} is not allowed; it takes 1 or more", field="every", code="draft.invalid"
+                )
+            )
         if self.every > 1 and self.only is not None:
-            raise FlipbookError(Problem("one frame alone has no next one; leave out --every", field="only"))
+            raise FlipbookError(
+                Problem(
+                    "one frame alone has no next one; leave out --every", field="only", code="draft.invalid"
+                )
+            )
 
     @property
     def whole(self) -> bool:
@@ -56,7 +64,7 @@ def half_size(size: tuple[int, int], unit: int) -> tuple[int, int]:
     width, height = (max(round(side / 2 / unit), 1) * unit for side in size)
     if min(width, height) < LEAST:
         sentence = f"{size[0]} × {size[1]} has no half: films are at least {LEAST} pixels wide and high"
-        raise FlipbookError(Problem(sentence, field="half"))
+        raise FlipbookError(Problem(sentence, field="half", code="draft.too_small"))
     return width, height
 
 
@@ -64,4 +72,4 @@ def check_frame(frame: int, frames: int) -> None:
     """Raise FlipbookError where a film has no such frame."""
     if not 0 <= frame < frames:
         sentence = f"there is no frame {frame}: the film has frames 0 to {frames - 1}"
-        raise FlipbookError(Problem(sentence, field="only"))
+        raise FlipbookError(Problem(sentence, field="only", code="draft.invalid"))

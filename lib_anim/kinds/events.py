@@ -1,4 +1,4 @@
-"""What a pipeline tells while it runs."""
+"""Events that a loop yields while it runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lib_anim.types import Picture
 
 @dataclass(frozen=True, eq=False)
 class FrameDone:
-    """A frame of the film is ready. Frames come in order, each once."""
+    """A finished frame. Frames are yielded in order, each once."""
 
     index: int
     """Below 0 for what is painted for the sake of a later frame and is no frame of the film."""
@@ -26,7 +26,7 @@ class FrameDone:
 
 @dataclass(frozen=True)
 class Estimated:
-    """What is ahead, told before the first frame."""
+    """Amount of work, reported before the first frame."""
 
     paint: int
     """Frames that an engine must paint."""
@@ -47,7 +47,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Warned:
-    """A sentence that the user must see: something is not as they may expect."""
+    """A warning for the user."""
 
     sentence: str
 

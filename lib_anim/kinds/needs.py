@@ -1,4 +1,4 @@
-"""What a plan needs from files. The job opens it: pipelines touch no file."""
+"""Input files that a plan needs. The job opens them: loops touch no file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prompts with what stands before and after all of them."""
+"""Prompt track with positive prefix and negative suffix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arguments of a host's scripts, in which any number or word may be a schedule."""
+"""Arguments of the host's always-on scripts, in which any value may be a schedule."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def refuse_curves(curves: ScriptCurves) -> Iterator[Problem]:
     """A sentence for every schedule, where arguments hold for all frames together."""
     for where in curves.places:
         sentence = "a clip's frames are made together, so it takes a plain value; restyle takes schedules"
-        yield Problem(sentence, field=f"scripts {where}")
+        yield Problem(sentence, field=f"scripts {where}", code="script.no_schedules")
 
 
 def _at(value: Any, frame: int) -> Any:

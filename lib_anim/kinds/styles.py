@@ -48,4 +48,6 @@ def _unknown(names: Iterable[str], can: Capabilities) -> Iterable[Problem]:
     have = f"it has {', '.join(can.styles)}" if can.styles else "it has none"
     for name in names:
         if name not in can.styles:
-            yield Problem(f'"{name}" is no style of this engine; {have}', field="styles")
+            yield Problem(
+                f'"{name}" is not a style of this engine; {have}', field="styles", code="engine.unknown_style"
+            )

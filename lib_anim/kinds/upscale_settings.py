@@ -1,4 +1,4 @@
-"""The two settings that make finished frames larger, alike for all kinds that paint."""
+"""Specs of the upscaling settings, shared by all painted kinds."""
 
 from __future__ import annotations
 

@@ -51,4 +51,8 @@ def unknown_upscaler(settings: Upscaled, can: Capabilities) -> Iterable[Problem]
     name = settings.upscaler or USUAL
     if settings.upscale != 1 and name not in can.upscalers:
         have = f"it has {', '.join(can.upscalers)}" if can.upscalers else "it has none"
-        yield Problem(f'"{name}" is no upscaler of this engine; {have}', field="upscaler")
+        yield Problem(
+            f'"{name}" is not an upscaler of this engine; {have}',
+            field="upscaler",
+            code="engine.unknown_upscaler",
+        )

@@ -88,7 +88,7 @@ class AnimationReader:
 
     def read(self, number: int) -> Frame:
         """One picture; reading on in order does not start over."""
-        # Pillow goes back in an APNG with errors: it is opened anew instead.
+        # Pillow seeks backwards in an APNG with errors: it is reopened instead.
         if self._image is not None and number < self._image.tell():
             self.close()
         if self._image is None:

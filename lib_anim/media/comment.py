@@ -1,4 +1,4 @@
-"""Text inside media files: settings as JSON in a film's comment, or beside a file that cannot hold it."""
+"""Text inside media files: settings as JSON in a film's comment, or in a sidecar file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,11 @@ def check_length(text: str) -> bytes:
     data = text.encode("utf-8")
     if len(data) > LONGEST:
         raise FlipbookError(
-            Problem(f"{len(data)} bytes of text are more than the {LONGEST} a film carries.", "comment")
+            Problem(
+                f"{len(data)} bytes of text are more than the {LONGEST} a film carries.",
+                "comment",
+                code="media.comment_too_long",
+            )
         )
     return data
 
@@ -134,9 +138,9 @@ def _webp_extension(head: bytes | bytearray, file: Path) -> bytes:
 def read_comment(path: Path | str) -> str:
     """The text that a film, animation or folder of pictures carries, else an empty string."""
     place = Path(path)
-    beside = sidecar(place)
-    if place.is_dir() or beside.is_file():
-        return beside.read_bytes().decode("utf-8", "replace") if beside.is_file() else ""
+    side = sidecar(place)
+    if place.is_dir() or side.is_file():
+        return side.read_bytes().decode("utf-8", "replace") if side.is_file() else ""
     file = local_file(place)
     with file.open("rb") as data:
         head = data.read(12)
@@ -152,7 +156,7 @@ def read_comment(path: Path | str) -> str:
 
 
 def sidecar(path: Path) -> Path:
-    """Where text goes that a file cannot hold: `NAME.json` beside it, in a folder `settings.json`."""
+    """The sidecar of a file that holds no text: `NAME.json` next to it, or `settings.json` in a folder."""
     return path / "settings.json" if path.is_dir() else path.with_name(path.name + ".json")
 
 

@@ -42,17 +42,27 @@ def local_file(path: Path | str, field: str = "file") -> Path:
     name = str(path)
     if "://" in name and not Path(name).exists():
         raise FlipbookError(
-            Problem(f"{name} is an address; only local files are read. Download it and give the file.", field)
+            Problem(
+                f"{name} is an address; only local files are read. Download it and give the file.",
+                field,
+                code="file.wrong_type",
+            )
         )
     file = Path(path)
     try:
         if file.is_file():
             return file.absolute()
         if file.is_dir():
-            raise FlipbookError(Problem(f"{name} is a folder; a file is needed here.", field))
+            raise FlipbookError(
+                Problem(f"{name} is a folder; a file is needed here.", field, code="file.wrong_type")
+            )
     except (OSError, ValueError) as error:
-        raise FlipbookError(Problem(f"{name} cannot be opened: {error}.", field)) from error
-    raise NotFound(Problem(f"{name} does not exist; check the name and the folder.", field))
+        raise FlipbookError(
+            Problem(f"{name} cannot be opened: {error}.", field, code="media.unreadable")
+        ) from error
+    raise NotFound(
+        Problem(f"{name} does not exist; check the name and the folder.", field, code="file.not_found")
+    )
 
 
 def open_input(path: Path | str, field: str = "file") -> InputContainer:
@@ -70,7 +80,7 @@ def open_input(path: Path | str, field: str = "file") -> InputContainer:
 
 
 def film_stream(container: InputContainer) -> VideoStream | None:
-    """The stream that holds the film: the first with pictures that is no cover art."""
+    """The stream that holds the film: the first with pictures that is not a cover art."""
     for stream in container.streams.video:
         # Absent for a codec that the library does not know.
         if stream.codec_context is not None and not int(stream.disposition) & _COVER_ART:
@@ -87,6 +97,7 @@ def unreadable(file: Path, error: Exception, field: str = "file") -> FlipbookErr
             "it is damaged, empty or of a kind that is not supported. "
             "Try exporting it again, as MP4, MOV, WebM or PNG.",
             field,
+            code="media.unreadable",
         )
     )
 
@@ -99,11 +110,14 @@ def check_size(file: Path, width: int, height: int, frames: int = 1, field: str 
                 f"{file.name} is {width} x {height} pixels; at most {MAX_PIXELS} per picture are read. "
                 "Scale it down first.",
                 field,
+                code="media.too_large",
             )
         )
     if frames > MAX_FRAMES:
         raise FlipbookError(
             Problem(
-                f"{file.name} has {frames} frames; at most {MAX_FRAMES} are read. Cut it into parts.", field
+                f"{file.name} has {frames} frames; at most {MAX_FRAMES} are read. Cut it into parts.",
+                field,
+                code="media.too_large",
             )
         )

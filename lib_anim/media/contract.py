@@ -1,4 +1,4 @@
-"""What every source and sink of frames promises. Imports no codec, so pipelines may name these types."""
+"""Contracts of frame sources and sinks. Imports no codec, so kinds may use these types."""
 
 from __future__ import annotations
 

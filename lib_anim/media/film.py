@@ -1,4 +1,4 @@
-"""A film that grows frame by frame: playable while it grows, put in place whole at the end."""
+"""Write a film frame by frame: playable while it is written, moved into place at the end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lib_anim.media.mux import Sound, finish
 from lib_anim.media.pictures import checked
 
 _LONGEST_DELAY = 1000
-"""Frames that an encoder may hold back; what claims more is no time."""
+"""Frames that an encoder may hold back; what claims more is not a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,9 @@ class FilmSink:
                 self._container.start_encoding()
         except (av.error.FFmpegError, OSError, ValueError) as error:
             self.abort()
-            raise FlipbookError(Problem(f"{spec.path} cannot be written: {error}.", "out")) from error
+            raise FlipbookError(
+                Problem(f"{spec.path} cannot be written: {error}.", "out", code="file.not_writable")
+            ) from error
         if any(self._pad):
             self._warnings.append(
                 f"{spec.form.title} needs even sizes: {spec.width} x {spec.height} is padded to "
@@ -101,12 +103,17 @@ class FilmSink:
     def write(self, frame: Frame) -> None:
         """Append one frame, uint8 RGB (H, W, 3), or RGBA (H, W, 4) for a film opened with alpha."""
         if self._done:
-            raise FlipbookError(Problem(f"{self.path.name} is closed; no frame can be added.", "out"))
+            raise FlipbookError(
+                Problem(
+                    f"{self.path.name} is closed; no frame can be added.", "out", code="media.sink_closed"
+                )
+            )
         if frame.shape != self._shape:
             raise FlipbookError(
                 Problem(
                     f"a frame of shape {frame.shape} does not fit {self.path.name}: {self._shape}.",
                     "out",
+                    code="media.frame_shape",
                 )
             )
         array = checked(frame)
@@ -131,7 +138,9 @@ class FilmSink:
                 packet.dts = self._decoded = self._when_decoded(packet)
                 self._container.mux(packet)
         except (av.error.FFmpegError, OSError) as error:
-            raise FlipbookError(Problem(f"{self.path} cannot be written: {error}.", "out")) from error
+            raise FlipbookError(
+                Problem(f"{self.path} cannot be written: {error}.", "out", code="file.not_writable")
+            ) from error
 
     def _when_decoded(self, packet: Any) -> int:
         """The packet's time of decoding, mended where it cannot be.
@@ -158,7 +167,11 @@ class FilmSink:
             return self.path
         if not self._count:
             self.abort()
-            raise FlipbookError(Problem(f"{self.path.name} would be empty: no frame was written.", "out"))
+            raise FlipbookError(
+                Problem(
+                    f"{self.path.name} would be empty: no frame was written.", "out", code="media.no_frames"
+                )
+            )
         try:
             self._mux(None)
             self._container.close()
@@ -178,7 +191,7 @@ class FilmSink:
             kept = (
                 f"{self.path.name} could not be finished: {said}. Its pictures are kept in {self._part.name}."
             )
-            raise FlipbookError(Problem(kept, "out")) from error
+            raise FlipbookError(Problem(kept, "out", code="file.not_writable")) from error
         finally:
             self._done = True
             self._release()

@@ -1,4 +1,4 @@
-"""The kinds of film and animation that can be written, and how each is encoded."""
+"""Output formats of films and animations, and their encoder settings."""
 
 from __future__ import annotations
 
@@ -226,12 +226,15 @@ def find_format(path: Path, name: str | None = None) -> Format:
         if name is None:
             raise FlipbookError(
                 Problem(
-                    f"{path.name} does not end like a film; use one of {', '.join(sorted(_BY_SUFFIX))} "
+                    f"{path.name} has no extension of a film; use one of {', '.join(sorted(_BY_SUFFIX))} "
                     "or name the format.",
                     "out",
+                    code="media.unknown_format",
                 )
             )
     if name not in FORMATS:
         known = ", ".join((*FORMATS, *SEQUENCES))
-        raise FlipbookError(Problem(f"{name!r} is no format; choose from {known}.", "format"))
+        raise FlipbookError(
+            Problem(f"{name!r} is not a format; choose from {known}.", "format", code="media.unknown_format")
+        )
     return FORMATS[name]

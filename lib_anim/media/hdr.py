@@ -1,4 +1,4 @@
-"""Brings HDR pictures (PQ and HLG, BT.2020 colours) to standard range."""
+"""Tone-map HDR pictures (PQ and HLG, BT.2020) to SDR."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finishes a film: copies its pictures into the final container and adds sound and comment."""
+"""Mux the final film: copy the video stream, add sound and comment."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def finish(
             target.metadata["comment"] = comment
         pictures = source.streams.video[0]
         film = target.add_stream_from_template(pictures, opaque=True)
-        # The copy's parameters do not say that the packets carry transparency beside their pictures.
+        # The copy's parameters do not say that the packets carry transparency separately.
         if "alpha_mode" in pictures.metadata:
             film.metadata["alpha_mode"] = pictures.metadata["alpha_mode"]
         tracks = [_pictures(source, pictures, film)]

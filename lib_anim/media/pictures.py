@@ -48,7 +48,9 @@ def open_picture(file: Path) -> Image.Image:
         image = Image.open(file, formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise FlipbookError(
-            Problem(f"{file.name} is too large: {error}. Scale it down first.", "file")
+            Problem(
+                f"{file.name} is too large: {error}. Scale it down first.", "file", code="media.too_large"
+            )
         ) from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise unreadable(file, error) from error
@@ -156,7 +158,7 @@ def _user_comment(data: bytes) -> str:
 
 
 def checked(frame: Frame) -> Frame:
-    """The same frame, contiguous. Raises FlipbookError when it is no uint8 RGB or RGBA picture."""
+    """The same frame, contiguous. Raises FlipbookError when it is not an uint8 RGB or RGBA picture."""
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] not in (3, 4) or 0 in frame.shape:
         raise FlipbookError(
             f"A frame must be uint8 with shape (height, width, 3 or 4), not {frame.dtype} {frame.shape}."
@@ -173,16 +175,22 @@ class PictureFolder:
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
-            raise NotFound(Problem(f"{folder} does not exist; check the name of the folder.", "file"))
+            raise NotFound(
+                Problem(
+                    f"{folder} does not exist; check the name of the folder.", "file", code="file.not_found"
+                )
+            )
         found = [f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and f.is_file()]
-        # Dotfiles are what macOS leaves beside real pictures.
+        # macOS writes dotfiles next to real pictures.
         self.files = sorted(
             (f for f in found if not f.name.startswith(".")), key=lambda f: natural_key(f.name)
         )
         if not self.files:
             raise FlipbookError(
                 Problem(
-                    f"{folder} holds no pictures; it needs files ending in {', '.join(SUFFIXES)}.", "file"
+                    f"{folder} holds no pictures; it needs files ending in {', '.join(SUFFIXES)}.",
+                    "file",
+                    code="media.no_frames",
                 )
             )
         self._look()
@@ -203,6 +211,7 @@ class PictureFolder:
                         f"{file.name} is {size[0]} x {size[1]} but {self.files[0].name} is "
                         f"{self.width} x {self.height}; all pictures of a film need one size.",
                         "file",
+                        code="media.mixed_sizes",
                     )
                 )
 

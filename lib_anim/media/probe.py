@@ -1,4 +1,4 @@
-"""Says what a film, animation, sound, picture or folder of pictures is, without decoding all of it."""
+"""Probe a film, animation, sound, picture or picture folder without decoding all of it."""
 
 from __future__ import annotations
 

@@ -32,20 +32,24 @@ def parse_rate(value: str | int | float | Fraction, field: str = "fps") -> Fract
     """A frame rate from what people write: 24, "30000/1001", 23.976, "29.97".
 
     The decimal spellings of the NTSC rates (23.976, 23.98, 29.97, 59.94) mean those rates exactly.
-    Raises FlipbookError when the value is no number, not above 0 or above 1000.
+    Raises FlipbookError when the value is not a number, not above 0 or above 1000.
     """
     try:
         rate = rate_of(value)
     except ValueError:
         raise FlipbookError(
             Problem(
-                f"{value!r} is no frame rate; write a number or a fraction such as 24 or 30000/1001.", field
+                f"{value!r} is not a frame rate; write a number or a fraction such as 24 or 30000/1001.",
+                field,
+                code="media.bad_rate",
             )
         ) from None
     if not 0 < rate <= FASTEST:
         raise FlipbookError(
             Problem(
-                f"{value} frames per second is out of range; give a rate above 0, up to {FASTEST}.", field
+                f"{value} frames per second is out of range; give a rate above 0, up to {FASTEST}.",
+                field,
+                code="media.bad_rate",
             )
         )
     return rate
@@ -117,6 +121,7 @@ def grid(
                 f"its {count} pictures are spread over {length:.0f} seconds, {total} frames at their rate; "
                 f"up to {MAX_FRAMES} are read. The file is damaged or has to be cut up.",
                 "file",
+                code="media.bad_rate",
             )
         )
     return rate, np.searchsorted(slots, np.arange(total), side="right") - 1

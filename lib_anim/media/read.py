@@ -1,4 +1,4 @@
-"""Opens anything that holds frames: films, animations, folders of pictures, single pictures."""
+"""Open frame sources: films, animations, picture folders, single pictures."""
 
 from __future__ import annotations
 
@@ -138,12 +138,15 @@ def open_source(
 def _chosen(slots: np.ndarray, start: int, stop: int | None, every: int) -> np.ndarray:
     last = len(slots) if stop is None else stop
     if every < 1:
-        raise FlipbookError(Problem(f"{every} is no step; give 1 or more.", "every"))
+        raise FlipbookError(
+            Problem(f"{every} is not a step; give 1 or more.", "every", code="value.not_allowed")
+        )
     if not 0 <= start < min(last, len(slots)) or last > len(slots):
         raise FlipbookError(
             Problem(
-                f"frames {start} to {last} do not lie within the source, which has {len(slots)} frames.",
+                f"frames {start} to {last} are not within the source, which has {len(slots)} frames.",
                 "range",
+                code="frame.out_of_range",
             )
         )
     return slots[start:last:every]

@@ -37,7 +37,11 @@ class PictureSink:
         check_length(comment)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise Conflict(
-                Problem(f"{path} exists and is not empty; name a new folder for the pictures.", "out")
+                Problem(
+                    f"{path} exists and is not empty; name a new folder for the pictures.",
+                    "out",
+                    code="file.exists",
+                )
             )
         self.path = path
         self.warnings = warnings
@@ -55,11 +59,17 @@ class PictureSink:
     def write(self, frame: Frame, text: Mapping[str, str] | None = None) -> None:
         """Append one frame. `text` goes into a PNG: the values of that frame, for example."""
         if self._done:
-            raise FlipbookError(Problem(f"{self.path.name} is closed; no frame can be added.", "out"))
+            raise FlipbookError(
+                Problem(
+                    f"{self.path.name} is closed; no frame can be added.", "out", code="media.sink_closed"
+                )
+            )
         if frame.shape != self._shape:
             raise FlipbookError(
                 Problem(
-                    f"a frame of shape {frame.shape} does not fit {self.path.name}: {self._shape}.", "out"
+                    f"a frame of shape {frame.shape} does not fit {self.path.name}: {self._shape}.",
+                    "out",
+                    code="media.frame_shape",
                 )
             )
         file = self._part / f"{self._count:06d}{self._suffix}"
@@ -76,7 +86,11 @@ class PictureSink:
             return self.path
         if not self._count:
             self.abort()
-            raise FlipbookError(Problem(f"{self.path.name} would be empty: no frame was written.", "out"))
+            raise FlipbookError(
+                Problem(
+                    f"{self.path.name} would be empty: no frame was written.", "out", code="media.no_frames"
+                )
+            )
         if self._comment:
             sidecar(self._part).write_bytes(self._comment.encode("utf-8"))
         if self.path.is_dir():

@@ -27,9 +27,17 @@ def contact_sheet(
     labels do not match them.
     """
     if not frames or columns < 1:
-        raise FlipbookError(Problem("a contact sheet needs at least one frame and one column.", "sheet"))
+        raise FlipbookError(
+            Problem(
+                "a contact sheet needs at least one frame and one column.", "sheet", code="media.bad_sheet"
+            )
+        )
     if labels and len(labels) != len(frames):
-        raise FlipbookError(Problem(f"{len(labels)} labels do not match {len(frames)} frames.", "labels"))
+        raise FlipbookError(
+            Problem(
+                f"{len(labels)} labels do not match {len(frames)} frames.", "labels", code="media.bad_sheet"
+            )
+        )
     tiles = [_tile(frame, width) for frame in frames]
     wide, high = max(t.width for t in tiles), max(t.height for t in tiles)
     step = high + _GAP + (_LABEL if labels else 0)

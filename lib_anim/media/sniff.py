@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, without decoding anything."""
+"""Detect media files by their first bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SUFFIXES = {
 
 
 def sniff(head: bytes) -> str | None:
-    """The ending for a file that begins like this (one of SUFFIXES' values); None when it is no media."""
+    """The ending for a file that begins like this (one of SUFFIXES' values); None when it is not a media."""
     for magic, suffix in _MAGIC:
         if head.startswith(magic):
             return suffix

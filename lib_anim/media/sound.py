@@ -47,7 +47,7 @@ def decode_sound(
     with open_input(file, "audio") as container:
         stream = next(iter(container.streams.audio), None)
         if stream is None:
-            raise FlipbookError(Problem(f"{file.name} holds no sound.", "audio"))
+            raise FlipbookError(Problem(f"{file.name} holds no sound.", "audio", code="sound.none"))
         origin = film_start(container) + start
         resampler = AudioResampler(format="fltp", layout=_LAYOUTS[channels], rate=rate)
         # The next sample that is due, counted from `start`; what comes before 0 is not heard.
@@ -127,7 +127,11 @@ def read_sound(path: Path | str, rate: int = 48000, channels: int = 2) -> Sample
         pieces.append(piece)
         count += piece.shape[0]
         if count > _LONGEST * rate:
-            raise FlipbookError(Problem(f"{path} lasts longer than {_LONGEST // 3600} hours.", "audio"))
+            raise FlipbookError(
+                Problem(
+                    f"{path} lasts longer than {_LONGEST // 3600} hours.", "audio", code="media.too_large"
+                )
+            )
     return np.concatenate(pieces) if pieces else np.zeros((0, channels), dtype=np.float32)
 
 
@@ -136,7 +140,11 @@ def write_wav(path: Path | str, samples: Samples, rate: int = 48000) -> Path:
     peak = float(np.abs(samples).max()) if samples.size else 0.0
     if peak > 1.0:
         raise FlipbookError(
-            Problem(f"samples reach {peak:.2f}; divide by that to stay within -1 to 1.", "audio")
+            Problem(
+                f"samples reach {peak:.2f}; divide by that to stay within -1 to 1.",
+                "audio",
+                code="sound.too_loud",
+            )
         )
     target = Path(path)
     part = target.with_name(target.name + ".part")

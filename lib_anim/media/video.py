@@ -67,7 +67,9 @@ class Decoder:
         try:
             stream = film_stream(self.container)
             if stream is None:
-                raise FlipbookError(Problem(f"{path.name} holds no film, only sound or text.", "file"))
+                raise FlipbookError(
+                    Problem(f"{path.name} holds no film, only sound or text.", "file", code="media.no_video")
+                )
             self.stream: VideoStream = stream
             self._context: Any = self.stream.codec_context
             if self.has_hidden_alpha:
@@ -84,7 +86,7 @@ class Decoder:
 
     @property
     def has_hidden_alpha(self) -> bool:
-        """Whether a WebM file carries transparency beside its pictures."""
+        """Whether a WebM file carries transparency separately."""
         context = self.stream.codec_context
         return context.codec.name in _ALPHA_DECODERS and "1" in (
             value for key, value in self.stream.metadata.items() if key.lower() == "alpha_mode"
@@ -338,6 +340,7 @@ class VideoReader:
                     f"{self.path.name}: more than {MOST_DAMAGED:.0%} of {len(self)} pictures are damaged; "
                     "get the film again, or cut the damaged part away.",
                     "file",
+                    code="media.unreadable",
                 )
             )
 
@@ -351,6 +354,7 @@ class VideoReader:
                     f"{self.path.name} changes size to {array.shape[1]} x {array.shape[0]} part of the way; "
                     "films of one size are read. Export it again at one size.",
                     "file",
+                    code="media.size_changes",
                 )
             )
         return array

@@ -51,13 +51,19 @@ def open_sink(
     place = Path(path).absolute()
     check_length(comment)
     if not 0 < width * height <= MAX_PIXELS or width < 1:
-        raise FlipbookError(Problem(f"{width} x {height} is no size; at most {MAX_PIXELS} pixels.", "size"))
+        raise FlipbookError(
+            Problem(
+                f"{width} x {height} is not a size; at most {MAX_PIXELS} pixels.", "size", code="size.invalid"
+            )
+        )
     sound = Sound(Path(audio)) if isinstance(audio, (str, Path)) else audio
     if sound is not None:
         check_sound(sound.path)
     if format in SEQUENCES:
         if alpha and format == "jpeg":
-            raise FlipbookError(Problem("JPEG carries no transparency; choose png.", "format"))
+            raise FlipbookError(
+                Problem("JPEG carries no transparency; choose png.", "format", code="media.no_alpha")
+            )
         warnings = _dropped(sound, f"A folder of {format.upper()} pictures")
         return PictureSink(
             place,
@@ -90,15 +96,31 @@ def _check(spec: FilmSpec) -> tuple[str, ...]:
     """Refuse what the format cannot do; return warnings about what it does badly."""
     form = spec.form
     if spec.alpha and not form.pixels_alpha:
-        raise FlipbookError(Problem(f"{form.title} carries no transparency; choose another.", "format"))
+        raise FlipbookError(
+            Problem(
+                f"{form.title} carries no transparency; choose another.",
+                "format",
+                code="media.no_alpha",
+            )
+        )
     if not 0 <= spec.loop <= MOST_LOOPS:
-        raise FlipbookError(Problem(f"{spec.loop} is out of range; it takes 0 to {MOST_LOOPS}.", "loop"))
+        raise FlipbookError(
+            Problem(
+                f"{spec.loop} is out of range; it takes 0 to {MOST_LOOPS}.",
+                "loop",
+                code="value.not_allowed",
+            )
+        )
     if spec.quality is not None:
         _check_quality(form, spec.quality)
     if form.tick is not None:
         fastest = 1 / form.tick
         if spec.rate > fastest:
-            raise FlipbookError(Problem(f"{form.title} shows at most {fastest} frames per second.", "fps"))
+            raise FlipbookError(
+                Problem(
+                    f"{form.title} shows at most {fastest} frames per second.", "fps", code="media.bad_rate"
+                )
+            )
         if spec.rate > _GIF_SHOWN:
             return (f"Browsers slow a {form.title} of more than {_GIF_SHOWN} frames per second down.",)
     return ()
@@ -106,11 +128,17 @@ def _check(spec: FilmSpec) -> tuple[str, ...]:
 
 def _check_quality(form: Format, quality: int) -> None:
     if form.quality is None:
-        raise FlipbookError(Problem(f"{form.title} has no quality to set.", "quality"))
+        raise FlipbookError(
+            Problem(f"{form.title} has no quality to set.", "quality", code="value.not_allowed")
+        )
     low, high = sorted((form.quality.best, form.quality.worst))
     if not low <= quality <= high:
         raise FlipbookError(
-            Problem(f"{quality} is out of range; {form.title} takes {low} to {high}.", "quality")
+            Problem(
+                f"{quality} is out of range; {form.title} takes {low} to {high}.",
+                "quality",
+                code="value.not_allowed",
+            )
         )
 
 

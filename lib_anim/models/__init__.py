@@ -1,1 +1,1 @@
-"""Files of weights: what they are, in one sentence, and the networks that they hold."""
+"""Weights files: detection, reading, network shapes."""

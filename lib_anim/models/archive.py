@@ -1,4 +1,4 @@
-"""Tensors of .safetensors files and of torch's own (.ckpt, .pt), read without running what is in them."""
+"""Read tensors of .safetensors and torch files (.ckpt, .pt) without executing pickles."""
 
 from __future__ import annotations
 
@@ -34,14 +34,15 @@ def read_tree(path: Path) -> dict[str, Any]:
         raise FlipbookError(
             Problem(
                 f"{path.name} holds more than weights, or is damaged, and is not opened since it might run "
-                "foreign code; use its .safetensors version."
+                "foreign code; use its .safetensors version.",
+                code="model.damaged",
             )
         ) from error
     for wrap in WRAPS:
         if isinstance(tree, dict) and isinstance(tree.get(wrap), dict):
             tree = tree[wrap]
     if not isinstance(tree, dict):
-        raise FlipbookError(Problem(f"{path.name} holds no table of weights."))
+        raise FlipbookError(Problem(f"{path.name} holds no table of weights.", code="model.damaged"))
     return {str(key): value for key, value in tree.items()}
 
 
@@ -69,5 +70,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         weights: dict[str, Tensor] = load_file(path)
     except SafetensorError as error:
-        raise FlipbookError(Problem(f"{path.name} cannot be read: {error}.")) from error
+        raise FlipbookError(
+            Problem(f"{path.name} cannot be read: {error}.", code="file.unreadable")
+        ) from error
     return weights

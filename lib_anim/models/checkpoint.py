@@ -11,14 +11,14 @@ from typing import Any, Literal
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.models.detect import UNET, detect
 from lib_anim.models.header import Header, read_header
-from lib_anim.models.yaml_config import told_beside
+from lib_anim.models.yaml_config import yaml_config
 
 Family = Literal["sd1", "sdxl"]
 
 VAE = "first_stage_model."
 
 FLOATS = ("F", "BF")
-"""How the names of types begin that hold weights as they are; whole numbers would need scales beside."""
+"""How the names of types begin that hold weights as they are; integers would need separate scales."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,7 @@ class Checkpoint:
     latent_scale: float
     """Factor from the autoencoder's latents to the UNet's."""
     native_size: int
-    """Side in pixels: the file's `modelspec.resolution`, else the yaml beside it, else the family's."""
+    """Side in pixels: the file's `modelspec.resolution`, else the yaml next to it, else the family's."""
     schedule: tuple[int, float, float]
     """Training steps, first and last beta of the scaled-linear schedule."""
     tokenizer: Path | None
@@ -106,49 +106,58 @@ class Checkpoint:
 def read_checkpoint(path: Path) -> Checkpoint:
     """Recognises `path` from its header.
 
-    Raises FlipbookError when it is no checkpoint of a known family, saying what it is instead.
+    Raises FlipbookError when it is not a checkpoint of a known family, saying what it is instead.
     """
     header = read_header(path)
     family = family_of(header)
     if family is None:
-        raise FlipbookError(Problem(f"{path.name} is not a checkpoint that can paint here: {_what(header)}."))
+        raise FlipbookError(
+            Problem(
+                f"{path.name} is not a checkpoint that can paint here: {_what(header)}.",
+                code="model.checkpoint",
+            )
+        )
     if predicts_velocity(header):
         raise FlipbookError(
             Problem(
                 f"{path.name} predicts velocities (v-prediction), which is not supported; use a checkpoint "
-                "that predicts noise."
+                "that predicts noise.",
+                code="model.unsupported",
             )
         )
     constants = json.loads(files("lib_anim.models").joinpath(f"configs/{family}.json").read_text("utf-8"))
-    told = told_beside(path)
-    if told.unet:
-        constants["unet"] = {k: v for k, v in constants["unet"].items() if "head" not in k} | told.unet
-    constants["latent_scale"] = told.latent_scale or constants["latent_scale"]
+    config = yaml_config(path)
+    if config.unet:
+        constants["unet"] = {k: v for k, v in constants["unet"].items() if "head" not in k} | config.unet
+    constants["latent_scale"] = config.latent_scale or constants["latent_scale"]
     try:
         unet = _unet(header, constants["unet"])
-        text = tuple(_text(header, t | told.text) for t in constants["text"])
+        text = tuple(_text(header, t | config.text) for t in constants["text"])
         vae = _vae(header, constants)
     except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
         raise FlipbookError(
             Problem(
-                f"{path.name} looks like {constants['title']}, but a part is missing or misshapen ({error})."
+                f"{path.name} looks like {constants['title']}, but a part is missing or misshapen ({error}).",
+                code="model.damaged",
             )
         ) from error
     if vae is not None and vae.latent_channels != unet.out_channels:
         raise FlipbookError(
             Problem(
                 f"{path.name} does not fit together: its VAE has {vae.latent_channels} latent channels, "
-                f"its UNet {unet.out_channels}."
+                f"its UNet {unet.out_channels}.",
+                code="model.vae",
             )
         )
     dtype = header.tensors[UNET + "input_blocks.0.0.weight"].dtype
     if not dtype.startswith(FLOATS):
         raise FlipbookError(
             Problem(
-                f"{path.name} holds its weights as {dtype}, which is not supported; use a version in F16."
+                f"{path.name} holds its weights as {dtype}, which is not supported; use a version in F16.",
+                code="model.unsupported",
             )
         )
-    s = constants["schedule"] | told.schedule
+    s = constants["schedule"] | config.schedule
     return Checkpoint(
         path=path,
         family=family,
@@ -157,9 +166,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         vae=vae,
         text=text,
         latent_scale=constants["latent_scale"],
-        native_size=_native_size(header, told.native_size or constants["native_size"]),
+        native_size=_native_size(header, config.native_size or constants["native_size"]),
         schedule=(s["steps"], s["beta_start"], s["beta_end"]),
-        tokenizer=told.tokenizer,
+        tokenizer=config.tokenizer,
         dtype=dtype,
     )
 
@@ -178,7 +187,7 @@ def family_of(header: Header) -> Family | None:
 
 
 def _what(header: Header) -> str:
-    """What a file that is no SD 1.x or SDXL checkpoint looks like, for a sentence."""
+    """What a file that is not a SD 1.x or SDXL checkpoint looks like, for a sentence."""
     what = detect(header.tensors)
     if what is not None:
         return f"it is {what}"
@@ -246,9 +255,15 @@ def read_vae(header: Header, scale: float, norm_groups: int = 32) -> VAEShape:
                 return _vae_shape(header, prefix, norm_groups, scale)
             except (KeyError, IndexError, ValueError) as error:
                 raise FlipbookError(
-                    Problem(f"{header.path.name} looks like a VAE, but {error} is missing.", field="vae")
+                    Problem(
+                        f"{header.path.name} looks like a VAE, but {error} is missing.",
+                        field="vae",
+                        code="model.vae",
+                    )
                 ) from error
-    raise FlipbookError(Problem(f"{header.path.name} is no VAE: {_what(header)}.", field="vae"))
+    raise FlipbookError(
+        Problem(f"{header.path.name} is not a VAE: {_what(header)}.", field="vae", code="model.vae")
+    )
 
 
 def _vae_shape(header: Header, prefix: str, norm_groups: int, scale: float) -> VAEShape:

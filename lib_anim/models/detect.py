@@ -1,4 +1,4 @@
-"""What a file of weights is, told by the names in it alone, for files that are not what was asked for."""
+"""Detect what a weights file is by its tensor names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where LoRAs, embeddings, VAEs and motion modules are looked for, and how a name finds its file there."""
+"""Model folders, and finding a model's file by name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ModelFolders:
 
     @classmethod
     def around(cls, checkpoint: Path) -> ModelFolders:
-        """The WebUI's folders when `checkpoint` lies in its models/Stable-diffusion, else those beside it."""
+        """The WebUI's folders when `checkpoint` is in models/Stable-diffusion, else folders next to it."""
         home = checkpoint.absolute().parent
         models = next((p.parent for p in (home, *home.parents) if p.name == "Stable-diffusion"), None)
         if models is None:
@@ -75,7 +75,9 @@ def find_weights(
         return found[wanted]
     where = " or ".join(str(folder) for folder in folders) or "no folder"
     have = f"there: {', '.join(sorted(found)[:12])}" if found else "there are none"
-    raise NotFound(Problem(f'there is no {kind} "{name}" in {where}; {have}.', field=field))
+    raise NotFound(
+        Problem(f'there is no {kind} "{name}" in {where}; {have}.', field=field, code="model.not_found")
+    )
 
 
 def find_lora(name: str, folders: Iterable[Path]) -> Path:
@@ -97,7 +99,7 @@ def _told_name(path: Path) -> str | None:
     try:
         return read_header(path).metadata.get("ss_output_name")
     except FlipbookError:
-        # It is no LoRA of that name; whoever asks for it by its own hears what it is.
+        # It is not a LoRA of that name; whoever asks for it by its own hears what it is.
         return None
 
 

@@ -1,4 +1,4 @@
-"""Says, from its first bytes, what a file is that is not the .safetensors file it should be."""
+"""Describe a file that is not the expected .safetensors file, by its first bytes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def foreign(path: Path) -> str:
         front = file.read(512)
     name = path.name
     if not front:
-        return f"{name} is empty; get it anew."
+        return f"{name} is empty; download it again."
     if front.startswith(b"PK"):
         return _zipped(path)
     if front.startswith(b"\x80"):
@@ -44,7 +44,7 @@ def foreign(path: Path) -> str:
     if front.startswith(b"version https://git-lfs"):
         return f"{name} is a Git LFS pointer, not the weights themselves; run `git lfs pull`."
     if front.lstrip().lower().startswith((b"<!doctyp", b"<html", b"<?xml", b"<head")):
-        return f"{name} is a web page, not weights: the download did not work; get it anew."
+        return f"{name} is a web page, not weights: the download did not work; download it again."
     what = next((what for start, what in FRONTS if front.startswith(start)), None)
     if what is None and front[4:8] == b"ftyp":
         what = "an MP4 film"
@@ -52,8 +52,10 @@ def foreign(path: Path) -> str:
         return f"{name} is {what}, not weights; a .safetensors file is expected here."
     text = _text(front)
     if text is not None:
-        return f'{name} is a text that begins with "{text}", not weights; get the .safetensors file anew.'
-    return f"{name} is no .safetensors file and of no format that is known here; get it anew."
+        return (
+            f'{name} is a text that begins with "{text}", not weights; download the .safetensors file again.'
+        )
+    return f"{name} is no .safetensors file and of no format that is known here; download it again."
 
 
 def _pickled(path: Path) -> str:
@@ -72,9 +74,7 @@ def _zipped(path: Path) -> str:
                 return _pickled(path)
             entries = archive.namelist()
     except (zipfile.BadZipFile, OSError):
-        return (
-            f"{path.name} is a zip archive or a pickled torch file that is cut off or damaged; get it anew."
-        )
+        return f"{path.name} is a truncated or damaged zip archive or torch file; download it again."
     first = f' that begins with "{entries[0]}"' if entries else ""
     return f"{path.name} is a zip archive{first}, not weights; unpack it and use the .safetensors file in it."
 

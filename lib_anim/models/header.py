@@ -1,4 +1,4 @@
-"""Reads what stands in the first bytes of a .safetensors file: names, types and shapes, no weights."""
+"""Read the header of a .safetensors file: names, dtypes and shapes."""
 
 from __future__ import annotations
 
@@ -55,18 +55,20 @@ class Header:
 def read_header(path: Path) -> Header:
     """The table at the front of a .safetensors file.
 
-    Raises NotFound when there is no such file, FlipbookError when it is empty, cut off, of another format
+    Raises NotFound when there is not a such file, FlipbookError when it is empty, cut off, of another format
     or may not be read. Format: 8 bytes little-endian length, that many bytes of JSON, then the values
     (https://github.com/huggingface/safetensors, "Format").
     """
     if path.is_dir():
-        raise FlipbookError(Problem(_folder(path)))
+        raise FlipbookError(Problem(_folder(path), code="file.wrong_type"))
     if not path.is_file():
-        raise NotFound(Problem(f"there is no file {path}."))
+        raise NotFound(Problem(f"there is not a file {path}.", code="file.not_found"))
     try:
         return _read(path)
     except OSError as error:
-        raise FlipbookError(Problem(f"{path} cannot be read: {error.strerror or error}.")) from error
+        raise FlipbookError(
+            Problem(f"{path} cannot be read: {error.strerror or error}.", code="file.unreadable")
+        ) from error
 
 
 def _read(path: Path) -> Header:
@@ -75,9 +77,9 @@ def _read(path: Path) -> Header:
         front = file.read(8)
         length = struct.unpack("<Q", front)[0] if len(front) == 8 else 0
         if not 2 <= length <= LONGEST_HEADER or file.read(1) != b"{":
-            raise FlipbookError(Problem(foreign(path)))
+            raise FlipbookError(Problem(foreign(path), code="file.wrong_type"))
         if 8 + length > size:
-            raise FlipbookError(Problem(_truncated(path, size, 8 + length)))
+            raise FlipbookError(Problem(_truncated(path, size, 8 + length), code="model.damaged"))
         text = b"{" + file.read(length - 1)
     try:
         table: dict[str, Any] = json.loads(text)
@@ -88,11 +90,12 @@ def _read(path: Path) -> Header:
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise FlipbookError(
             Problem(
-                f"{path.name} begins like a .safetensors file, but its table cannot be read; get it anew."
+                f"{path.name} starts like a .safetensors file, but its header cannot be read; download it.",
+                code="model.damaged",
             )
         ) from error
     if 8 + length + end > size:
-        raise FlipbookError(Problem(_truncated(path, size, 8 + length + end)))
+        raise FlipbookError(Problem(_truncated(path, size, 8 + length + end), code="model.damaged"))
     return Header(path, tensors, metadata)
 
 
@@ -104,7 +107,7 @@ def _folder(path: Path) -> str:
 
 
 def _truncated(path: Path, size: int, expected: int) -> str:
-    return f"{path.name} is cut off: it has {size:,} bytes and should have {expected:,}; get it anew."
+    return f"{path.name} is cut off: it has {size:,} bytes and should have {expected:,}; download it again."
 
 
 def is_archive(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Says what a file of weights is, in one sentence, from its header alone: no torch, no weights read."""
+"""Describe a weights file in one sentence from its header, without torch and without reading weights."""
 
 from __future__ import annotations
 

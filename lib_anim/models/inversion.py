@@ -1,4 +1,4 @@
-"""Textual inversions: vectors that stand for a word, as files of the WebUI and of diffusers hold them."""
+"""Read textual inversions in the WebUI's and diffusers' formats."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def read_inversion(path: Path) -> Inversion:
     except KeyError as error:
         what = detect(weights)
         is_ = f": it is {what}" if what else ""
-        raise FlipbookError(Problem(f"{path.name} is no textual inversion{is_}.", field="prompt")) from error
+        raise FlipbookError(
+            Problem(f"{path.name} is not a textual inversion{is_}.", field="prompt", code="embedding.invalid")
+        ) from error
 
 
 def inversion_of(name: str, weights: Mapping[str, Tensor]) -> Inversion:
@@ -63,12 +65,13 @@ def inversion_of(name: str, weights: Mapping[str, Tensor]) -> Inversion:
     vectors = tuple(weights[key].detach().float().reshape(-1, weights[key].shape[-1]) for key in keys)
     counts = {len(v) for v in vectors}
     if len(counts) > 1 or max(counts) > LENGTH:
-        told = " and ".join(str(len(v)) for v in vectors)
+        listed = " and ".join(str(len(v)) for v in vectors)
         raise FlipbookError(
             Problem(
-                f'the textual inversion "{name}" has {told} vectors; each text model takes as many as the '
+                f'the textual inversion "{name}" has {listed} vectors; each text model takes as many as the '
                 f"other, and {LENGTH} at most.",
                 field="prompt",
+                code="embedding.invalid",
             )
         )
     return Inversion(name, vectors)

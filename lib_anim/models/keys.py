@@ -1,4 +1,4 @@
-"""How kinds of files are told apart by their tensors' names alone."""
+"""Tensor name patterns that identify kinds of weights files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the names in a torch file of any age without torch, and without running what it says."""
+"""Read tensor names of torch files of any age without torch and without executing pickles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file's table of tensors, whatever its format: names and shapes, no values."""
+"""Tensor names and shapes of a weights file of any format."""
 
 from __future__ import annotations
 

@@ -41,7 +41,9 @@ def open_tokenizer(folder: Path | None = None) -> Tokenizer:
         vocabulary, merges = _folder_vocabulary(folder)
     for mark in (START, END):
         if mark not in vocabulary:
-            raise FlipbookError(Problem(f"the tokenizer in {folder} has no {mark} entry."))
+            raise FlipbookError(
+                Problem(f"the tokenizer in {folder} has no {mark} entry.", code="model.tokenizer")
+            )
     inner = CLIPTokenizer(vocab=vocabulary, merges=merges)
     return Tokenizer(inner, vocabulary[START], vocabulary[END], vocabulary[END], vocabulary.get(",</w>"))
 
@@ -53,7 +55,10 @@ def _folder_vocabulary(folder: Path) -> tuple[dict[str, int], list[tuple[str, st
         lines = (folder / "merges.txt").read_text("utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise FlipbookError(
-            Problem(f"the tokenizer folder {folder} needs readable vocab.json and merges.txt: {error}.")
+            Problem(
+                f"the tokenizer folder {folder} needs readable vocab.json and merges.txt: {error}.",
+                code="model.tokenizer",
+            )
         ) from error
     return vocabulary, _pairs(line for line in lines if line and not line.startswith("#version"))
 
@@ -71,7 +76,10 @@ def _clip_vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
         text = gzip.decompress(path.read_bytes()).decode("utf-8")
     except (PackageNotFoundError, OSError) as error:
         raise FlipbookError(
-            Problem("CLIP's vocabulary is missing: run `pip install --no-deps open-clip-torch`.")
+            Problem(
+                "CLIP's vocabulary is missing: run `pip install --no-deps open-clip-torch`.",
+                code="model.tokenizer",
+            )
         ) from error
     letters = _byte_letters()
     marks = 2

@@ -1,4 +1,4 @@
-"""Reads what no shape tells from NAME.yaml beside a checkpoint, the file that the WebUI reads too."""
+"""Read NAME.yaml next to a checkpoint for what tensor shapes do not tell, as the WebUI does."""
 
 from __future__ import annotations
 
@@ -29,33 +29,36 @@ class YamlConfig:
     """`heads` and `activation` from that folder's config.json, where stated."""
 
 
-def told_beside(path: Path) -> YamlConfig:
-    """What the yaml beside the checkpoint `path` says.
+def yaml_config(path: Path) -> YamlConfig:
+    """The configuration in the yaml next to the checkpoint `path`.
 
     Raises FlipbookError when it cannot be read, wants a v-prediction or names a folder that does not exist.
     """
-    beside = path.with_suffix(".yaml")
-    if not beside.is_file():
+    file = path.with_suffix(".yaml")
+    if not file.is_file():
         return YamlConfig()
     try:
-        tree: Any = yaml.safe_load(beside.read_text("utf-8"))
+        tree: Any = yaml.safe_load(file.read_text("utf-8"))
         params: dict[str, Any] = tree["model"]["params"]
         unet = dict((params.get("unet_config") or {}).get("params") or {})
         text = dict((params.get("cond_stage_config") or {}).get("params") or {})
         side = _native_size(params)
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FlipbookError(Problem(f"{beside.name} beside the weights is unreadable: {error}.")) from error
+        raise FlipbookError(
+            Problem(f"{file.name} next to the weights is unreadable: {error}.", code="model.yaml")
+        ) from error
     if params.get("parameterization", "eps") != "eps":
         raise FlipbookError(
-            Problem(f"{beside.name} says that the checkpoint predicts velocities, which is not supported.")
+            Problem(
+                f"{file.name} says that the checkpoint predicts velocities, which is not supported.",
+                code="model.unsupported",
+            )
         )
-    tokenizer = _folder(beside, text.get("version"))
+    tokenizer = _folder(file, text.get("version"))
     return YamlConfig(
-        unet=_numbers(beside, unet, heads="num_heads", head_size="num_head_channels"),
-        schedule=_numbers(
-            beside, params, steps="timesteps", beta_start="linear_start", beta_end="linear_end"
-        ),
-        latent_scale=_numbers(beside, params, scale="scale_factor").get("scale"),
+        unet=_numbers(file, unet, heads="num_heads", head_size="num_head_channels"),
+        schedule=_numbers(file, params, steps="timesteps", beta_start="linear_start", beta_end="linear_end"),
+        latent_scale=_numbers(file, params, scale="scale_factor").get("scale"),
         native_size=side,
         tokenizer=tokenizer,
         text=_text(tokenizer),
@@ -67,8 +70,8 @@ def _stated(tree: dict[str, Any], **names: str) -> dict[str, Any]:
     return {ours: tree[theirs] for ours, theirs in names.items() if tree.get(theirs) not in (None, -1)}
 
 
-def _numbers(beside: Path, tree: dict[str, Any], **names: str) -> dict[str, Any]:
-    """As `_stated`; FlipbookError for what is no number above 0, and for counts that are not whole."""
+def _numbers(file: Path, tree: dict[str, Any], **names: str) -> dict[str, Any]:
+    """As `_stated`; FlipbookError for what is not a number above 0, and for counts that are not whole."""
     found = _stated(tree, **names)
     for ours, value in found.items():
         count = ours in ("steps", "heads", "head_size")
@@ -76,7 +79,8 @@ def _numbers(beside: Path, tree: dict[str, Any], **names: str) -> dict[str, Any]
             kind = "whole number" if count else "number"
             raise FlipbookError(
                 Problem(
-                    f"{beside.name} beside the weights says {names[ours]}: {value}; write a {kind} above 0."
+                    f"{file.name} next to the weights says {names[ours]}: {value}; write a {kind} above 0.",
+                    code="model.yaml",
                 )
             )
     return found
@@ -92,16 +96,19 @@ def _native_size(params: dict[str, Any]) -> int | None:
     return side << (len(levels) - 1)
 
 
-def _folder(beside: Path, version: object) -> Path | None:
+def _folder(file: Path, version: object) -> Path | None:
     """`version` as a folder, relative to the yaml; None when it is a published model's name."""
     if not isinstance(version, str):
         return None
-    folder = beside.parent / version
+    folder = file.parent / version
     if folder.is_dir():
         return folder.resolve()
     if Path(version).is_absolute() or version.startswith("."):
         raise FlipbookError(
-            Problem(f"{beside.name} names the tokenizer folder {version}, which does not exist.")
+            Problem(
+                f"{file.name} names the tokenizer folder {version}, which does not exist.",
+                code="model.tokenizer",
+            )
         )
     return None
 
@@ -113,5 +120,7 @@ def _text(tokenizer: Path | None) -> dict[str, Any]:
     try:
         tree: dict[str, Any] = json.loads((tokenizer / "config.json").read_text("utf-8"))
     except ValueError as error:
-        raise FlipbookError(Problem(f"{tokenizer / 'config.json'} is no JSON: {error}.")) from error
+        raise FlipbookError(
+            Problem(f"{tokenizer / 'config.json'} is not valid JSON: {error}.", code="model.tokenizer")
+        ) from error
     return _stated(tree.get("text_config") or tree, heads="num_attention_heads", activation="hidden_act")

@@ -23,5 +23,6 @@ def refuse_misfit(facts: MotionFacts, sites: Sites) -> None:
         Problem(
             f"{facts.name} ({facts.title}, for {BASES[facts.base]}) does not fit this checkpoint: {why}.",
             field="module",
+            code="model.motion_module",
         )
     )

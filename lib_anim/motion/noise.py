@@ -26,7 +26,13 @@ def clip_noise(own: Tensor, kind: ClipNoise, plan: ClipPlan, *, seed: int, share
         return own.clone()
     if kind == "shared":
         if not 0 <= shared <= 1:
-            raise FlipbookError(Problem(f"must be between 0 and 1, not {shared:g}.", field="noise_shared"))
+            raise FlipbookError(
+                Problem(
+                    f"must be between 0 and 1, not {shared:g}.",
+                    field="noise_shared",
+                    code="value.not_allowed",
+                )
+            )
         common = torch.randn(own.shape[1:], generator=_generator(seed)).to(own)
         mixed: Tensor = shared**0.5 * common + (1 - shared) ** 0.5 * own
         return mixed

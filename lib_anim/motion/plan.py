@@ -1,4 +1,4 @@
-"""What a clip's session is told: resolved numbers, nothing optional left open."""
+"""The resolved plan of a clip session."""
 
 from __future__ import annotations
 
@@ -59,25 +59,46 @@ class ClipPlan:
     def __post_init__(self) -> None:
         problems = []
         if self.frames < 1:
-            problems.append(Problem(f"a clip has at least 1 frame, not {self.frames}.", field="frames"))
+            problems.append(
+                Problem(
+                    f"a clip has at least 1 frame, not {self.frames}.",
+                    field="frames",
+                    code="value.not_allowed",
+                )
+            )
         if self.context < 1:
-            problems.append(Problem(f"must be at least 1, not {self.context}.", field="context"))
+            problems.append(
+                Problem(f"must be at least 1, not {self.context}.", field="context", code="value.not_allowed")
+            )
         if self.stride < 1:
-            problems.append(Problem(f"must be at least 1, not {self.stride}.", field="stride"))
+            problems.append(
+                Problem(f"must be at least 1, not {self.stride}.", field="stride", code="value.not_allowed")
+            )
         if self.overlap < -1:
-            problems.append(Problem(f"must be −1 (automatic) or more, not {self.overlap}.", field="overlap"))
+            problems.append(
+                Problem(
+                    f"must be −1 (automatic) or more, not {self.overlap}.",
+                    field="overlap",
+                    code="value.not_allowed",
+                )
+            )
         elif self.overlap >= self.context > 0:
             problems.append(
                 Problem(
                     f"{self.overlap} frames cannot overlap in windows of {self.context}; "
                     f"use at most {self.context - 1}, or −1.",
                     field="overlap",
+                    code="motion.overlap",
                 )
             )
         for name, dial in (("motion_scale", self.scale), ("motion_effect", self.effect)):
             if len(dial.values) not in (1, self.frames):
                 problems.append(
-                    Problem(f"has {len(dial.values)} values for {self.frames} frames.", field=name)
+                    Problem(
+                        f"has {len(dial.values)} values for {self.frames} frames.",
+                        field=name,
+                        code="motion.wrong_length",
+                    )
                 )
             if dial.mask is not None and (dial.mask.ndim != 3 or len(dial.mask) not in (1, self.frames)):
                 problems.append(
@@ -85,6 +106,7 @@ class ClipPlan:
                         f"its mask has shape {tuple(dial.mask.shape)}; it must be (1 or {self.frames}, "
                         "height, width).",
                         field=name,
+                        code="motion.mask_shape",
                     )
                 )
         if problems:

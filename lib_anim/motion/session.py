@@ -49,8 +49,8 @@ class ClipSession:
         module than it has, or no layer of a LoRA fits.
 
         `lean` keeps the motion layers' weights in main memory and lends each to the device while it works, as
-        the WebUI's --lowvram does with the UNet's. `warn` is told, in one sentence each, of what goes
-        otherwise than asked.
+        the WebUI's --lowvram does with the UNet's. `warn` is called with a
+        sentence for each thing that differs from the plan.
         """
         facts = module.facts
         if min(plan.context, plan.frames) > facts.positions:
@@ -59,6 +59,7 @@ class ClipSession:
                     f"{plan.context} frames are more than {facts.title} knows ({facts.name} has "
                     f"{facts.positions} positions); use at most {facts.positions}.",
                     field="context",
+                    code="motion.context_too_long",
                 )
             )
         for lora, weight in loras:
@@ -224,8 +225,9 @@ class ClipSession:
         if rest or not groups:
             raise FlipbookError(
                 Problem(
-                    f"the network was given {rows} pictures, which is no multiple of the {frames} frames "
-                    "that are denoised together."
+                    f"the network was given {rows} pictures, which is not a multiple of the {frames} frames "
+                    "that are denoised together.",
+                    code="motion.batch_mismatch",
                 )
             )
         return groups

@@ -37,7 +37,11 @@ def legs(keys: Sequence[int], frames: int, *, cyclic: bool) -> tuple[Leg, ...]:
     outside = not keys or not 0 <= keys[0] < frames or (cyclic and keys[-1] >= frames)
     if outside or any(b <= a for a, b in pairwise(keys)):
         raise FlipbookError(
-            Problem(f"keyframes {list(keys)} must ascend and lie inside the {frames} frames.", field="prompt")
+            Problem(
+                f"keyframes {list(keys)} must ascend and lie inside the {frames} frames.",
+                field="prompt",
+                code="prompts.bad_keys",
+            )
         )
     last = len(keys) - 1
     found = []

@@ -1,4 +1,4 @@
-"""Settings: what the user said, checked and immutable."""
+"""Settings: checked, immutable values with one spec per field."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Settings:
         problems: list[Problem] = []
         if self.dialect not in DIALECTS:
             words = f"{shown(self.dialect)} is not allowed; it takes {' or '.join(map(shown, DIALECTS))}"
-            raise FlipbookError(Problem(words, field="dialect"))
+            raise FlipbookError(Problem(words, field="dialect", code="value.not_allowed"))
         for name, spec in specs(type(self)).items():
             value, wrong = problems_of(spec, name, getattr(self, name), self.dialect)
             object.__setattr__(self, name, value)
@@ -94,10 +94,12 @@ def specs(cls: type[Settings]) -> dict[str, Spec]:
 
 
 def unknown_key(cls: type[Settings], name: str) -> Problem:
-    """The sentence for a name that is no setting, with the nearest one that is."""
+    """The sentence for a name that is not a setting, with the nearest one that is."""
     near = difflib.get_close_matches(name, specs(cls), n=1, cutoff=0.6)
     hint = f'; the nearest is "{near[0]}"' if near else f"; `schema {cls.kind}` lists all of them"
-    return Problem(f'there is no setting "{name}" in {cls.kind}{hint}', field=name)
+    return Problem(
+        f'there is not a setting "{name}" in {cls.kind}{hint}', field=name, code="settings.unknown_name"
+    )
 
 
 def to_json(settings: Settings) -> dict[str, Any]:
@@ -117,7 +119,7 @@ def from_json(cls: type[S], data: Mapping[str, Any]) -> tuple[S, tuple[str, ...]
     version = data.get("version", VERSION)
     if not isinstance(version, int) or not 1 <= version <= VERSION:
         sentence = f"{version!r} is newer than this Flipbook reads ({VERSION}); update Flipbook"
-        raise FlipbookError(Problem(sentence, field="version"))
+        raise FlipbookError(Problem(sentence, field="version", code="settings.newer_version"))
     known = specs(cls)
     extra = {k: v for k, v in data.items() if k not in known and k not in ("kind", "version", "dialect")}
     values = {k: v for k, v in data.items() if k in known}

@@ -1,4 +1,4 @@
-"""What a setting can be. One line in a settings class makes a setting; every door is derived from it.
+"""Specs: the types of settings. Entry points derive their controls, flags and schemas from them.
 
 A *spec* knows a setting's words (label, help, unit), what it allows, and its JSON, text and schema
 forms. msgspec and cattrs were tried on paper first: both stop at, or bury, the sentence that people
@@ -441,6 +441,8 @@ def problems_of(
     try:
         return spec.check(value, field=name, dialect=dialect), ()
     except Wrong as wrong:
-        return value, (Problem(f"{shown(value)} is not allowed; it takes {wrong}", field=name),)
+        return value, (
+            Problem(f"{shown(value)} is not allowed; it takes {wrong}", field=name, code="value.not_allowed"),
+        )
     except FlipbookError as error:
         return value, error.problems

@@ -16,14 +16,20 @@ def parse_changes(pairs: Iterable[str]) -> dict[str, Any]:
     """Setting → value from texts `key=value`: JSON where the value is JSON, else the text itself.
 
     The last one of a name wins. Whether names and values are right is for the settings to say.
-    Raises FlipbookError with every text that is no pair.
+    Raises FlipbookError with every text that is not a pair.
     """
     changes: dict[str, Any] = {}
     problems = []
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name.strip():
-            problems.append(Problem(f"{shown(pair)} is no KEY=VALUE, such as frames=48", field="--set"))
+            problems.append(
+                Problem(
+                    f"{shown(pair)} is not a KEY=VALUE, such as frames=48",
+                    field="--set",
+                    code="command.usage",
+                )
+            )
             continue
         changes[name.strip().replace("-", "_")] = _value(text)
     if problems:

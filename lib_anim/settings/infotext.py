@@ -1,7 +1,7 @@
 """Settings as one line of text in the WebUI's form, `Label: value, Label: value`.
 
 Values with a comma, colon, quote or line break stand as JSON strings, as the WebUI writes and reads
-them, so the line survives beside its own in a picture's parameters.
+them, so the line survives next to its own in a picture's parameters.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def from_infotext(cls: type[S], text: str) -> tuple[S, tuple[str, ...]]:
     start = _START.search(text)
     if start is None:
         sentence = f'the text holds no "{HEAD}: …"; copy the parameters of a film'
-        raise FlipbookError(Problem(sentence, field="infotext"))
+        raise FlipbookError(Problem(sentence, field="infotext", code="infotext.invalid"))
     pairs = dict(label_pairs(text[start.start() :].lstrip(", \n")))
     kind, _, version = pairs.pop(HEAD).partition(" ")
     if kind != cls.kind or version != str(VERSION):
         sentence = f"the text is of {kind} {version}, not of {cls.kind} {VERSION}; open it with that kind"
-        raise FlipbookError(Problem(sentence, field="infotext"))
+        raise FlipbookError(Problem(sentence, field="infotext", code="infotext.invalid"))
     dialect: Any = pairs.pop(DIALECT, NATIVE)
     names = {spec.label: name for name, spec in specs(cls).items()}
     values: dict[str, Any] = {}
@@ -62,7 +62,7 @@ def from_infotext(cls: type[S], text: str) -> tuple[S, tuple[str, ...]]:
         if label in names:
             values[names[label]] = specs(cls)[names[label]].from_text(value)
         else:
-            warnings.append(f'infotext: "{label}" is no setting of {cls.kind}; it is ignored')
+            warnings.append(f'infotext: "{label}" is not a setting of {cls.kind}; it is ignored')
     return cls(**values, dialect=dialect), tuple(warnings)
 
 

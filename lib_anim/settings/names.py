@@ -1,4 +1,4 @@
-"""Several names that only an engine knows, such as saved styles."""
+"""Spec of a list of names that only an engine knows, such as saved styles."""
 
 from __future__ import annotations
 

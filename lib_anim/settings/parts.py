@@ -1,4 +1,4 @@
-"""Loading a part of some settings: the motion of one film, the prompts of another."""
+"""Take parts of settings (motion, prompts, output) from other settings."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ def partial(settings: S, loaded: S, only: Iterable[str]) -> S:
     Raises FlipbookError for a part that does not exist.
     """
     only = tuple(only)
-    unknown = [f'there is no part "{n}"; there are {", ".join(PARTS)}' for n in only if n not in PARTS]
+    unknown = [f'there is not a part "{n}"; there are {", ".join(PARTS)}' for n in only if n not in PARTS]
     if unknown:
-        raise FlipbookError(*(Problem(sentence, field="only") for sentence in unknown))
+        raise FlipbookError(
+            *(Problem(sentence, field="only", code="settings.unknown_part") for sentence in unknown)
+        )
     groups = {group for name in only for group in PARTS[name]}
     taken = {
         name: getattr(loaded, name) for name, spec in specs(type(settings)).items() if spec.group in groups

@@ -1,4 +1,4 @@
-"""Parameters copied from a picture: Flipbook's own line, or what the WebUI writes for any picture."""
+"""Read pasted infotext: Flipbook's own line, or the WebUI's parameters of any picture."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def pasted(cls: type[Settings], text: str) -> tuple[dict[str, Any], tuple[str, .
         return to_json(settings), warnings
     found = parse_parameters(text)
     if "Steps" not in found:
-        raise FlipbookError(Problem("the text holds no parameters of a picture", field="infotext"))
+        raise FlipbookError(
+            Problem("the text holds no parameters of a picture", field="infotext", code="infotext.invalid")
+        )
     known = specs(cls)
     values: dict[str, Any] = {
         name: _value(known[name], found[label])

@@ -1,4 +1,4 @@
-"""The WebUI's own text about a picture, as it stands in PNG info."""
+"""Parse the WebUI's PNG info text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings that may leave the machine: files are named without their folders."""
+"""Remove folder names from settings that leave the machine."""
 
 from __future__ import annotations
 

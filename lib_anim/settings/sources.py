@@ -1,4 +1,4 @@
-"""Settings that choose where pictures come from: one of a few words, or a path."""
+"""Spec of a picture source: one of a few words, or a path."""
 
 from __future__ import annotations
 

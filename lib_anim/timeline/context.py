@@ -1,4 +1,4 @@
-"""What a schedule is evaluated against: the film's length, rate, size, seed and signals."""
+"""Evaluation context of schedules: the film's length, rate, size, seed and signals."""
 
 from __future__ import annotations
 
@@ -83,26 +83,46 @@ class Context:
     def _bad_numbers(self) -> list[Problem]:
         least = {"frames": 1, "width": 1, "height": 1, "cadence": 1}
         problems = [
-            Problem(f"{getattr(self, name)} is too few; the least is {low}", field=name)
+            Problem(
+                f"{getattr(self, name)} is too few; the least is {low}", field=name, code="value.not_allowed"
+            )
             for name, low in least.items()
             if getattr(self, name) < low
         ]
         if self.fps <= 0:
             problems.append(
-                Problem(f"{self.fps} frames per second is no rate; give more than 0", field="fps")
+                Problem(
+                    f"{self.fps} frames per second is not a rate; give more than 0",
+                    field="fps",
+                    code="media.bad_rate",
+                )
             )
         if self.bpm is not None and not 0 < self.bpm < float("inf"):
             problems.append(
-                Problem(f"{self.bpm} beats per minute is no tempo; give more than 0", field="bpm")
+                Problem(
+                    f"{self.bpm} beats per minute is not a tempo; give more than 0",
+                    field="bpm",
+                    code="media.bad_rate",
+                )
             )
         return problems
 
     def _bad_signal(self, name: str) -> list[Problem]:
         if not name.isidentifier():
-            return [Problem(f'"{name}" cannot name a signal; use letters, digits and _', field="signals")]
+            return [
+                Problem(
+                    f'"{name}" cannot name a signal; use letters, digits and _',
+                    field="signals",
+                    code="signals.invalid",
+                )
+            ]
         if name in NAMES or name in FUNCTIONS:
             return [
-                Problem(f'"{name}" is a word of the language; name the signal otherwise', field="signals")
+                Problem(
+                    f'"{name}" is a word of the language; choose another name for the signal',
+                    field="signals",
+                    code="signals.invalid",
+                )
             ]
         shape = np.shape(self.signals[name])
         count = str(shape[0]) if len(shape) == 1 else str(shape)
@@ -111,6 +131,7 @@ class Context:
                 Problem(
                     f'"{name}" holds {count} values for {self.frames} frames; it needs one for each',
                     field="signals",
+                    code="signals.invalid",
                 )
             ]
         return []

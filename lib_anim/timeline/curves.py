@@ -1,4 +1,4 @@
-"""From keyframes to one value per frame: holding formulas, easing between numbers, splines."""
+"""Evaluate keyframes to one value per frame: formulas, easings, splines."""
 
 from __future__ import annotations
 

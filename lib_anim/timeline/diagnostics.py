@@ -1,4 +1,4 @@
-"""Sentences about text that cannot be read: what is wrong, where, and the way out."""
+"""Error sentences for text that cannot be parsed, with column and remedy."""
 
 from __future__ import annotations
 
@@ -52,9 +52,11 @@ def quoted(word: str) -> str:
     return f'"{word}"' if len(word) <= MAX_QUOTED else f'"{word[:MAX_QUOTED]}…"'
 
 
-def at_column(message: str, text: str, column: int, *, field: str = "", key: str = "") -> Problem:
-    """A problem whose caret stands at the 1-based `column` of `text`."""
-    return Problem(message, field, key, column, shown(text))
+def at_column(
+    message: str, text: str, column: int, *, field: str = "", key: str = "", code: str = "schedule.syntax"
+) -> Problem:
+    """A problem with its caret at the 1-based `column` of `text`."""
+    return Problem(message, field, key, column, shown(text), code=code)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -74,7 +76,7 @@ def unknown_name(name: str, signals: Iterable[str]) -> str:
 
 
 def unknown_function(name: str, signals: Iterable[str]) -> str:
-    """The sentence for a call of something that is no function."""
+    """The sentence for a call of something that is not a function."""
     if name in _WORDS:
         return _WORDS[name]
     if name in NAMES:
@@ -93,7 +95,11 @@ def refuse_long(text: str, limit: int, *, field: str) -> None:
     """Raises FlipbookError when the text is longer than is read."""
     if len(text) > limit:
         raise FlipbookError(
-            Problem(f"the text has {len(text):,} characters; at most {limit:,} are read", field=field)
+            Problem(
+                f"the text has {len(text):,} characters; at most {limit:,} are read",
+                field=field,
+                code="schedule.too_long",
+            )
         )
 
 

@@ -31,32 +31,41 @@ _WHOLE = 2.0**53
 """Up to here every whole number is a float."""
 
 
+UNKNOWN, NOT_IN_KEY = "schedule.unknown_name", "schedule.not_in_key"
+"""Problem codes."""
+
+
 def name_problems(
     node: Expression, signals: Iterable[str], text: str, *, in_key: bool = False
 ) -> list[Problem]:
     """What names and calls cannot mean, without evaluating: one problem for each, in the text's order."""
     known, problems = frozenset(signals), []
     for part, _ in walk(node):
-        message = _name_problem(part, known, in_key)
+        message, code = _name_problem(part, known, in_key)
         if message:
-            problems.append(at_column(message, text, part.column))
+            problems.append(at_column(message, text, part.column, code=code))
     return problems
 
 
-def _name_problem(node: Expression, signals: frozenset[str], in_key: bool) -> str:
+def _name_problem(node: Expression, signals: frozenset[str], in_key: bool) -> tuple[str, str]:
+    """(message, code) of what is wrong with a name or call; empty where it is right."""
     if isinstance(node, Name):
         if node.name not in NAMES and node.name not in signals:
-            return unknown_name(node.name, signals)
+            return unknown_name(node.name, signals), UNKNOWN
         if in_key and (node.name in FRAME_NAMES or node.name in signals):
-            return f'"{node.name}" changes from frame to frame and cannot be in a key; use max_f or a number'
+            message = (
+                f'"{node.name}" changes from frame to frame and cannot be in a key; use max_f or a number'
+            )
+            return message, NOT_IN_KEY
     if isinstance(node, Call):
         if node.name not in FUNCTIONS and node.name not in signals:
-            return unknown_function(node.name, signals)
+            return unknown_function(node.name, signals), UNKNOWN
         if node.name in signals and len(node.arguments) != 1:
-            return f'the signal "{node.name}" takes one frame, not {len(node.arguments)} values'
+            message = f'the signal "{node.name}" takes one frame, not {len(node.arguments)} values'
+            return message, "schedule.wrong_arguments"
         if in_key and node.name == "rand":
-            return '"rand" changes from frame to frame and cannot be in a key; use noise(x, k)'
-    return ""
+            return '"rand" changes from frame to frame and cannot be in a key; use noise(x, k)', NOT_IN_KEY
+    return "", ""
 
 
 def evaluate(node: Expression, context: Context, frames: Float, text: str = "") -> Float:
@@ -75,7 +84,7 @@ def evaluate(node: Expression, context: Context, frames: Float, text: str = "") 
 
 
 def constant(node: Expression, context: Context, text: str = "") -> float:
-    """The expression where there is no frame, as in a key. Raises FlipbookError, also for `t` and its kin."""
+    """The value of an expression without a frame, as in a key. Raises FlipbookError, also for `t`."""
     problems = name_problems(node, context.signals, text, in_key=True)
     if problems:
         raise FlipbookError(*problems)
@@ -88,7 +97,7 @@ def _number(value: Any) -> Any:
 
 
 class _Evaluation:
-    """One walk over an expression for one film and one set of frames."""
+    """Evaluates an expression for one film and one set of frames."""
 
     def __init__(self, context: Context, frames: Float, text: str) -> None:
         self.context, self.frames, self.text = context, frames, text
@@ -132,7 +141,7 @@ class _Evaluation:
     def _bpm(self, node: Name) -> float:
         if self.context.bpm is None:
             message = f'"{node.name}" needs a tempo; set bpm, the beats per minute'
-            raise FlipbookError(at_column(message, self.text, node.column))
+            raise FlipbookError(at_column(message, self.text, node.column, code="schedule.not_computable"))
         return self.context.bpm
 
     def _signal(self, name: str, frames: Float) -> Float:
@@ -158,5 +167,5 @@ class _Evaluation:
         numbers = [_number(operand) for operand in operands]
         if not all(np.all((np.abs(x) < _WHOLE) & (x == np.rint(x))) for x in numbers):
             message = f'"{node.operator}" joins truth values such as (t < 5), not fractions'
-            raise FlipbookError(at_column(message, self.text, node.column))
+            raise FlipbookError(at_column(message, self.text, node.column, code="schedule.not_computable"))
         return apply(*[x.astype(np.int64) for x in numbers]).astype(np.float64)

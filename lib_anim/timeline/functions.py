@@ -1,4 +1,4 @@
-"""The names and functions that expressions know."""
+"""Names and functions of expressions."""
 
 from __future__ import annotations
 

@@ -256,12 +256,24 @@ def parse(text: str, start: str, *, field: str, limit: int, key: str = "") -> An
 
     def complain(problem: Problem) -> FlipbookError:
         return FlipbookError(
-            Problem(problem.message, field, problem.key or key, problem.column, problem.text)
+            Problem(
+                problem.message,
+                field,
+                problem.key or key,
+                problem.column,
+                problem.text,
+                code=problem.code,
+            )
         )
 
     refuse_long(text, limit, field=field)
     if sum(1 for _ in _WORDS_AND_SIGNS.finditer(text)) > MAX_TOKENS:
-        raise complain(Problem(f"it holds more than {MAX_TOKENS:,} numbers, words and signs; shorten it"))
+        raise complain(
+            Problem(
+                f"it holds more than {MAX_TOKENS:,} numbers, words and signs; shorten it",
+                code="schedule.too_long",
+            )
+        )
     _refuse_deep(text, complain)
     try:
         return _parser().parse(text, start=start)

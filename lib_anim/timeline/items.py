@@ -20,7 +20,7 @@ Dialect = Literal["native", "deforum"]
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A value of a Deforum file that is no expression; an error only where a frame needs it."""
+    """A value of a Deforum file that is not an expression; an error only where a frame needs it."""
 
     text: str
     problem: Problem = dataclasses.field(default=Problem(""), compare=False, repr=False)
@@ -66,7 +66,11 @@ class _Reader:
         count = sum(isinstance(part, ParsedItem) for part in parsed)
         if count > MAX_ITEMS:
             raise FlipbookError(
-                Problem(f"{count:,} keys are too many; at most {MAX_ITEMS:,} are read", self.field)
+                Problem(
+                    f"{count:,} keys are too many; at most {MAX_ITEMS:,} are read",
+                    self.field,
+                    code="schedule.too_long",
+                )
             )
         items, start = [], 0
         for index in range(0, len(parsed), 2):

@@ -1,4 +1,4 @@
-"""Keys: where in the film a value stands, as written and as a whole frame."""
+"""Keys of keyframes: as written, and as a whole frame."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def key_text(key: Key, *, bare: bool = False) -> str:
 
 
 def fraction_problem(key: Key, written: str) -> str:
-    """The sentence for a plain number that is no whole frame; in parentheses it would be cut."""
+    """The sentence for a plain number that is not a whole frame; in parentheses it would be cut."""
     number = key.formula if isinstance(key, FormulaKey) else None
     if not isinstance(number, Number) or not _BARE_NUMBER.fullmatch(written) or not number.value % 1:
         return ""
@@ -49,7 +49,9 @@ def key_frame(key: Key, context: Context, text: str = "") -> int:
         return trunc(_unit_frames(key, context))
     value = constant(key.formula, context, text)
     if not isfinite(value):
-        raise FlipbookError(at_column("the key has no finite value", text, key.formula.column))
+        raise FlipbookError(
+            at_column("the key has no finite value", text, key.formula.column, code="schedule.bad_key")
+        )
     return trunc(value)
 
 
@@ -60,7 +62,9 @@ def _unit_frames(key: UnitKey, context: Context) -> Fraction:
     if key.unit == "s":
         return amount * context.fps
     if context.bpm is None:
-        raise FlipbookError(Problem("a key in beats needs a tempo; set bpm, the beats per minute"))
+        raise FlipbookError(
+            Problem("a key in beats needs a tempo; set bpm, the beats per minute", code="schedule.no_tempo")
+        )
     return amount * 60 / Fraction(str(context.bpm)) * context.fps
 
 

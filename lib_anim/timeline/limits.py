@@ -1,4 +1,4 @@
-"""How much text the language reads: bounds that keep every mistake cheap.
+"""Limits of text length and nesting.
 
 Each bound lies far above what people write and low enough that a text at the bound is read, or
 refused, within a second on one slow core.

@@ -253,17 +253,21 @@ def parse_mask(text: str, *, field: str = "mask") -> MaskExpression:
     try:
         root: MaskNode = _parser().parse(text)  # type: ignore[assignment]
     except _Misread as error:
-        raise FlipbookError(at_column(str(error), text, error.column, field=field)) from None
+        raise FlipbookError(
+            at_column(str(error), text, error.column, field=field, code="mask.syntax")
+        ) from None
     except UnexpectedToken as error:
         column = (len(text) if error.token.type == "$END" else error.token.start_pos or 0) + 1
-        raise FlipbookError(at_column(_about(error), text, column, field=field)) from None
+        raise FlipbookError(at_column(_about(error), text, column, field=field, code="mask.syntax")) from None
     except UnexpectedCharacters as error:
         character = text[error.pos_in_stream or 0]
         message = f"{quoted(character)} has no meaning here; masks are {{name}}, <word> and [file]"
-        raise FlipbookError(at_column(message, text, (error.pos_in_stream or 0) + 1, field=field)) from None
+        raise FlipbookError(
+            at_column(message, text, (error.pos_in_stream or 0) + 1, field=field, code="mask.syntax")
+        ) from None
     if any(depth > MAX_DEPTH for _, depth in _walk(root)):
         message = f"more than {MAX_DEPTH} operators stand inside each other; split the mask"
-        raise FlipbookError(Problem(message, field))
+        raise FlipbookError(Problem(message, field, code="mask.too_deep"))
     return MaskExpression(root, text)
 
 

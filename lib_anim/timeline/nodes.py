@@ -1,4 +1,4 @@
-"""Expressions as data: frozen nodes that compare by meaning, not by where they stood in the text."""
+"""Expression tree: frozen nodes that compare by meaning, not by position in the text."""
 
 from __future__ import annotations
 

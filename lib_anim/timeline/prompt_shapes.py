@@ -1,4 +1,4 @@
-"""The shapes in which people keep prompts that change over time, all read into keys and texts."""
+"""Input forms of prompts over time, all parsed into keys and texts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,11 @@ def read_shape(source: str | Mapping[str, Any], field: str) -> Shape:
     if isinstance(source, Mapping):
         return _from_mapping(source, field)
     if not isinstance(source, str):
-        raise FlipbookError(Problem(f"prompts are text or an object, not {quoted(repr(source))}", field))
+        raise FlipbookError(
+            Problem(
+                f"prompts are text or an object, not {quoted(repr(source))}", field, code="prompts.syntax"
+            )
+        )
     refuse_long(source, MAX_PROMPT_CHARACTERS, field=field)
     text = source.strip().lstrip("\ufeff")
     if re.match(r"""\{\s*["'}]""", text):
@@ -62,7 +66,9 @@ def _json(text: str, field: str) -> Mapping[str, Any]:
     try:
         found = json.loads(text, strict=False, object_pairs_hook=_Pairs)
     except RecursionError:
-        raise FlipbookError(Problem('prompts nest too deep; write {"0": "…", "30": "…"}', field)) from None
+        raise FlipbookError(
+            Problem('prompts nest too deep; write {"0": "…", "30": "…"}', field, code="prompts.syntax")
+        ) from None
     except ValueError as error:
         raise FlipbookError(_json_problem(error, text, field)) from None
     return found  # type: ignore[no-any-return]
@@ -70,11 +76,11 @@ def _json(text: str, field: str) -> Mapping[str, Any]:
 
 def _json_problem(error: ValueError, text: str, field: str) -> Problem:
     if not isinstance(error, json.JSONDecodeError):
-        return Problem(f"the JSON object cannot be read: {error}", field)
+        return Problem(f"the JSON object cannot be read: {error}", field, code="file.invalid_json")
     line = text.split("\n")[error.lineno - 1]
     message = f"this is not JSON from line {error.lineno} on ({error.msg}); a key and its text are"
     message += ' written "30": "text" and separated by commas'
-    return Problem(message, field, column=error.colno, text=shown(line))
+    return Problem(message, field, column=error.colno, text=shown(line), code="prompts.syntax")
 
 
 def _from_mapping(source: Mapping[str, Any], field: str) -> Shape:
@@ -82,12 +88,12 @@ def _from_mapping(source: Mapping[str, Any], field: str) -> Shape:
         return Shape(tuple(_entry(key, text, field) for key, text in source.items()))
     unknown = [key for key in source if key not in ("prompts", "positive", "negative")]
     if unknown:
-        message = f'{quoted(unknown[0])} has no place beside "prompts"; "positive" and "negative" have'
-        raise FlipbookError(Problem(message, field))
+        message = f'{quoted(unknown[0])} is not allowed next to "prompts"; "positive" and "negative" are'
+        raise FlipbookError(Problem(message, field, code="prompts.syntax"))
     inner = read_shape(source["prompts"], field)
     added = [source.get(name, "") for name in ("positive", "negative")]
     if not all(isinstance(text, str) for text in added):
-        raise FlipbookError(Problem('"positive" and "negative" are texts', field))
+        raise FlipbookError(Problem('"positive" and "negative" are texts', field, code="prompts.syntax"))
     return Shape(inner.entries, f"{added[0]} {inner.prefix}", f"{inner.suffix} {added[1]}")
 
 
@@ -95,9 +101,17 @@ def _entry(key: Any, text: Any, field: str) -> tuple[str, str]:
     if isinstance(key, int) and not isinstance(key, bool):
         key = str(key)
     if not isinstance(key, str):
-        raise FlipbookError(Problem(f'{quoted(repr(key))} is not a key; write a frame such as "30"', field))
+        raise FlipbookError(
+            Problem(
+                f'{quoted(repr(key))} is not a key; write a frame such as "30"', field, code="prompts.syntax"
+            )
+        )
     if not isinstance(text, str):
-        raise FlipbookError(Problem(f"the prompt is a text, not {quoted(repr(text))}", field, key.strip()))
+        raise FlipbookError(
+            Problem(
+                f"the prompt is a text, not {quoted(repr(text))}", field, key.strip(), code="prompts.syntax"
+            )
+        )
     return key.strip(), text
 
 
@@ -112,10 +126,10 @@ def _from_lines(source: str, field: str) -> Shape:
     first, last = min(keyed), max(keyed)
     for index in range(first, last):
         if index not in keyed and lines[index].strip():
-            message = (
-                f"line {index + 1} stands between keys and has none; write its frame in front, as in 30: …"
+            message = f"line {index + 1} is between keys and has none; write its frame in front, as in 30: …"
+            raise FlipbookError(
+                Problem(message, field, column=1, text=shown(lines[index]), code="prompts.syntax")
             )
-            raise FlipbookError(Problem(message, field, column=1, text=shown(lines[index])))
     head, tail = lines[:first], lines[last + 1 :]
     entries = []
     for match in keyed.values():

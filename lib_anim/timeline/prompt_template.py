@@ -99,5 +99,7 @@ def parse_template(text: str, *, field: str = "", key: str = "") -> Template:
 
 def _formula(source: str, field: str, key: str) -> Expression:
     if not source.strip():
-        raise FlipbookError(Problem("nothing stands between these backticks", field, key))
+        raise FlipbookError(
+            Problem("there is nothing between these backticks", field, key, code="prompts.syntax")
+        )
     return parse_expression(source, field=field, key=key)

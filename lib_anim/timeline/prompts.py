@@ -1,4 +1,4 @@
-"""Prompts over time: what every frame is asked to show, and between which keyframes it lies."""
+"""Prompt track: the prompt of every frame, and its position between prompt keyframes."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class PromptTrack:
         if problems:
             raise FlipbookError(*problems)
         if not frames:
-            raise FlipbookError(Problem("no key lies inside the film", self.field))
+            raise FlipbookError(Problem("no key is inside the film", self.field, code="prompts.no_key"))
         return tuple(PromptKeyframe(frame, frames[frame]) for frame in sorted(frames)), warnings
 
     def _place(
@@ -144,9 +144,13 @@ class PromptTrack:
         start = key_frame(item.key, context, item.written)
         end = None if item.end is None else key_frame(item.end, context, item.written)
         if end is not None and end <= start:
-            raise FlipbookError(Problem(f"the range ends at frame {end}, which is not after {start}"))
+            raise FlipbookError(
+                Problem(f"the range ends at frame {end}, which is not after {start}", code="prompts.bad_keys")
+            )
         if start < 0 and self.dialect == "native":
-            raise FlipbookError(Problem(f"this key is frame {start}; the first frame is 0"))
+            raise FlipbookError(
+                Problem(f"this key is frame {start}; the first frame is 0", code="prompts.bad_keys")
+            )
         if start < 0:
             warnings.append(
                 f"{self.field}: the key {item.written} lies before frame 0 and counts for nothing"
@@ -272,14 +276,14 @@ def _keys(key: str, field: str) -> tuple[Key, Key | None]:
     if key.isascii() and key.isdecimal() and len(key) <= 15:
         return FrameKey(int(key)), None
     if not key.strip():
-        raise FlipbookError(Problem("a key is empty; write a frame", field))
+        raise FlipbookError(Problem("a key is empty; write a frame", field, code="prompts.syntax"))
     places = parse(key, "lone_key", field=field, key=key, limit=MAX_EXPRESSION_CHARACTERS)
     for place in places:
         if isinstance(place, FormulaKey):
             check_tree([place.formula], key, field=field, key=key)
             message = fraction_problem(place, key)
             if message:
-                raise FlipbookError(Problem(message, field, key))
+                raise FlipbookError(Problem(message, field, key, code="prompts.syntax"))
     return places[0], places[1] if len(places) > 1 else None
 
 
@@ -293,6 +297,12 @@ def _refuse_much(shape: Shape, field: str) -> None:
     }
     for what, (count, most) in limits.items():
         if count > most:
-            raise FlipbookError(Problem(f"{count:,} {what} are too many; at most {most:,} are read", field))
+            raise FlipbookError(
+                Problem(
+                    f"{count:,} {what} are too many; at most {most:,} are read",
+                    field,
+                    code="prompts.too_many",
+                )
+            )
     if not shape.entries:
-        raise FlipbookError(Problem('there is no prompt; write {"0": "…"}', field))
+        raise FlipbookError(Problem('there is not a prompt; write {"0": "…"}', field, code="prompts.none"))

@@ -122,13 +122,25 @@ class Schedule:
             else:
                 message = f"this key is frame {frame}; the first frame is 0"
                 problems.append(
-                    at_column(message, self.text, item.key_column, field=self.field, key=item.written)
+                    at_column(
+                        message,
+                        self.text,
+                        item.key_column,
+                        field=self.field,
+                        key=item.written,
+                        code="schedule.bad_key",
+                    )
                 )
         if problems:
             raise FlipbookError(*problems)
         if not frames:
             raise FlipbookError(
-                Problem("no key gives a value; write 0:(1.5), say", self.field, text=shown(self.text))
+                Problem(
+                    "no key gives a value; write 0:(1.5), say",
+                    self.field,
+                    text=shown(self.text),
+                    code="schedule.no_key",
+                )
             )
         warnings += self._passed_over(frames, context)
         return sorted(frames.items(), key=lambda pair: pair[0]), warnings
@@ -166,7 +178,7 @@ class Schedule:
     def _placed(self, problem: Problem, item: Item) -> Problem:
         """The problem with this schedule's field and the item's key."""
         column, text = problem.column or item.key_column, problem.text or shown(self.text)
-        return Problem(problem.message, self.field, item.written, column, text)
+        return Problem(problem.message, self.field, item.written, column, text, code=problem.code)
 
     def _not_finite(self, values: Float, bad: NDArray[np.intp], placed: list[tuple[int, Item]]) -> Problem:
         """The problem of the first formula that fails, not of the numbers that lead up to it."""
@@ -179,7 +191,14 @@ class Schedule:
         kind = "not a number" if np.isnan(values[frame]) else "infinite"
         more = f", and at {more_frames} more" if more_frames else ""
         message = f"the value at frame {frame} is {kind}{more}; keep it finite with clamp, max or where"
-        return at_column(message, self.text, item.column, field=self.field, key=item.written)
+        return at_column(
+            message,
+            self.text,
+            item.column,
+            field=self.field,
+            key=item.written,
+            code="schedule.not_finite",
+        )
 
 
 def _held(placed: list[tuple[int, str]], frames: int) -> list[str]:
@@ -202,14 +221,22 @@ def parse_schedule(
     `field` names the setting in sentences, `strings` asks for text instead of numbers, `easing` is the
     way between numbers where no key says otherwise, `dialect` is "native" or "deforum". Names are
     checked by `Schedule.check` and on evaluation, since only a film knows its signals.
-    Raises FlipbookError for text that is no schedule.
+    Raises FlipbookError for text that is not a schedule.
     """
     if easing not in EASINGS:
         raise FlipbookError(
-            Problem(f"{quoted(easing)} is not an easing; easings are {', '.join(EASINGS)}", field)
+            Problem(
+                f"{quoted(easing)} is not an easing; easings are {', '.join(EASINGS)}",
+                field,
+                code="schedule.unknown_easing",
+            )
         )
     if isinstance(text, bool) or not isinstance(text, str | int | float):
-        raise FlipbookError(Problem(f"a schedule is a text or a number, not {quoted(repr(text))}", field))
+        raise FlipbookError(
+            Problem(
+                f"a schedule is a text or a number, not {quoted(repr(text))}", field, code="schedule.invalid"
+            )
+        )
     if not isinstance(text, str):
         text = f"0:({number_text(text)})" if np.isfinite(text) else f"0:({text})"
     return Schedule(read_items(text, field, strings, dialect), strings, easing, dialect, field, text)

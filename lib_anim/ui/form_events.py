@@ -57,7 +57,9 @@ class FormEvents:
         """Queue the one frame whose number stands among the values."""
         frame = values[len(self._form.controls) + 1]
         if not isinstance(frame, int | float) or frame != int(frame):
-            return _answer("submit", errors=[{"field": "frame", "message": f"{frame} is no frame's number"}])
+            return _answer(
+                "submit", errors=[{"field": "frame", "message": f"{frame} is not a frame's number"}]
+            )
         return self.submit(*values, trial={"only": int(frame)})
 
     def keep(self, request: str) -> str:
@@ -149,7 +151,7 @@ class FormEvents:
 def _with_scripts(settings: Mapping[str, Any], given: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     """Settings with scripts' arguments from their controls before those that the setting `scripts` holds."""
     held = settings.get("scripts") or {}
-    # What is no object is for the settings to refuse.
+    # What is not an object is for the settings to refuse.
     return {**settings, "scripts": {**held, **given}} if given and isinstance(held, Mapping) else {**settings}
 
 

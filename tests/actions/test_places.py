@@ -60,7 +60,7 @@ ESCAPES = {
     "encoded slash": "{root}/..%2fprivate%2fdiary.png",
     "doubly encoded": "{root}/%252e%252e/private/diary.png",
     "backslashes": "{root}\\..\\private\\diary.png",
-    "a prefix that is no folder": "{root}-not/diary.png",
+    "a prefix that is not a folder": "{root}-not/diary.png",
     "a drive": "C:\\Users\\me\\diary.png",
     "a drive with slashes": "C:/Users/me/diary.png",
     "a share": "\\\\server\\share\\diary.png",

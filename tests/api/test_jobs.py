@@ -166,7 +166,7 @@ def test_a_stream_goes_on_where_it_was_broken_and_is_not_reopened_after_the_end(
     assert events(client, id, str(middle)) == [event for event in heard if event[0] > middle]
     answer = client.get(f"{V}/jobs/{id}/events", headers={"Last-Event-ID": str(heard[-1][0])})
     assert answer.status_code == 204
-    # What is no number is no place to go on from.
+    # What is not a number is no place to go on from.
     assert events(client, id, "abc") == heard
 
 

@@ -68,7 +68,7 @@ def test_it_is_the_upscaler_that_is_named_and_only_for_frames_that_are_kept(tmp_
 def test_an_upscaler_that_the_engine_lacks_is_a_sentence(tmp_path, kind):
     with pytest.raises(FlipbookError) as caught:
         film(tmp_path, kind, {"zoom", "cadence"}, upscale=2, upscaler="ESRGAN")
-    sentence = 'upscaler: "ESRGAN" is no upscaler of this engine; it has Lanczos'
+    sentence = 'upscaler: "ESRGAN" is not an upscaler of this engine; it has Lanczos'
     assert [p.sentence for p in caught.value.problems] == [sentence]
 
 

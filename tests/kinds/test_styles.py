@@ -36,7 +36,9 @@ def test_both_ends_of_a_travel_get_the_styles_in_order(names, positive, negative
 def test_an_unknown_style_is_named_with_those_that_are_there():
     problems = []
     assert chosen_styles(["ink", "oil"], CAN, problems) == (CAN.styles["ink"],)
-    assert [p.sentence for p in problems] == ['styles: "oil" is no style of this engine; it has ink, night']
+    assert [p.sentence for p in problems] == [
+        'styles: "oil" is not a style of this engine; it has ink, night'
+    ]
     problems.clear()
     chosen_styles(["oil"], Capabilities(samplers=(), schedulers=()), problems)
-    assert problems[0].message == '"oil" is no style of this engine; it has none'
+    assert problems[0].message == '"oil" is not a style of this engine; it has none'

@@ -96,7 +96,7 @@ def test_a_lokr_is_a_kronecker_product() -> None:
     first, second, weight = normal(2, 3), normal(4, 5), normal(8, 15)
     change = Kronecker(first=(first,), second=(second,), alpha=7.0)
     assert change.fits(weight)
-    # Without a narrow middle there is no rank, and alpha says nothing.
+    # Without a narrow middle there is not a rank, and alpha says nothing.
     assert torch.allclose(change.delta(weight), blocks(first, second), atol=1e-6)
     a, b = normal(4, 2), normal(2, 5)
     low = Kronecker(first=(first,), second=(a, b), alpha=1.0)

@@ -224,7 +224,7 @@ def test_what_needs_more_is_refused_by_name(name: str, shapes: Shapes, tmp_path:
 @pytest.mark.parametrize(
     ("shapes", "words"),
     [
-        ({"model.diffusion_model.input_blocks.0.0.weight": (320, 4, 3, 3)}, "is no motion module"),
+        ({"model.diffusion_model.input_blocks.0.0.weight": (320, 4, 3, 3)}, "is not a motion module"),
         (
             {"down_blocks.0.motion_modules.0.temporal_transformer.transformer_blocks.0.attention_blocks.0"
              ".processor.to_q_lora.down.weight": (64, 320)},

@@ -141,7 +141,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
               tmp_path / "style.safetensors")  # fmt: skip
     with pytest.raises(FlipbookError) as caught:
         read_motion_lora(tmp_path / "style.safetensors")
-    assert "style.safetensors is no motion LoRA" in str(caught.value)
+    assert "style.safetensors is not a motion LoRA" in str(caught.value)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

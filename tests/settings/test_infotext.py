@@ -190,7 +190,7 @@ def test_defaults_can_be_written_too() -> None:
 def test_unknown_labels_are_said() -> None:
     settings, warnings = from_infotext(Keyframed, "Flipbook: keyframed 1, Frames: 9, Glitter: 5")
     assert settings.frames == 9
-    assert warnings == ('infotext: "Glitter" is no setting of keyframed; it is ignored',)
+    assert warnings == ('infotext: "Glitter" is not a setting of keyframed; it is ignored',)
 
 
 @pytest.mark.parametrize("text", ["", "Steps: 20, Seed: 3", "Flipbook", "a picture of a Flipbook: nice"])

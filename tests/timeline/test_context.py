@@ -27,8 +27,8 @@ def test_signals_are_copied_and_read_only() -> None:
     ("film", "field", "part"),
     [
         ({"frames": 0}, "frames", "0 is too few; the least is 1"),
-        ({"fps": Fraction(0)}, "fps", "0 frames per second is no rate"),
-        ({"bpm": -1.0}, "bpm", "-1.0 beats per minute is no tempo"),
+        ({"fps": Fraction(0)}, "fps", "0 frames per second is not a rate"),
+        ({"bpm": -1.0}, "bpm", "-1.0 beats per minute is not a tempo"),
         ({"width": 0}, "width", "0 is too few"),
         ({"cadence": 0}, "cadence", "0 is too few"),
         ({"signals": {"a b": np.zeros(3)}}, "signals", '"a b" cannot name a signal'),

@@ -198,7 +198,7 @@ class Worker:
         except FlipbookError as error:
             self._fail(leased, error.problems)
         except BaseException as error:
-            # Also what is no Exception: a host ends requests with such, and the next job must run.
+            # Also what is not an Exception: a host ends requests with such, and the next job must run.
             LOG.exception("job %s failed", record.id)
             sentence = f"an unexpected error occurred ({type(error).__name__}: {error})"
             self._fail(leased, [Problem(sentence, code="internal.error")])

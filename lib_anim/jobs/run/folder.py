@@ -38,7 +38,7 @@ there; of the others the newest two stay (512×512 float32 pictures take 6 MB a 
 
 
 def _manifest_in(path: Path) -> dict[str, Any]:
-    """Raises OSError, or ValueError for what is no JSON object."""
+    """Raises OSError, or ValueError for what is not valid JSON object."""
     data = json.loads(path.read_text("utf-8"))
     if not isinstance(data, dict):
         raise ValueError("it holds no JSON object")
@@ -84,7 +84,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """An existing run. Raises NotFound where there is no manifest."""
+        """An existing run. Raises NotFound where there is not a manifest."""
         folder = cls(path)
         if not folder.manifest_path.is_file() and not folder.copy_path.is_file():
             raise NotFound(

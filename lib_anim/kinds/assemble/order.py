@@ -27,7 +27,11 @@ def frame_order(settings: Assemble, frames: int) -> NDArray[np.int64]:
     count = math.floor(frames / speed + Fraction(1, 2))
     if frames == 0 or count == 0:
         raise FlipbookError(
-            Problem(f"{settings.speed:g} leaves no frame of {frames}; slow it down", field="speed")
+            Problem(
+                f"{settings.speed:g} leaves no frame of {frames}; slow it down",
+                field="speed",
+                code="video.too_short",
+            )
         )
     order = np.array(
         [min(frames - 1, math.floor((i + Fraction(1, 2)) * speed)) for i in range(count)], np.int64

@@ -1,6 +1,6 @@
 """sd-webui-animatediff's forms of a clip's settings: its API's values and its infotext, both ways.
 
-Its names stand beside Flipbook's in `KEYS`; settings that it does not have go by Flipbook's own names.
+`KEYS` maps its names to Flipbook's; settings that it does not have keep Flipbook's names.
 """
 
 from __future__ import annotations
@@ -109,10 +109,12 @@ def read_args(args: Sequence[Any]) -> ClipCall:
             merged.update({str(key): value for key, value in part.items()})
         return read_dict(merged)
     if any(isinstance(part, Mapping) for part in args):
-        raise FlipbookError(Problem("holds objects beside bare values; give one object", field="args"))
+        raise FlipbookError(
+            Problem("mixes objects and plain values; give one object", field="args", code="request.invalid")
+        )
     if len(args) > len(POSITIONS):
         sentence = f"holds {len(args)} values; AnimateDiff has {len(POSITIONS)}, or give one object"
-        raise FlipbookError(Problem(sentence, field="args"))
+        raise FlipbookError(Problem(sentence, field="args", code="request.invalid"))
     return read_dict(dict(zip(POSITIONS, args, strict=False)))
 
 
@@ -126,8 +128,8 @@ def read_dict(data: Mapping[str, Any]) -> ClipCall:
         if name is None:
             problems.append(_unknown(key))
         elif name in values and values[name] != value:
-            sentence = f'means the same as "{written[name]}" and says something else; give one of them'
-            problems.append(Problem(sentence, field=key))
+            sentence = f'means the same as "{written[name]}" and has another value; give one of them'
+            problems.append(Problem(sentence, field=key, code="request.invalid"))
         else:
             values[name], written[name] = value, key
     call, wrong = _call(values, written)
@@ -222,7 +224,8 @@ def _call(values: dict[str, Any], written: Mapping[str, str]) -> tuple[ClipCall 
     except FlipbookError as error:
         under = written.get
         named = tuple(
-            Problem(p.message, under(p.field, p.field), p.key, p.column, p.text) for p in error.problems
+            Problem(p.message, under(p.field, p.field), p.key, p.column, p.text, code=p.code)
+            for p in error.problems
         )
         return None, (*problems, *named)
     call = ClipCall(
@@ -238,7 +241,9 @@ def _call(values: dict[str, Any], written: Mapping[str, str]) -> tuple[ClipCall 
 def _unknown(key: str) -> Problem:
     near = difflib.get_close_matches(key, known_keys(), n=1, cutoff=0.5)
     hint = f'the nearest is "{near[0]}"' if near else f"there are {', '.join(sorted(known_keys()))}"
-    return Problem(f"{shown(key)} is no setting of AnimateDiff; {hint}", field=key)
+    return Problem(
+        f"{shown(key)} is not a setting of AnimateDiff; {hint}", field=key, code="settings.unknown_name"
+    )
 
 
 def _quoted(text: str) -> str:

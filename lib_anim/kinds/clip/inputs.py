@@ -1,4 +1,4 @@
-"""The files that a clip takes in, and what its frames see of them."""
+"""Input files of a clip, at the film's size per frame."""
 
 from __future__ import annotations
 

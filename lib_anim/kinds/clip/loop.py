@@ -1,4 +1,4 @@
-"""A clip: one request to the engine, its frames given out as they are decoded."""
+"""The loop of a clip: one engine request, frames yielded as they are decoded."""
 
 from __future__ import annotations
 

@@ -28,11 +28,19 @@ def read_blocks(text: str, field: str) -> dict[str, float]:
             factor = math.nan
         if known is None:
             problems.append(
-                Problem(f'"{place.strip()}" is no block; write down 0, mid, up 3 or up 3.1', field=field)
+                Problem(
+                    f'"{place.strip()}" is not a block; write down 0, mid, up 3 or up 3.1',
+                    field=field,
+                    code="motion.bad_block",
+                )
             )
         elif not 0 <= factor <= MOST:
             problems.append(
-                Problem(f'"{part}" has no factor from 0 to {MOST:g}; write {place.strip()}: 0.5', field=field)
+                Problem(
+                    f'"{part}" has no factor from 0 to {MOST:g}; write {place.strip()}: 0.5',
+                    field=field,
+                    code="motion.bad_block",
+                )
             )
         else:
             found[_name(known)] = factor

@@ -92,7 +92,7 @@ class Motion(Settings):
     last_frame: str = setting("", PathText(label="Optional last frame", help="The picture that an img2img clip ends with.", group=LATENTS))
     latent_power_last: float = setting(1.0, Number(label="Optional latent power for last frame", help="As latent power, counted from the end.", group=LATENTS, low=0.1, high=10))
     latent_scale_last: float = setting(32.0, Number(label="Optional latent scale for last frame", help="As latent scale, counted from the end.", group=LATENTS, low=1, high=1000))
-    denoising_ramp: str = setting("", Schedule(label="Denoising ramp", help="Denoising by frame, of an img2img clip: 0 keeps the frame's picture, 1 paints it anew; empty has one denoising for all.", group=LATENTS, low=0, high=1, optional=True))
+    denoising_ramp: str = setting("", Schedule(label="Denoising ramp", help="Denoising by frame, of an img2img clip: 0 keeps the frame's picture, 1 ignores it; empty has one denoising for all.", group=LATENTS, low=0, high=1, optional=True))
     # fmt: on
 
     @property
@@ -114,8 +114,8 @@ class Motion(Settings):
             name, colon, weight = part.rpartition(":")
             number = _number(weight) if colon else None
             if colon and number is None and not re.search(r"[\\/]", weight):
-                sentence = f'"{weight}" is no weight of "{name}"; write {name}:0.8'
-                raise FlipbookError(Problem(sentence, field="motion_loras"))
+                sentence = f'"{weight}" is not a weight of "{name}"; write {name}:0.8'
+                raise FlipbookError(Problem(sentence, field="motion_loras", code="lora.invalid"))
             found.append((part, 1.0) if number is None else (name.strip(), number))
         return tuple(found)
 
@@ -126,18 +126,28 @@ class Motion(Settings):
             except FlipbookError as error:
                 yield from error.problems
         if self.formats == ("TXT",):
-            yield Problem("TXT alone keeps no frame; add one such as GIF or PNG", field="formats")
+            yield Problem(
+                "TXT alone keeps no frame; add one such as GIF or PNG",
+                field="formats",
+                code="settings.conflict",
+            )
         if "GIF" in self.formats and self.fps > 100:
-            yield Problem(f"a GIF shows at most 100 frames per second, not {self.fps}", field="fps")
+            yield Problem(
+                f"a GIF shows at most 100 frames per second, not {self.fps}",
+                field="fps",
+                code="media.bad_rate",
+            )
         if self.overlap >= self.context:
             yield Problem(
                 f"{self.overlap} frames do not fit into a window of {self.context}; it takes less than context",
                 field="overlap",
+                code="motion.overlap",
             )
         if 0 <= self.video_stop <= self.video_start:
             yield Problem(
                 f"{self.video_stop} is not after video_start ({self.video_start}); -1 uses all",
                 field="video_stop",
+                code="settings.conflict",
             )
 
     @property

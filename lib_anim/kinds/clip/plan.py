@@ -1,4 +1,4 @@
-"""A clip's settings resolved: nothing optional is left, every schedule has a value for every frame."""
+"""The plan of a clip: resolved settings, every schedule evaluated per frame."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def plan(settings: Clip, capabilities: Capabilities | None, draw_seed: int, prob
     mixes = s.prompt_interpolation != "hold" and any(place.weight for place in travel)
     if mixes and capabilities is not None and not capabilities.travel:
         sentence = f"this engine cannot mix prompts ({s.prompt_interpolation}); hold works"
-        problems.append(Problem(sentence, field="prompt_interpolation"))
+        problems.append(Problem(sentence, field="prompt_interpolation", code="engine.missing_feature"))
     if problems:
         raise FlipbookError(*problems)
     more = denoised - s.frames
@@ -120,7 +120,7 @@ def make_draft(plan: ClipFilmPlan, trial: DraftOptions, capabilities: Capabiliti
         sentence = (
             "a clip's frames are denoised together, so leaving some out saves nothing; try half the size"
         )
-        raise FlipbookError(Problem(sentence, field=field))
+        raise FlipbookError(Problem(sentence, field=field, code="draft.invalid"))
     s, unit = plan.settings, math.lcm(8, capabilities.multiple_of)
     width, height = half_size((s.width, s.height), unit)
     mean = math.sqrt(width / s.width * height / s.height)
@@ -145,7 +145,7 @@ def _counted(settings: Clip, probe: Probe) -> Clip:
         if counts[name] < settings.frames:
             way = "0 takes all of them" if name == "video" else "every frame needs its own, or one for all"
             sentence = f'"{need.path}" gives {counts[name]} frames for {settings.frames}; {way}'
-            problems.append(Problem(sentence, field=need.field))
+            problems.append(Problem(sentence, field=need.field, code="video.too_short"))
     if problems:
         raise FlipbookError(*problems)
     return settings
@@ -181,23 +181,27 @@ def _too_long(settings: Clip, module: MotionChoice) -> Iterable[Problem]:
     count = min(settings.context, settings.frames) if not settings.full_context else settings.context
     if count > module.most_frames:
         sentence = (
-            f"{settings.context} frames at once are more than {module.name} knows; it takes at most"
+            f"{settings.context} frames at once are more than {module.name} supports; it takes at most"
             f" {module.most_frames}"
         )
-        yield Problem(sentence, field="context")
+        yield Problem(sentence, field="context", code="motion.context_too_long")
 
 
 def _lacking(settings: Clip, can: Capabilities) -> Iterable[Problem]:
     if settings.mask_path and not can.inpaint:
-        yield Problem("this engine cannot paint a masked part; leave the mask away", field="mask_path")
+        yield Problem(
+            "this engine cannot paint a masked part; remove the mask",
+            field="mask_path",
+            code="engine.missing_feature",
+        )
     yield from unknown_scripts(settings.scripts, can)
 
 
 def _unused(s: Clip) -> Iterable[str]:
-    """Sentences about settings that were changed and change nothing beside the others."""
+    """Warnings about changed settings that have no effect with the others."""
     default = Clip()
     changed = [name for name in LATENTS if getattr(s, name) != getattr(default, name)]
     if changed and s.denoising_ramp:
         yield f"{changed[0]}: the denoising ramp goes instead of the latents' power and scale"
     elif changed and not s.init_image:
-        yield f"{changed[0]}: there is no init image whose latents it could steer"
+        yield f"{changed[0]}: there is not an init image whose latents it could steer"

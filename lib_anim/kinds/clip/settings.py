@@ -56,7 +56,7 @@ class Clip(Motion):
 
     init_image: str = setting("", PathText(label="Init image", help="The picture that an img2img clip starts from.", group=INIT))
     init_fit: InitFit = setting("crop", Choice(label="Init fit", help="How a picture or video of another shape fills the frame: cut at the edges, or stretched.", group=INIT, options=get_args(InitFit)))
-    denoising: float = setting(0.75, Number(label="Denoising strength", help="With an init image, or a video whose frames the clip's frames start from: 0 keeps them, 1 paints anew.", group=INIT, low=0, high=1))
+    denoising: float = setting(0.75, Number(label="Denoising strength", help="With an init image, or a video whose frames the clip's frames start from: 0 keeps them, 1 ignores them.", group=INIT, low=0, high=1))
 
     mask_invert: bool = setting(False, Flag(label="Invert mask", help="Repaints what would stay.", group=MASK))
     mask_blur: float = setting(4.0, Number(label="Mask blur", help="Softens the masks' edges.", group=MASK, low=0, high=256, unit="px"))
@@ -86,17 +86,31 @@ class Clip(Motion):
     def contradictions(self) -> Iterator[Problem]:
         yield from super().contradictions()
         if self.video and self.init_image:
-            yield Problem("an init image beside a video is one too many; leave one out", field="init_image")
+            yield Problem(
+                "an init image and a video cannot be combined; remove one of them",
+                field="init_image",
+                code="settings.conflict",
+            )
         if self.last_frame and not self.init_image:
-            yield Problem("needs a first one in init_image", field="last_frame")
+            yield Problem("needs a first one in init_image", field="last_frame", code="settings.conflict")
         if self.mask_path and not (self.init_image or self.video):
             yield Problem(
-                "needs an init image or video: what a mask keeps comes from there", field="mask_path"
+                "needs an init image or video: what a mask keeps comes from there",
+                field="mask_path",
+                code="mask.needs_picture",
             )
         if self.denoising_ramp and not (self.init_image or self.video):
-            yield Problem("needs an init image or video to keep a part of", field="denoising_ramp")
+            yield Problem(
+                "needs an init image or video to keep a part of",
+                field="denoising_ramp",
+                code="mask.needs_picture",
+            )
         if -1 < self.eta < 0:
-            yield Problem(f"{self.eta:g} is no share of noise; it takes 0 to 1, or -1", field="eta")
+            yield Problem(
+                f"{self.eta:g} is not a share of noise; it takes 0 to 1, or -1",
+                field="eta",
+                code="value.not_allowed",
+            )
 
     def prompt_track(self) -> PromptTrack:
         """The prompts with the prefix and suffix that every frame gets."""

@@ -1,4 +1,4 @@
-"""A keyframed film in part or small, to look at before the long run."""
+"""Drafts of keyframed animation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files that a keyframed film takes in, and what the loop sees of them at a frame."""
+"""Input files of keyframed animation, at the film's size per frame."""
 
 from __future__ import annotations
 

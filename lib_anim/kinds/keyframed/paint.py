@@ -1,4 +1,4 @@
-"""Painting one frame: what is asked of the engine, and what is done around it."""
+"""Paint one frame: engine request, pre- and post-processing (colour, sharpening, noise, mask overlay)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keyframed settings resolved: nothing optional is left, every schedule has a value for every frame."""
+"""The plan of keyframed animation: resolved settings, every schedule evaluated per frame."""
 
 from __future__ import annotations
 
@@ -164,7 +164,11 @@ def _counted(settings: Keyframed, probe: Probe) -> Keyframed:
         if have < max(settings.frames, 1):
             way = "; 0 takes all of them" if name == "video" else "; every frame needs its own"
             problems.append(
-                Problem(f'"{need.path}" gives {have} frames for {settings.frames}{way}', field=need.field)
+                Problem(
+                    f'"{need.path}" gives {have} frames for {settings.frames}{way}',
+                    field=need.field,
+                    code="video.too_short",
+                )
             )
     problems.extend(_unknown_masks(settings))
     if problems:
@@ -181,10 +185,16 @@ def _unknown_masks(settings: Keyframed) -> Iterable[Problem]:
         for term in terms_of(settings, name):
             if term.kind == "word" or (term.kind == "name" and term.value in ("human", "depth")):
                 what = f"<{term.value}>" if term.kind == "word" else f"{{{term.value}}}"
-                yield Problem(f"{what} needs a network that is not built in yet; use a mask file", field=name)
+                yield Problem(
+                    f"{what} needs a network that is not built in yet; use a mask file",
+                    field=name,
+                    code="mask.not_built",
+                )
             elif term.value in MASK_NAMES and not any(getattr(settings, mask) for mask in MASKS):
                 yield Problem(
-                    f"{{{term.value}}} is the film's mask, and none of {', '.join(MASKS)} is set", field=name
+                    f"{{{term.value}}} is the film's mask, and none of {', '.join(MASKS)} is set",
+                    field=name,
+                    code="mask.not_set",
                 )
 
 
@@ -198,10 +208,16 @@ def _lacking(
 ) -> Iterable[Problem]:
     masks = [n for n in (*MASKS, "mask_expression") if getattr(settings, n)]
     if masks and not capabilities.inpaint:
-        yield Problem("this engine cannot paint a masked part; leave the mask away", field=masks[0])
+        yield Problem(
+            "this engine cannot paint a masked part; remove the mask",
+            field=masks[0],
+            code="engine.missing_feature",
+        )
     if settings.mode == "Interpolation" and settings.prompt_blend != "AND" and not capabilities.travel:
         yield Problem(
-            f"this engine cannot mix conditioning ({settings.prompt_blend}); AND works", field="prompt_blend"
+            f"this engine cannot mix conditioning ({settings.prompt_blend}); AND works",
+            field="prompt_blend",
+            code="engine.missing_feature",
         )
     yield from unknown_scripts(settings.scripts, capabilities)
     yield from unknown_upscaler(settings, capabilities)
@@ -210,5 +226,7 @@ def _lacking(
     if even.size:
         value = int(numbers["sharpen_kernel"][even[0]])
         yield Problem(
-            f"{value} at frame {even[0]} is even; it takes odd sizes such as 5", field="sharpen_kernel"
+            f"{value} at frame {even[0]} is even; it takes odd sizes such as 5",
+            field="sharpen_kernel",
+            code="schedule.out_of_range",
         )

@@ -1,4 +1,4 @@
-"""The motion of a film on an endless checkerboard, without an engine."""
+"""Camera motion on an endless checkerboard, without an engine."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Keyframed(Settings):
     kind: ClassVar[str] = "keyframed"
 
     # fmt: off
-    mode: Mode = setting("2D", Choice(label="Animation mode", help="2D moves the last picture and repaints it; Interpolation paints each frame anew between the prompts; Video Input repaints each frame of a video.", group=FILM, options=get_args(Mode)))
+    mode: Mode = setting("2D", Choice(label="Animation mode", help="2D moves the last picture and repaints it; Interpolation paints each frame from noise between the prompts; Video Input repaints each frame of a video.", group=FILM, options=get_args(Mode)))
     frames: int = setting(120, Number(label="Frames", help="Length of the film; 0 takes all frames of the video in Video Input.", group=FILM, whole=True, low=0, high=1_000_000, unit="frames", basic=True))
     fps: Fraction = setting(Fraction(15), Rate(label="FPS", help="Frames per second of the film.", group=FILM, unit="frames/s", basic=True))
     width: int = setting(512, Number(label="Width", help="Width of the film.", group=FILM, whole=True, low=64, high=8192, multiple=8, unit="px", basic=True))
@@ -73,7 +73,7 @@ class Keyframed(Settings):
 
     init_image: str = setting("", PathText(label="Init image", help="The picture that the film starts from.", group=INIT, basic=True))
     init_fit: InitFit = setting("crop", Choice(label="Init fit", help="How an init image of another shape fills the frame: cut at the edges, or stretched.", group=INIT, options=get_args(InitFit)))
-    init_strength: float = setting(0.8, Number(label="Init strength", help="How much of the init image survives in frame 0: 1 keeps it, 0 paints anew.", group=INIT, low=0, high=1))
+    init_strength: float = setting(0.8, Number(label="Init strength", help="How much of the init image survives in frame 0: 1 keeps it, 0 ignores it.", group=INIT, low=0, high=1))
     init_last: bool = setting(False, Flag(label="Init image last", help="The film runs backwards and ends with the init image.", group=INIT))
     video: str = setting("", PathText(label="Video", help="A film, or a folder of pictures, whose frames are repainted.", group=INIT))
     video_start: int = setting(0, Number(label="Video start", help="First frame of the video that is used.", group=INIT, whole=True, low=0, unit="frame"))
@@ -141,7 +141,7 @@ class Keyframed(Settings):
     noise: str = setting("0:(0.065)", Schedule(label="Noise", help="Noise mixed into the moved picture, from which new detail grows.", group=COHERENCE, low=0, high=1))
     noise_type: NoiseType = setting("perlin", Choice(label="Noise type", help="White noise everywhere, or in drifting patches.", group=COHERENCE, options=get_args(NoiseType)))
     perlin_octaves: int = setting(4, Number(label="Perlin octaves", help="Levels of detail of the patches.", group=COHERENCE, whole=True, low=1, high=7))
-    perlin_persistence: float = setting(0.5, Number(label="Perlin persistence", help="Weight of each finer level beside the one before.", group=COHERENCE, low=0, high=1))
+    perlin_persistence: float = setting(0.5, Number(label="Perlin persistence", help="Weight of each finer level relative to the previous one.", group=COHERENCE, low=0, high=1))
 
     scripts: dict[str, list[Any]] = setting({}, ScriptArguments(label="Scripts", help="Arguments of the WebUI's always-on scripts, ControlNet among them, by their titles, for every frame; an object {schedule: …} among them is a number that changes over time, {words: …} a word.", group=CONTROL))
 
@@ -154,12 +154,20 @@ class Keyframed(Settings):
     def contradictions(self) -> Iterator[Problem]:
         if self.mode == "Video Input" and not self.video:
             yield Problem(
-                "is empty; Video Input needs the path of a film or a folder of pictures", field="video"
+                "is empty; Video Input needs the path of a film or a folder of pictures",
+                field="video",
+                code="settings.missing_file",
             )
         if self.mode != "Video Input" and self.frames == 0:
-            yield Problem(f"0 is for Video Input; in {self.mode} it takes 1 or more", field="frames")
+            yield Problem(
+                f"0 is for Video Input; in {self.mode} it takes 1 or more",
+                field="frames",
+                code="settings.conflict",
+            )
         if self.mask_alpha and not self.init_image:
-            yield Problem("needs an init image with alpha in init_image", field="mask_alpha")
+            yield Problem(
+                "needs an init image with alpha in init_image", field="mask_alpha", code="mask.needs_picture"
+            )
 
     def prompt_track(self) -> PromptTrack:
         """The prompts with the prefix and suffix that every frame gets."""

@@ -102,7 +102,9 @@ def _unit(given: Any, dialect: Dialect) -> Unit:
     if isinstance(given, Unit):
         return given
     if not isinstance(given, Mapping):
-        raise FlipbookError(Problem('takes an object such as {"model": "…", "weight": 1}'))
+        raise FlipbookError(
+            Problem('takes an object such as {"model": "…", "weight": 1}', code="control.invalid")
+        )
     values = {ALIASES.get(str(key), str(key)): value for key, value in given.items()}
     unknown = [name for name in values if name not in specs(Unit)]
     if unknown:
@@ -118,4 +120,4 @@ def _unit(given: Any, dialect: Dialect) -> Unit:
 def _unknown(name: str) -> Problem:
     near = difflib.get_close_matches(name, specs(Unit), n=1, cutoff=0.6)
     hint = f'the nearest is "{near[0]}"' if near else f"it has {', '.join(specs(Unit))}"
-    return Problem(f"a ControlNet unit has no such setting; {hint}", field=name)
+    return Problem(f"a ControlNet unit has no such setting; {hint}", field=name, code="control.invalid")

@@ -1,4 +1,4 @@
-"""A restyled film in part or small, to look at before the long run."""
+"""Drafts of restyled films."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def make_draft(plan: RestylePlan, trial: DraftOptions, capabilities: Capabilitie
             sentence = (
                 f"frame {trial.only} is painted from the frame before it; --every shows such a film quickly"
             )
-            raise FlipbookError(Problem(sentence, field="only"))
+            raise FlipbookError(Problem(sentence, field="only", code="draft.invalid"))
         shown = (trial.only,)
     tried = replace(plan, shown=shown, trial=trial)
     return _half(tried, math.lcm(8, capabilities.multiple_of)) if trial.half else tried

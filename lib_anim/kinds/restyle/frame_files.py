@@ -1,4 +1,4 @@
-"""The pictures of one frame that come from files, so that they can be read while another frame is painted."""
+"""Source pictures of one frame, readable in a thread while another frame is painted."""
 
 from __future__ import annotations
 

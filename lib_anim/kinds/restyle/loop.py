@@ -1,4 +1,4 @@
-"""The loop of restyling: each frame through img2img, by itself or with what was painted before it."""
+"""The loop of restyling: each frame through img2img, alone or with previous output as input."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from lib_anim.settings.base import specs, unknown_key
 from lib_anim.settings.fields import problems_of, shown
 
 MARKS = ("mov_file", "movie_frames", "img2img_batch_input_dir")
-"""Keys by which such a file is told from others."""
+"""Keys by which such a file is recognised."""
 
 SAME = (
     *("steps", "cfg_scale", "scheduler", "seed", "subseed", "subseed_strength", "width", "height"),
@@ -67,7 +67,7 @@ class _Reading:
     warnings: list[str] = field(default_factory=list)
 
     def refuse(self, key: str, sentence: str) -> None:
-        self.problems.append(Problem(sentence, field=key))
+        self.problems.append(Problem(sentence, field=key, code="import.unsupported"))
 
 
 def is_mov2mov(data: Mapping[str, Any]) -> bool:
@@ -91,7 +91,7 @@ def from_mov2mov(data: Mapping[str, Any]) -> tuple[Restyle, tuple[str, ...]]:
         key: value for key, value in data.items() if key not in known_keys() and key not in specs(Restyle)
     }
     for name in specs(Restyle):
-        # Flipbook's own names may stand beside theirs.
+        # Flipbook's own names are accepted too.
         if name in data and name not in known_keys():
             reading.values[name] = data[name]
     reading.warnings += [_unknown(key) for key in extra]

@@ -1,4 +1,4 @@
-"""Restyle settings resolved: which picture, which prompt, which numbers for every frame."""
+"""The plan of restyling: source picture, prompt and schedule values of every frame."""
 
 from __future__ import annotations
 
@@ -113,7 +113,11 @@ def plan(settings: Restyle, capabilities: Capabilities, draw_seed: int, probe: P
     videos and folders are. Raises FlipbookError with every problem that can be found at once.
     """
     if not settings.video:
-        raise FlipbookError(Problem("is empty; give a film or a folder of pictures", field="video"))
+        raise FlipbookError(
+            Problem(
+                "is empty; give a film or a folder of pictures", field="video", code="settings.missing_file"
+            )
+        )
     needs = needs_of(settings)
     info = probe(needs[SOURCE])
     chosen = choose(settings, info)
@@ -201,7 +205,7 @@ def _size(settings: Restyle, info: SourceInfo, unit: int) -> tuple[int, int, lis
         if not LEAST <= side <= 8192:
             own = f"the video is {info.width} × {info.height}"
             sentence = f"{side} is not between {LEAST} and 8192; {own}, so give width and height, or scale"
-            problems.append(Problem(sentence, field=name))
+            problems.append(Problem(sentence, field=name, code="size.invalid"))
     if problems:
         raise FlipbookError(*problems)
     if s.width or s.height or exact == (width, height):
@@ -226,7 +230,7 @@ def _units(settings: Restyle, context: Context, problems: list[Problem]) -> tupl
         if wrong.size:
             frame = int(wrong[0])
             sentence = f"it begins at {start[frame]:g} and ends before, at {end[frame]:g}, in frame {frame}"
-            problems.append(Problem(sentence, field=f"units {number} guidance_start"))
+            problems.append(Problem(sentence, field=f"units {number} guidance_start", code="control.invalid"))
     return tuple(found)
 
 
@@ -261,29 +265,40 @@ def _lacking(
 ) -> Iterable[Problem]:
     s = settings
     if s.mask and not can.inpaint:
-        yield Problem("this engine cannot paint a masked part; leave the mask away", field="mask")
+        yield Problem(
+            "this engine cannot paint a masked part; remove the mask",
+            field="mask",
+            code="engine.missing_feature",
+        )
     if s.mask == ALPHA and not info.alpha:
-        yield Problem("the video has no alpha; give a picture, film or folder of masks", field="mask")
+        yield Problem(
+            "the video has no alpha; give a picture, film or folder of masks",
+            field="mask",
+            code="mask.no_alpha",
+        )
     if s.prompt_blend in ("lerp", "slerp") and not can.travel:
         sentence = f"this engine cannot mix conditioning ({s.prompt_blend}); AND works"
-        yield Problem(sentence, field="prompt_blend")
+        yield Problem(sentence, field="prompt_blend", code="engine.missing_feature")
     for name, able in (("restore_faces", can.restore_faces), ("tiling", can.tiling)):
         if getattr(s, name) and not able:
-            yield Problem("this engine cannot do that; leave it off", field=name)
+            yield Problem(
+                "this engine cannot do that; leave it off", field=name, code="engine.missing_feature"
+            )
     yield from unknown_scripts(s.scripts, can)
     yield from unknown_upscaler(s, can)
     for one in units:
         if not can.control:
             yield Problem(
-                "this engine has no ControlNet; the WebUI with sd-webui-controlnet does, or leave it away",
+                "this engine has no ControlNet; the WebUI with sd-webui-controlnet does, or remove it",
                 field=f"units {one.number}",
+                code="engine.missing_feature",
             )
             continue
         for name, have in (("model", can.control_models), ("module", can.control_modules)):
             for word in sorted(set(one.curves.words[name]) - set(have)):
                 known = f"it has {', '.join(have)}" if have else "it has none"
                 sentence = f'"{word}" is not a ControlNet {name} here; {known}'
-                yield Problem(sentence, field=f"units {one.number} {name}")
+                yield Problem(sentence, field=f"units {one.number} {name}", code="control.unknown_model")
 
 
 def _fingerprint_text(said: tuple[PictureParameters, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What pictures of a folder say about how they were made, laid over a film's own numbers frame by frame."""
+"""Per-frame overrides from the PNG info of a folder's pictures."""
 
 from __future__ import annotations
 
@@ -43,15 +43,17 @@ def said_by_pictures(
     if not settings.png_info:
         return ()
     if not info.names:
-        sentence = "only pictures of a folder say how they were made; leave png_info away for a film"
-        raise FlipbookError(Problem(sentence, field="png_info"))
+        sentence = "only pictures of a folder say how they were made; remove png_info for a film"
+        raise FlipbookError(Problem(sentence, field="png_info", code="pnginfo.invalid"))
     texts = _texts(settings, info, picks, probe)
     found, problems = [], []
     for pick, text in zip(picks, texts, strict=True):
         try:
             found.append(_said(settings.png_info, parse_parameters(text), capabilities))
         except ValueError as error:
-            problems.append(Problem(f'"{info.names[pick]}" says {error}', field="png_info"))
+            problems.append(
+                Problem(f'"{info.names[pick]}" says {error}', field="png_info", code="pnginfo.invalid")
+            )
     if problems:
         raise FlipbookError(*problems)
     return tuple(found)
@@ -69,51 +71,53 @@ def _texts(settings: Restyle, info: SourceInfo, picks: Picks, probe: Probe) -> l
         settings.png_info_dir or settings.video,
         "png_info_dir" if settings.png_info_dir else "video",
     )
-    told = probe(VideoNeed(path=Path(where), field=field, parameters=True))
-    if not told.names:
-        raise FlipbookError(Problem(f'"{where}" is no folder of pictures', field=field))
-    texts = dict(zip(told.names, told.parameters, strict=True))
+    found = probe(VideoNeed(path=Path(where), field=field, parameters=True))
+    if not found.names:
+        raise FlipbookError(
+            Problem(f'"{where}" is not a folder of pictures', field=field, code="pnginfo.invalid")
+        )
+    texts = dict(zip(found.names, found.parameters, strict=True))
     return [texts.get(info.names[pick], "") for pick in picks]
 
 
-def _said(asked: Sequence[str], told: dict[str, str], can: Capabilities) -> PictureParameters:
-    told = {
-        label: text for label, text in told.items() if label in asked or label in ("Schedule type", "Model")
+def _said(asked: Sequence[str], values: dict[str, str], can: Capabilities) -> PictureParameters:
+    found = {
+        label: text for label, text in values.items() if label in asked or label in ("Schedule type", "Model")
     }
     sampler = scheduler = checkpoint = None
-    if "Sampler" in told:
-        sampler, spacing = split_sampler(told["Sampler"])
-        scheduler = told.get("Schedule type") or (spacing if spacing != NO_SPACING else None)
-    if "Model hash" in told:
-        digest, model = told["Model hash"], told.get("Model", "")
+    if "Sampler" in found:
+        sampler, spacing = split_sampler(found["Sampler"])
+        scheduler = found.get("Schedule type") or (spacing if spacing != NO_SPACING else None)
+    if "Model hash" in found:
+        digest, model = found["Model hash"], found.get("Model", "")
         checkpoint = find_checkpoint(can.checkpoints, model, digest)
         if checkpoint is None:
             raise ValueError(f'checkpoint "{model}" [{digest}], which this engine does not have')
-    seed = _whole(told, "Seed")
+    seed = _whole(found, "Seed")
     return PictureParameters(
-        prompt=told.get("Prompt", ""),
-        negative=told.get("Negative prompt", ""),
+        prompt=found.get("Prompt", ""),
+        negative=found.get("Negative prompt", ""),
         seed=None if seed is None else seed % SEEDS,
-        steps=_whole(told, "Steps"),
-        cfg_scale=_number(told, "CFG scale"),
+        steps=_whole(found, "Steps"),
+        cfg_scale=_number(found, "CFG scale"),
         sampler=sampler,
         scheduler=scheduler,
         checkpoint=checkpoint,
     )
 
 
-def _whole(told: dict[str, str], label: str) -> int | None:
-    if label not in told:
+def _whole(found: dict[str, str], label: str) -> int | None:
+    if label not in found:
         return None
-    if not told[label].strip().isdecimal():
-        raise ValueError(f'{label} "{told[label]}", which is no whole number')
-    return int(told[label])
+    if not found[label].strip().isdecimal():
+        raise ValueError(f'{label} "{found[label]}", which is not an integer')
+    return int(found[label])
 
 
-def _number(told: dict[str, str], label: str) -> float | None:
-    if label not in told:
+def _number(found: dict[str, str], label: str) -> float | None:
+    if label not in found:
         return None
     try:
-        return float(told[label])
+        return float(found[label])
     except ValueError:
-        raise ValueError(f'{label} "{told[label]}", which is no number') from None
+        raise ValueError(f'{label} "{found[label]}", which is not a number') from None

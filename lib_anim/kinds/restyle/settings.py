@@ -92,7 +92,7 @@ class Restyle(Settings):
     mask_only: bool = setting(False, Flag(label="Only masked", help="Paints the masked area at full size by itself.", group=MASK))
     mask_padding: str = setting("0:(32)", Schedule(label="Only masked padding", help="What is painted around it.", group=MASK, whole=True, low=0, high=1024, unit="px"))
 
-    denoising: str = setting("0:(0.75)", Schedule(label="Denoising strength", help="0 keeps the frame, 1 paints it anew.", group=PAINT, low=0, high=1, basic=True))
+    denoising: str = setting("0:(0.75)", Schedule(label="Denoising strength", help="0 keeps the frame, 1 ignores it.", group=PAINT, low=0, high=1, basic=True))
     steps: str = setting("0:(20)", Schedule(label="Steps", help="Sampling steps of a picture painted from nothing; img2img runs its part of them.", group=PAINT, whole=True, low=1, high=1000, basic=True))
     cfg_scale: str = setting("0:(7)", Schedule(label="CFG scale", help="How strictly the prompt is followed.", group=PAINT, low=0, high=100))
     checkpoint: str = setting("", Words(label="Checkpoint", help="By frame; empty keeps the engine's.", group=PAINT, optional=True))
@@ -131,7 +131,7 @@ class Restyle(Settings):
     def contradictions(self) -> Iterator[Problem]:
         if self.png_info_dir and not self.png_info:
             sentence = f"nothing is read from it; say in png_info what: {', '.join(PNG_INFO)}"
-            yield Problem(sentence, field="png_info_dir")
+            yield Problem(sentence, field="png_info_dir", code="pnginfo.invalid")
 
     def prompt_track(self) -> PromptTrack:
         """The prompts with the prefix and suffix that every frame gets."""

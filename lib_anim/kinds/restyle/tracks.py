@@ -1,4 +1,4 @@
-"""Which pictures belong to which frame: the video's own, and those of the films and folders beside it."""
+"""Map film frames to source frames: of the video, and of the films and folders that follow it."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ def choose(settings: Restyle, info: SourceInfo) -> Chosen:
     stop = info.frames if s.video_stop == -1 else s.video_stop
     problems = []
     if s.video_start >= info.frames:
-        sentence = f"{s.video_start} lies behind the last frame, {info.frames - 1}"
-        problems.append(Problem(sentence, field="video_start"))
+        sentence = f"{s.video_start} is after the last frame, {info.frames - 1}"
+        problems.append(Problem(sentence, field="video_start", code="video.too_short"))
     if stop > info.frames:
         sentence = f"{stop} is more than the {info.frames} frames that there are; -1 uses all"
-        problems.append(Problem(sentence, field="video_stop"))
+        problems.append(Problem(sentence, field="video_stop", code="video.too_short"))
     if stop <= s.video_start and not problems:
         sentence = f"{stop} leaves no frame from {s.video_start} on"
-        problems.append(Problem(sentence, field="video_stop"))
+        problems.append(Problem(sentence, field="video_stop", code="video.too_short"))
     if problems:
         raise FlipbookError(*problems)
     picks = np.arange(s.video_start, stop, s.video_every)
@@ -96,7 +96,7 @@ def choose(settings: Restyle, info: SourceInfo) -> Chosen:
 
 
 def follow(need: VideoNeed, track: SourceInfo, video: SourceInfo, picks: Picks, follows: str) -> Picks:
-    """For each frame of the film, the picture of a film or folder beside the video that belongs to it.
+    """For each frame of the film, the picture of another film or folder (a track) that belongs to it.
 
     One picture serves all frames. Two folders whose files are called alike are matched by name; a film at
     another rate by time; everything else by number, counted as the video's frames or as the film's.
@@ -123,7 +123,7 @@ def follow(need: VideoNeed, track: SourceInfo, video: SourceInfo, picks: Picks, 
         )
         if follows == "video" and track.frames >= len(picks):
             sentence += "; where they belong to the film's frames, set tracks_follow to film"
-        raise FlipbookError(Problem(sentence, field=need.field))
+        raise FlipbookError(Problem(sentence, field=need.field, code="track.too_short"))
     return wanted.astype(np.int64)
 
 
@@ -138,7 +138,7 @@ def _by_name(need: VideoNeed, have: Sequence[str], wanted: Sequence[str]) -> Pic
         sentence = (
             f'"{need.path}" has no picture called "{name}", as the video has; every frame needs its own'
         )
-        raise FlipbookError(Problem(sentence, field=need.field))
+        raise FlipbookError(Problem(sentence, field=need.field, code="track.too_short"))
     return np.array(found, np.int64)
 
 

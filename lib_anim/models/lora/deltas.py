@@ -1,4 +1,4 @@
-"""What a LoRA or one of its kin adds to a layer's weight.
+"""Weight deltas of LoRA and related formats.
 
 Changes that depend on the weight itself are in `turned.py`.
 """

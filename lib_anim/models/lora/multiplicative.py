@@ -1,4 +1,4 @@
-"""LoRA's kin that change a weight by what it is: factors, products with the weight, rotations of it."""
+"""Multiplicative formats related to LoRA: factors, products with the weight, rotations (IA3, GLoRA, OFT)."""
 
 from __future__ import annotations
 

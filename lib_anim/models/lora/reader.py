@@ -1,4 +1,4 @@
-"""LoRA files and their kin in the namings of kohya and of diffusers: which layers they change, and how."""
+"""Read LoRA files and related formats in kohya's and diffusers' naming: which layers they change, and how."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lib_anim.models.motion.keys import UNNAMED, unwrapped
 from lib_anim.models.table import read_table
 
 FACTORS_OF = ".on_input"
-"""Ending of IA3's switch; beside it lie the factors, called `weight` alone."""
+"""Ending of IA3's switch; the factors are next to it, named `weight` only."""
 
 ROLES = {
     ".lora_down.weight": "down",
@@ -98,7 +98,9 @@ def read_lora(path: Path) -> Lora:
     what = detect(names)
     if not is_lora(names) and what != "a LoRA":
         is_ = f"it is {what}" if what else "its names are none of a LoRA"
-        raise FlipbookError(Problem(f"{path.name} is no LoRA: {is_}.", field="prompt"))
+        raise FlipbookError(
+            Problem(f"{path.name} is not a LoRA: {is_}.", field="prompt", code="lora.invalid")
+        )
     parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
     bundled: dict[str, dict[str, Tensor]] = defaultdict(dict)
     for key, value in read_tensors(path).items():
@@ -109,7 +111,11 @@ def read_lora(path: Path) -> Lora:
         stem, role = _role(key, names)
         if role is None:
             raise FlipbookError(
-                Problem(f"{path.name} is a LyCORIS of a kind that is not supported ({key}).", field="prompt")
+                Problem(
+                    f"{path.name} is a LyCORIS of a kind that is not supported ({key}).",
+                    field="prompt",
+                    code="lora.unsupported",
+                )
             )
         parts[layer_name(stem)][role] = value
     try:
@@ -117,12 +123,18 @@ def read_lora(path: Path) -> Lora:
         words = tuple(inversion_of(word, bundled[word]) for word in sorted(bundled))
     except KeyError as error:
         raise FlipbookError(
-            Problem(f"{path.name} is damaged: a layer lacks its part {error}; get it anew.", field="prompt")
+            Problem(
+                f"{path.name} is damaged: a layer lacks its part {error}; download it again.",
+                field="prompt",
+                code="model.damaged",
+            )
         ) from error
     except (IndexError, RuntimeError, TypeError, ValueError) as error:
         raise FlipbookError(
             Problem(
-                f"{path.name} is damaged: a tensor has a wrong shape ({error}); get it anew.", field="prompt"
+                f"{path.name} is damaged: a tensor has a wrong shape ({error}); download it again.",
+                field="prompt",
+                code="model.damaged",
             )
         ) from error
     return Lora(path.stem, changes, words)

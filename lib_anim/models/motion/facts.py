@@ -1,4 +1,4 @@
-"""AnimateDiff's motion modules: which one a file is, told by its names and shapes, and what follows."""
+"""Detect motion modules by tensor names and shapes, and their properties."""
 
 from __future__ import annotations
 
@@ -119,19 +119,27 @@ def is_motion(table: Table) -> bool:
 
 
 def motion_facts(table: Table) -> MotionFacts:
-    """What the file behind `table` is. Raises FlipbookError for what is no motion module of use here."""
+    """What the file behind `table` is. Raises FlipbookError for what is not a motion module of use here."""
     name = table.name
     if any("_lora." in key or ".lora" in key for key in table.shapes):
         raise FlipbookError(
-            Problem(f"{name} is a LoRA, not a motion module; list it under motion LoRAs.", field="module")
+            Problem(
+                f"{name} is a LoRA, not a motion module; list it under motion LoRAs.",
+                field="module",
+                code="model.motion_module",
+            )
         )
     refused = _refusal(table.shapes)
     if refused is not None:
-        raise FlipbookError(Problem(f"{name} is {refused}; it is not used here.", field="module"))
+        raise FlipbookError(
+            Problem(f"{name} is {refused}; it is not used here.", field="module", code="model.motion_module")
+        )
     layout = layout_of(table.shapes)
     shapes = {native: shape for key, shape in table.shapes.items() for native in native_names(key)}
     if layout is None or not shapes:
-        raise FlipbookError(Problem(f"{name} is no motion module.", field="module"))
+        raise FlipbookError(
+            Problem(f"{name} is not a motion module.", field="module", code="model.motion_module")
+        )
     sites = {
         site_of(key)[0]: shape[0] for key, shape in shapes.items() if key.endswith("_transformer.norm.weight")
     }
@@ -175,7 +183,11 @@ def _widths(sites: Mapping[str, int], name: str) -> tuple[int, ...]:
             levels[int(level[1])] = width
     if not levels or sorted(levels) != list(range(len(levels))):
         raise FlipbookError(
-            Problem(f"{name} lacks temporal layers of the UNet's way down; get it anew.", field="module")
+            Problem(
+                f"{name} lacks temporal layers of the UNet's down blocks; download it again.",
+                field="module",
+                code="model.damaged",
+            )
         )
     return tuple(levels[level] for level in sorted(levels))
 

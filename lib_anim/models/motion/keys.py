@@ -1,4 +1,4 @@
-"""Names of a motion module's tensors: every layout in the wild to the original (native) one."""
+"""Map tensor names of every motion module layout to the native one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def layout_of(keys: Iterable[str]) -> Layout | None:
 
 
 def native_names(key: str) -> tuple[str, ...]:
-    """The native names of the tensor `key`: none for what is no temporal layer's.
+    """The native names of the tensor `key`: none for what is not a temporal layer's.
 
     Two for diffusers' position table, which serves both attention blocks.
     """

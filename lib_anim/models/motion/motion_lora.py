@@ -31,7 +31,9 @@ class MotionLora:
 def read_motion_lora(path: Path) -> MotionLora:
     """Reads native, diffusers', peft's or kohya's layout. Raises NotFound; FlipbookError for other files."""
     if not is_motion_lora(read_table(path)):
-        raise FlipbookError(Problem(f"{path.name} is no motion LoRA.", field="motion_loras"))
+        raise FlipbookError(
+            Problem(f"{path.name} is not a motion LoRA.", field="motion_loras", code="lora.invalid")
+        )
     parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
     strangers = set()
     for key, value in read_tensors(path).items():
@@ -67,6 +69,7 @@ def with_lora(module: MotionModule, lora: MotionLora, weight: float) -> tuple[Mo
             Problem(
                 f'no layer of the motion LoRA "{lora.name}" fits {module.facts.name} ({module.facts.title}).',
                 field="motion_loras",
+                code="lora.invalid",
             )
         )
     unmatched = (*(name for name in lora.changes if name not in fitting), *lora.strangers)

@@ -1,4 +1,4 @@
-"""Reads motion modules of every layout into one naming."""
+"""Read motion modules of every layout into the native naming."""
 
 from __future__ import annotations
 

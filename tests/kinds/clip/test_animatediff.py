@@ -136,7 +136,7 @@ def test_what_is_wrong_is_named_all_at_once() -> None:
     found = {problem.field: problem.sentence for problem in caught.value.problems}
     assert set(found) == {"enable", "vido_length", "closed_loop", "batch_size"}
     assert found["vido_length"].endswith(
-        '"vido_length" is no setting of AnimateDiff; the nearest is "video_length"'
+        '"vido_length" is not a setting of AnimateDiff; the nearest is "video_length"'
     )
     assert found["closed_loop"] == 'closed_loop: "Q" is not allowed; it takes one of "N", "R-P", "R+P", "A"'
     assert found["batch_size"].startswith("batch_size: 0 is not allowed")

@@ -84,8 +84,8 @@ def test_what_an_engine_lacks_is_said_at_once() -> None:
         "no motion module fits"
         in refused(replace(CAN, clip=ClipCapabilities(motion_modules=CAN.clip.motion_modules[:1])))["module"]
     )
-    assert "animatediff beside the checkpoint" in refused(replace(CAN, clip=ClipCapabilities()))["module"]
-    assert '"ADetailer" is no script of this engine' in refused(scripts={"ADetailer": [True]})["scripts"]
+    assert "animatediff next to the checkpoint" in refused(replace(CAN, clip=ClipCapabilities()))["module"]
+    assert '"ADetailer" is not a script of this engine' in refused(scripts={"ADetailer": [True]})["scripts"]
     blind = replace(CAN, inpaint=False, subseed=False)
     assert set(refused(blind, mask_path="m.png", init_image="i.png", subseed_strength=0.5)) == {
         "mask_path",

@@ -26,7 +26,7 @@ def test_what_is_read(text: str, wanted: dict[str, float]) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("left 0: 1", '"left 0" is no block; write down 0, mid'),
+        ("left 0: 1", '"left 0" is not a block; write down 0, mid'),
         ("mid", '"mid" has no factor from 0 to 10; write mid: 0.5'),
         ("up 1: -1", '"up 1: -1" has no factor'),
         ("up 1: nan", '"up 1: nan" has no factor'),

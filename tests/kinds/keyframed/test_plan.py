@@ -92,7 +92,7 @@ def test_styles_lie_round_the_prompts_and_their_texts_count_for_resuming():
     assert before.travel[0].before == FramePrompt("a fox, ink", "colour")
     assert before.settings.prompts == after.settings.prompts
     assert before.fingerprint("x") != after.fingerprint("x")
-    assert '"oil" is no style of this engine; it has none' in sentences(styles=["oil"])
+    assert '"oil" is not a style of this engine; it has none' in sentences(styles=["oil"])
 
 
 def test_schedules_among_scripts_arguments_are_read_with_the_rest():

@@ -43,7 +43,7 @@ def test_without_a_video_there_is_nothing_to_do(looks):
 @pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
-        ({"video_start": 8}, "video_start", "8 lies behind the last frame, 7"),
+        ({"video_start": 8}, "video_start", "8 is after the last frame, 7"),
         ({"video_stop": 9}, "video_stop", "9 is more than the 8 frames"),
         ({"video_start": 5, "video_stop": 5}, "video_stop", "5 leaves no frame from 5 on"),
     ],
@@ -137,7 +137,10 @@ def test_what_an_engine_lacks_is_named_with_the_way_out(looks):
 
 def test_a_missing_model_among_controlnets_own_arguments_is_named(looks):
     ((field, sentence),) = refused(looks, scripts={"ControlNet": [{"enabled": True, "model": "pose"}]})
-    assert (field, sentence) == ("scripts", 'there is no ControlNet model "pose" here; it has canny, depth')
+    assert (field, sentence) == (
+        "scripts",
+        'there is not a ControlNet model "pose" here; it has canny, depth',
+    )
 
 
 def test_a_missing_controlnet_model_is_named_with_those_that_are_there(looks):

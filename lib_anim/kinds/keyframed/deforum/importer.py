@@ -72,7 +72,7 @@ TELLING = frozenset(KEYS) - frozenset(specs(Keyframed)) | {"animation_prompts"}
 
 
 def is_deforum(data: Mapping[str, Any]) -> bool:
-    """Whether an object is a Deforum settings file, told by its keys."""
+    """Whether an object is a Deforum settings file, recognised by its keys."""
     return "kind" not in data and any(key in TELLING or key.startswith("cn_1_") for key in data)
 
 
@@ -160,7 +160,7 @@ class _Reading:
             size = self.values[key]
             if isinstance(size, int) and size % 8:
                 self.warnings.append(
-                    f"{self.file.origin(key)}: {size} is no multiple of 8; {size - size % 8} is used"
+                    f"{self.file.origin(key)}: {size} is not a multiple of 8; {size - size % 8} is used"
                 )
                 size -= size % 8
             self.take(setting, key, size)
@@ -253,7 +253,7 @@ class _Reading:
             sentence = (
                 "the film uses DDIM and other samplers, and it has one eta; set it to false or use one sort"
             )
-            self.problems.append(Problem(sentence, field=switch))
+            self.problems.append(Problem(sentence, field=switch, code="import.unsupported"))
         self.take("eta", "ddim_eta_schedule" if "DDIM" in names else "ancestral_eta_schedule")
 
     def colors(self) -> None:
@@ -270,7 +270,9 @@ class _Reading:
         self.take("color_reference", "color_coherence_image_path")
         if not str(self.settings["color_reference"]).strip():
             sentence = 'it is empty, but color_coherence is "Image"; give the path of a picture'
-            self.problems.append(Problem(sentence, field="color_coherence_image_path"))
+            self.problems.append(
+                Problem(sentence, field="color_coherence_image_path", code="settings.missing_file")
+            )
 
     def sound(self) -> None:
         """A sound file, or the video's sound, counts only where `add_soundtrack` asks for it."""

@@ -196,7 +196,7 @@ ROWS = (
     Key("parseq_use_deltas", True, FLAG, kept=PARSEQ),
     Key("parseq_non_schedule_overrides", True, FLAG, kept=PARSEQ),
     # DeforumOutputArgs
-    Key("skip_video_creation", False, FLAG, kept="the frames are kept and the film is made beside them"),
+    Key("skip_video_creation", False, FLAG, kept="the frames are kept and the film is written too"),
     Key("fps", 15, NUMBER, field="fps"),
     Key("make_gif", False, FLAG),
     Key("delete_imgs", False, FLAG, kept="the frames stay in the run folder"),
@@ -215,7 +215,7 @@ ROWS = (
     Key("frame_interpolation_slow_mo_amount", 2, WHOLE, kept=INTERPOLATING),
     Key("frame_interpolation_keep_imgs", False, FLAG, kept=INTERPOLATING),
     Key("frame_interpolation_use_upscaled", False, FLAG, kept=INTERPOLATING),
-    # Prompts stand in the file beside the groups.
+    # Prompts are at the top level of the file, next to the groups.
     Key("prompts", {}, TEXT, field="prompts"),
     Key("animation_prompts_positive", "", TEXT, field="positive"),
     Key("animation_prompts_negative", "", TEXT, field="negative"),

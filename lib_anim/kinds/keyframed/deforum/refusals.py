@@ -148,12 +148,12 @@ NO_DOWNLOAD = "and nothing is downloaded"
 REFUSALS = (
     Refusal("animation_mode", "a mode that is not built yet (2D, Video Input and Interpolation are)", 'set it to "2D"', _mode),
     Refusal("motion_preview_mode", "a motion preview in place of a film", "set it to false and see the motion with `preview`", on),
-    Refusal("resume_from_timestring", "resuming a run of Deforum's", "set it to false to start anew", on),
+    Refusal("resume_from_timestring", "resuming a run of Deforum's", "set it to false to start a new run", on),
     Refusal("init_image", "an init image at a web address", ADDRESS, _init_address, NO_DOWNLOAD),
     Refusal("video_init_path", "a video at a web address", ADDRESS, _video_address, NO_DOWNLOAD),
     Refusal("mask_file", "a mask at a web address", ADDRESS, _mask_address, NO_DOWNLOAD),
     Refusal("video_mask_path", "a mask video at a web address", ADDRESS, _mask_video_address, NO_DOWNLOAD),
-    Refusal("use_noise_mask", "a noise mask where there is no mask", OFF, _noise_mask_alone),
+    Refusal("use_noise_mask", "a noise mask where there is not a mask", OFF, _noise_mask_alone),
     Refusal("extract_nth_frame", "a part of a video for masks or colours", "set it to 1 and cut the video before", _part_nth),
     Refusal("extract_from_frame", "a part of a video for masks or colours", "set it to 0 and cut the video before", _part_from),
     Refusal("extract_to_frame", "a part of a video for masks or colours", "set it to -1 and cut the video before", _part_to),
@@ -174,8 +174,8 @@ REFUSALS = (
     Refusal("seed_resize_from_w", "seed resizing", "set it to 0 to go without", _resized_seed),
     Refusal("save_depth_maps", "saving depth maps", OFF, on),
     Refusal("soundtrack_path", "a soundtrack at a web address", ADDRESS, _sound_address, NO_DOWNLOAD),
-    Refusal("make_gif", "a GIF beside the film", "set it to false and make one of the film with `assemble`", on),
-    Refusal("r_upscale_video", "upscaling with a program beside", "set it to false and take `upscale` and `upscaler`", on),
+    Refusal("make_gif", "a GIF in addition to the film", "set it to false and make one of the film with `assemble`", on),
+    Refusal("r_upscale_video", "upscaling with an external program", "set it to false and take `upscale` and `upscaler`", on),
     Refusal("frame_interpolation_engine", "interpolating frames after the run", NONE, chosen),
     Refusal("keyframe_distribution", "distributing painted frames over keyframes", 'set it to "Off"', chosen),
     Refusal("shake_name", "camera shake", NONE, chosen),
@@ -199,7 +199,7 @@ def refused(file: Mapping[str, Any]) -> Iterator[Problem]:
         for key in _keys(refusal.key, file):
             if refusal.when(values, key):
                 sentence = f"{shown(values[key])} asks for {refusal.feature}, {refusal.why}; {refusal.way}"
-                yield Problem(sentence, field=key)
+                yield Problem(sentence, field=key, code="import.unsupported")
 
 
 def _keys(key: str, file: Mapping[str, Any]) -> list[str]:

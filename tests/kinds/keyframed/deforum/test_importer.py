@@ -162,7 +162,7 @@ def test_one_film_has_one_sort_of_eta() -> None:
 def test_sizes_are_cut_to_multiples_of_eight_with_a_warning() -> None:
     settings, warning = warned(W=515)
     assert settings.width == 512
-    assert warning == "W: 515 is no multiple of 8; 512 is used"
+    assert warning == "W: 515 is not a multiple of 8; 512 is used"
     assert warned(height=449)[1].startswith("height: 449")
     assert "it takes" in refused(H=32)["H"]
 
