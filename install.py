@@ -1,8 +1,8 @@
-"""Installs what Flipbook adds to the WebUI's packages. The WebUI runs this file at every start.
+"""Installs Flipbook's missing packages into the WebUI's environment. The WebUI runs this at every start.
 
-Standard library only. Reads `project.dependencies` of pyproject.toml, asks pip for what is missing or too
-old and for nothing else, and holds every other installed package at its present version: pip fails rather
-than move one.
+Standard library only. Reads `project.dependencies` of pyproject.toml, installs only the packages that are
+missing or too old, and pins every other installed package to its current version, so that pip fails instead
+of changing one.
 """
 
 from __future__ import annotations
@@ -16,49 +16,50 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-HOSTS_OWN = {"torch", "torchvision", "torchaudio", "xformers", "numpy", "transformers", "gradio"}
-"""Packages that belong to the WebUI, with everything named opencv: never installed nor moved from here."""
+WEBUI_PACKAGES = {"torch", "torchvision", "torchaudio", "xformers", "numpy", "transformers", "gradio"}
+"""Packages that the WebUI provides, like all whose names start with opencv; never installed here."""
 
 VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[A-Za-z0-9.]+)?")
 
 
 class Requirement(NamedTuple):
-    """One entry of the list: a package's normalised name and the least version, `()` for any."""
+    """One dependency: a package's normalised name and its minimum version, `()` for any."""
 
     name: str
-    least: tuple[int, ...]
+    minimum: tuple[int, ...]
 
     def __str__(self) -> str:
-        """The form that pip reads."""
-        return f"{self.name}>={'.'.join(map(str, self.least))}" if self.least else self.name
+        """The requirement in pip's syntax."""
+        return f"{self.name}>={'.'.join(map(str, self.minimum))}" if self.minimum else self.name
 
 
 def normalised(name: str) -> str:
-    """The spelling under which PyPI compares names."""
+    """The package name in PyPI's normalised spelling."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def strings_of_array(text: str) -> Iterator[str]:
-    """The strings of the TOML array whose opening bracket precedes `text`, up to its closing bracket.
+    """The strings of a TOML array; `text` starts after the opening bracket, parsing ends at the closing one.
 
-    Knows strings of one line without escapes, commas, comments and white space; raises ValueError otherwise.
+    Supports single-line strings without escapes, commas, comments and white space; raises ValueError for
+    anything else.
     """
     token = re.compile(r"""\s+|,|\#[^\n]*|"([^"\\\n]*)"|'([^'\n]*)'|(\])""")
-    at = 0
-    while found := token.match(text, at):
+    position = 0
+    while found := token.match(text, position):
         if found[3]:
             return
         value = found[1] if found[1] is not None else found[2]
         if value is not None:
             yield value
-        at = found.end()
-    raise ValueError(f"pyproject.toml: dependencies: cannot read {text[at : at + 30]!r}")
+        position = found.end()
+    raise ValueError(f"pyproject.toml: dependencies: cannot parse {text[position : position + 30]!r}")
 
 
 def read_requirements(pyproject: str) -> list[Requirement]:
-    """The list `dependencies` of the table `[project]`; ValueError for entries beyond NAME and NAME>=VERSION.
+    """Parse `dependencies` of the table `[project]`; ValueError for entries not NAME or NAME>=VERSION.
 
-    Python 3.10, on which the WebUI runs, has no reader of TOML.
+    Python 3.10, on which the WebUI runs, has no TOML parser.
     """
     table = re.search(r"^\[project\][ \t]*(?:#[^\n]*)?$(.*?)(?=^\[|\Z)", pyproject, re.MULTILINE | re.DOTALL)
     array = table and re.search(r"^dependencies[ \t]*=[ \t]*\[(.*)", table[1], re.MULTILINE | re.DOTALL)
@@ -71,13 +72,13 @@ def read_requirements(pyproject: str) -> list[Requirement]:
             raise ValueError(
                 f"pyproject.toml: dependencies: {entry!r} is not of the form NAME or NAME>=VERSION"
             )
-        least = tuple(map(int, parts[2].split("."))) if parts[2] else ()
-        requirements.append(Requirement(normalised(parts[1]), least))
+        minimum = tuple(map(int, parts[2].split("."))) if parts[2] else ()
+        requirements.append(Requirement(normalised(parts[1]), minimum))
     return requirements
 
 
 def installed_packages() -> dict[str, str]:
-    """Versions by normalised name of what this interpreter can import."""
+    """Normalised name → version of every package installed for this interpreter."""
     packages: dict[str, str] = {}
     for distribution in metadata.distributions():
         name = distribution.metadata["Name"]
@@ -87,32 +88,38 @@ def installed_packages() -> dict[str, str]:
 
 
 def is_met(requirement: Requirement, installed: dict[str, str]) -> bool:
-    """Whether a version is there and new enough, going by the numbers in front: 1.2rc1 counts as 1.2."""
+    """Whether the package is installed and new enough; only leading numbers count: 1.2rc1 is 1.2."""
     version = installed.get(requirement.name)
     numbers = re.match(r"\d+(\.\d+)*", version or "")
     if version is None or not numbers:
         return False
     have = tuple(map(int, numbers[0].split(".")))
-    length = max(len(have), len(requirement.least))
-    return have + (0,) * (length - len(have)) >= requirement.least + (0,) * (length - len(requirement.least))
+    length = max(len(have), len(requirement.minimum))
+    return have + (0,) * (length - len(have)) >= requirement.minimum + (0,) * (
+        length - len(requirement.minimum)
+    )
 
 
 def constraints(installed: dict[str, str], wanted: list[Requirement]) -> str:
-    """Lines for pip that hold every installed package but the `wanted` ones where it is."""
-    free = {requirement.name for requirement in wanted}
-    kept = (item for item in sorted(installed.items()) if item[0] not in free and VERSION.fullmatch(item[1]))
-    return "".join(f"{name}=={version}\n" for name, version in kept)
+    """pip constraints that pin every installed package except the `wanted` ones to its current version."""
+    unpinned = {requirement.name for requirement in wanted}
+    pinned = (
+        item for item in sorted(installed.items()) if item[0] not in unpinned and VERSION.fullmatch(item[1])
+    )
+    return "".join(f"{name}=={version}\n" for name, version in pinned)
 
 
 def main(pyproject: Path) -> int:
-    """Installs through the WebUI's launcher. Returns 0 when everything is there afterwards, else 1."""
+    """Install missing packages through the WebUI's launcher. Returns 0 when all are installed, else 1."""
     installed = installed_packages()
     missing = [
         r for r in read_requirements(pyproject.read_text(encoding="utf-8")) if not is_met(r, installed)
     ]
-    hosts = [str(r) for r in missing if r.name in HOSTS_OWN or r.name.startswith("opencv")]
-    if hosts:
-        sys.stderr.write(f"Flipbook needs {', '.join(hosts)}, which the WebUI brings: update the WebUI.\n")
+    from_webui = [str(r) for r in missing if r.name in WEBUI_PACKAGES or r.name.startswith("opencv")]
+    if from_webui:
+        sys.stderr.write(
+            f"Flipbook needs {', '.join(from_webui)}, which the WebUI provides; update the WebUI\n"
+        )
         return 1
     if not missing:
         return 0
@@ -121,7 +128,7 @@ def main(pyproject: Path) -> int:
         launch = importlib.import_module("launch")
     except ImportError:
         sys.stderr.write(
-            f"Flipbook needs {names}. The WebUI installs that when it starts; nothing done here.\n"
+            f"Flipbook needs {names}, which cannot be installed outside the WebUI; start the WebUI\n"
         )
         return 1
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Adds Flipbook's flags to the WebUI's command line, before anything is installed: standard library only."""
+"""Adds Flipbook's options to the WebUI's command line. Standard library only: runs before install.py."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import os
 
 
 def preload(parser: argparse.ArgumentParser) -> None:
-    """Called by the WebUI with its argument parser."""
+    """Add Flipbook's options; the WebUI calls this with its argument parser."""
     parser.add_argument(
         "--flipbook-dir",
         type=os.path.abspath,
         default=None,
-        help="folder in which Flipbook keeps its films and presets (default: flipbook in the data directory)",
+        help="folder for Flipbook's films and presets (default: flipbook in the data directory)",
     )
     parser.add_argument(
         "--flipbook-allow",
@@ -20,5 +20,5 @@ def preload(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="DIR",
-        help="a folder whose media callers may name although others can reach this WebUI (may be repeated)",
+        help="folder whose media files requests may name although this WebUI is shared (repeatable)",
     )

@@ -1,8 +1,8 @@
-"""The WebUI's way into Flipbook: shows it the always-on script and registers the rest.
+"""The WebUI's entry point into Flipbook: exposes the always-on scripts and registers the callbacks.
 
-The host runs this file at start, at "Reload UI" and at "Reload custom script bodies". Its `sys.path` holds
-the extension's folder only while this file runs, so the package is first imported here; at a reload the
-package is still in memory and only the registration is repeated.
+The host executes this file at start, at "Reload UI" and at "Reload custom script bodies". `sys.path` contains
+the extension's folder only during that time, so the package is first imported here; at a reload the package
+is already imported and only the registration is repeated.
 """
 
 from __future__ import annotations

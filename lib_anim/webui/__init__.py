@@ -1,1 +1,1 @@
-"""The AUTOMATIC1111 adapter: the only room that imports the host."""
+"""Adapter to AUTOMATIC1111's WebUI; the only package that imports the WebUI's modules."""

@@ -141,7 +141,7 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHost]:
         setattr(package, name, part)
         monkeypatch.setitem(sys.modules, f"modules.{name}", part)
     forget_adapter()
-    # Both need torch, which is not installed beside the WebUI's other packages.
+    # Both need torch, which the environment of these tests does not have.
     engines = types.SimpleNamespace(HostEngines=FakeEngines)
     monkeypatch.setitem(sys.modules, "lib_anim.webui.engine.catalog", engines)
     files = types.SimpleNamespace(
@@ -279,7 +279,7 @@ def clip_webui(folder: Path, control_name: str, *flags: str) -> OwnWebUI:
 
 @pytest.fixture(scope="session")
 def clips() -> Any:
-    """Requests for clips: the file beside this one, as tests are no package."""
+    """Requests for clips: clip_requests.py, loaded by its path since tests are not a package."""
     spec = importlib.util.spec_from_file_location(
         "clip_requests", Path(__file__).with_name("clip_requests.py")
     )
@@ -292,7 +292,7 @@ def clips() -> Any:
 
 @pytest.fixture(scope="session")
 def remote_engine() -> Any:
-    """The class of the WebUI's engine from outside: the file beside this one, as tests are no package."""
+    """RemoteEngine of remote_engine.py, loaded by its path since tests are not a package."""
     spec = importlib.util.spec_from_file_location(
         "remote_engine", Path(__file__).with_name("remote_engine.py")
     )

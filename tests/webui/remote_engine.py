@@ -26,7 +26,7 @@ from lib_anim.types import Picture
 
 
 class RemoteEngine:
-    """An Engine like any other; steps are told and answered one by one, so that a test can interrupt."""
+    """An Engine like any other; steps are reported and answered one by one, so that a test can interrupt."""
 
     def __init__(self, url: str, checkpoint: str | None = None) -> None:
         self._url = url

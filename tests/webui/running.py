@@ -136,7 +136,7 @@ class OwnWebUI(WebUI):
         flags += " --no-download-sd-model --do-not-download-clip --disable-console-progressbars"
         flags += " --api" if self.api else ""
         offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "SD_WEBUI_RESTARTING": "1"}
-        # Threads that spin beside other processes make a still of 4 s take 26.
+        # Spinning threads that compete with other processes slow a still from 4 s to 26 s.
         offline |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(

@@ -39,7 +39,7 @@ def host(start_clip_webui: Callable[..., Any], tmp_path_factory: pytest.TempPath
 
 
 def fail(host: Any, **fault: Any) -> None:
-    """Let something fail during the next request, once unless told otherwise."""
+    """Make something fail during the next request, once by default."""
     assert host.request("/test-clip/fault", fault)[0] == 200
 
 

@@ -142,7 +142,7 @@ def test_every_frame_has_its_own_mask(clips: Any, clip_host: Any, tmp_path: Path
     ("clip", "status", "words"),
     [
         ({"video_path": "/no/such/film.mp4"}, 404, "film.mp4"),
-        ({"video_length": 9, "video_path": "VIDEO"}, 422, "3 frames for 9"),
+        ({"video_length": 9, "video_path": "VIDEO"}, 422, "3 frames, the clip needs 9"),
         ({"video_start": 5, "video_path": "VIDEO"}, 422, "3 frames"),
     ],
 )

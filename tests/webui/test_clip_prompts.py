@@ -85,7 +85,10 @@ def test_an_sd_unet_has_no_place_for_motion(clips: Any, clip_host: Any) -> None:
 
 @pytest.mark.parametrize(
     ("last", "status", "words"),
-    [("/no/such/picture.png", 404, "picture.png"), ("data:image/png;base64," + 80 * "A", 422, "no picture")],
+    [
+        ("/no/such/picture.png", 404, "picture.png"),
+        ("data:image/png;base64," + 80 * "A", 422, "not a picture"),
+    ],
 )
 def test_a_last_frame_that_is_none_is_refused(
     clips: Any, clip_host: Any, last: str, status: int, words: str

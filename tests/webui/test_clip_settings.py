@@ -83,7 +83,7 @@ def test_the_hires_pass_may_have_a_checkpoint_of_its_own(clips: Any, clip_host: 
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "visible"),
     [
         ({"token_merging_ratio": 0.5}, True),
         ({"hypertile_enable_unet": True, "hypertile_max_depth_unet": 3}, None),
@@ -96,16 +96,16 @@ def test_the_hires_pass_may_have_a_checkpoint_of_its_own(clips: Any, clip_host: 
     ids=str,
 )
 def test_settings_that_reach_into_the_network(
-    clips: Any, clip_host: Any, changes: dict[str, Any], told: bool | None
+    clips: Any, clip_host: Any, changes: dict[str, Any], visible: bool | None
 ) -> None:
-    """`told`: whether the option changes what is painted; None where this small network does not show it."""
+    """`visible`: whether the option changes the frames; None where this small network does not show it."""
     plain = clip(clips, clip_host)
     with options(clip_host, **changes):
         before = clips.still(clip_host)
         found = clip(clips, clip_host)
         assert clips.still(clip_host) == before
-    if told is not None:
-        assert (difference(found, plain) > 0.5) == told
+    if visible is not None:
+        assert (difference(found, plain) > 0.5) == visible
     assert np.array_equal(clip(clips, clip_host), plain)
 
 

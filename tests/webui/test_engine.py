@@ -1,4 +1,4 @@
-"""The WebUI as an engine, beside the same WebUI's own stills. Its contract runs in tests/contracts."""
+"""The WebUI as an engine, compared with the same WebUI's own stills. Its contract runs in tests/contracts."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def test_a_checkpoint_that_vanished_is_a_sentence(engine: Any, host: Any, tmp_pa
     away = tmp_path / checkpoint.name
     checkpoint.rename(away)
     try:
-        with pytest.raises(FlipbookError, match=r"is gone; put .* back"):
+        with pytest.raises(FlipbookError, match=r"is missing; restore .*"):
             engine.still(REQUEST)
     finally:
         away.rename(checkpoint)

@@ -169,9 +169,9 @@ def test_still_made_in_the_page(webui: Any, page: Any) -> None:
 
 
 @pytest.fixture
-def webui_with_rival(start_webui: Callable[[str], Any]) -> Iterator[Any]:
+def webui_with_old_extension(start_webui: Callable[[str], Any]) -> Iterator[Any]:
     """A WebUI in which a stand-in for the old extension is enabled as well."""
-    webui = start_webui("with rival")
+    webui = start_webui("with old extension")
     webui.add_extension("flipbook")
     scripts = webui.data / "extensions" / "sd-webui-animatediff" / "scripts"
     scripts.mkdir(parents=True)
@@ -181,8 +181,10 @@ def webui_with_rival(start_webui: Callable[[str], Any]) -> Iterator[Any]:
     webui.stop()
 
 
-def test_old_extension_acts_and_the_page_says_so(webui_with_rival: Any, page: Any, tmp_path: Path) -> None:
-    _, scripts = webui_with_rival.request("/sdapi/v1/scripts")
+def test_old_extension_acts_and_the_page_says_so(
+    webui_with_old_extension: Any, page: Any, tmp_path: Path
+) -> None:
+    _, scripts = webui_with_old_extension.request("/sdapi/v1/scripts")
     assert {"animatediff", "animatediff (flipbook)"} <= set(scripts["txt2img"])
     body = {
         "steps": 1,
@@ -190,13 +192,13 @@ def test_old_extension_acts_and_the_page_says_so(webui_with_rival: Any, page: An
         "height": 64,
         "alwayson_scripts": {"AnimateDiff": {"args": [{"enable": True}]}},
     }
-    status, answer = webui_with_rival.request("/sdapi/v1/txt2img", body)
+    status, answer = webui_with_old_extension.request("/sdapi/v1/txt2img", body)
     assert status == 200, answer
     received = json.loads(answer["info"])["extra_generation_params"]["Received by stand-in"]
     assert received == "{'enable': True}"
-    open_page(page, webui_with_rival.url)
+    open_page(page, webui_with_old_extension.url)
     accordion = page.locator("#flipbook_txt2img_animatediff")
     accordion.locator(".label-wrap").click()
     accordion.get_by_text("Films are made by the extension sd-webui-animatediff.").wait_for(state="visible")
     accordion.scroll_into_view_if_needed()
-    page.screenshot(path=str(tmp_path / "rival.png"))
+    page.screenshot(path=str(tmp_path / "old_extension.png"))

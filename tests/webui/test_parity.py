@@ -1,7 +1,7 @@
-"""The embedded engine's numbers beside those of a real WebUI with the same weights, from prompt to picture.
+"""Compares the embedded engine with a real WebUI that has the same weights, from prompt to picture.
 
 Run with .venv, which has diffusers; the WebUI runs in its own environment. `WRITE_GOLDEN=1` writes
-tests/engines/golden_prompts.json anew from the WebUI.
+tests/engines/golden_prompts.json again from the WebUI.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def maker() -> Any:
     return module
 
 
-class StepMonitorScript:
+class ReferenceWebUI:
     """A WebUI that tells its numbers, and the folders of the models that it has."""
 
     def __init__(self, webui: Any) -> None:
@@ -122,7 +122,7 @@ def unpacked(text: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def witness(start_webui: Any) -> Iterator[StepMonitorScript]:
+def reference(start_webui: Any) -> Iterator[ReferenceWebUI]:
     webui = start_webui("parity")
     made = maker()
     checkpoints = webui.models / "Stable-diffusion"
@@ -134,20 +134,20 @@ def witness(start_webui: Any) -> Iterator[StepMonitorScript]:
     shutil.copytree(HERE / "parity_door", webui.data / "extensions" / "parity_door")
     webui.flags += ["--embeddings-dir", str(webui.models / "embeddings"), "--no-hashing"]
     webui.start()
-    told = StepMonitorScript(webui)
+    host = ReferenceWebUI(webui)
     # SDXL's previews need a file that the WebUI downloads.
     webui.request("/sdapi/v1/options", {"live_previews_enable": False})
     # A checkpoint chosen while a thread still loads the first breaks both.
-    told.still("txt2img", prompt="a", steps=1, width=64, height=64)
-    yield told
+    host.still("txt2img", prompt="a", steps=1, width=64, height=64)
+    yield host
     # No extension of ours is in there, and every answer's status is checked: what it logs is its own. (It has
     # logged a TypeError under a change of checkpoint, and gone on.)
     webui.stop()
 
 
-def test_prompts_are_read_and_encoded_as_there(witness: StepMonitorScript) -> None:
-    witness.choose("golden")
-    text = witness.opened("golden")._painter(None).text
+def test_prompts_are_read_and_encoded_as_there(reference: ReferenceWebUI) -> None:
+    reference.choose("golden")
+    text = reference.opened("golden")._painter(None).text
     golden: dict[str, Any] = {}
     with torch.inference_mode():
         for skip, calls, prompt in (
@@ -155,13 +155,13 @@ def test_prompts_are_read_and_encoded_as_there(witness: StepMonitorScript) -> No
             # Heun's two calls per step; one step alone.
             *((1, calls, prompt) for calls in (12, 1) for prompt in PROMPTS[2:7]),
         ):
-            told = witness.ask("conds", prompt=prompt, negative=prompt, steps=calls, clip_skip=skip)
+            answer = reference.ask("conds", prompt=prompt, negative=prompt, steps=calls, clip_skip=skip)
             parts = prompt_schedules(prompt, calls)
-            assert [part.share for part in parts] == pytest.approx([share for share, _ in told["positive"]])
+            assert [part.share for part in parts] == pytest.approx([share for share, _ in answer["positive"]])
             case = golden[f"{skip}|{calls}|{prompt}"] = []
             away = prompt_schedule(prompt, calls)
             for part, (share, schedule) in zip(
-                (*parts, away), [*told["positive"], (1.0, told["negative"])], strict=True
+                (*parts, away), [*answer["positive"], (1.0, answer["negative"])], strict=True
             ):
                 assert list(part.ends) == [end for end, _ in schedule], prompt
                 wants = [unpacked(cond["crossattn"]) for _, cond in schedule]
@@ -180,9 +180,9 @@ def test_prompts_are_read_and_encoded_as_there(witness: StepMonitorScript) -> No
                 assert np.abs(np.subtract(mine, theirs)).max() < 2e-5, name
 
 
-def test_sdxls_prompts_are_encoded_as_there(witness: StepMonitorScript) -> None:
-    witness.choose("golden-xl")
-    engine = witness.opened("golden-xl")
+def test_sdxls_prompts_are_encoded_as_there(reference: ReferenceWebUI) -> None:
+    reference.choose("golden-xl")
+    engine = reference.opened("golden-xl")
     painter = engine._painter(None)
     sizes = painter.sizes(192, 64)
     assert sizes is not None
@@ -192,12 +192,14 @@ def test_sdxls_prompts_are_encoded_as_there(witness: StepMonitorScript) -> None:
             ("a (red:1.3) [ball] BREAK autumn", ""),
             ("[tree:ball:0.5] AND snow:0.6", "(blue:0.5)"),
         ):
-            told = witness.ask(
+            answer = reference.ask(
                 "conds", prompt=prompt, negative=negative, steps=6, clip_skip=1, width=192, height=64
             )
             positive, away = painter.guides(prompt, negative, 6, 1)
             for guide, schedule in zip(
-                (*positive, away), [*(part for _, part in told["positive"]), told["negative"]], strict=True
+                (*positive, away),
+                [*(part for _, part in answer["positive"]), answer["negative"]],
+                strict=True,
             ):
                 assert list(guide.prompt_schedule.ends) == [end for end, _ in schedule]
                 for found, (_, want) in zip(guide.embeddings, schedule, strict=True):
@@ -208,19 +210,19 @@ def test_sdxls_prompts_are_encoded_as_there(witness: StepMonitorScript) -> None:
                     assert np.abs(vector - unpacked(want["vector"]).flatten()).max() < 1e-4, prompt
 
 
-def test_levels_are_those_of_there(witness: StepMonitorScript) -> None:
-    witness.choose("golden")
-    levels: NoiseLevels = witness.opened("golden")._painter(None).levels
+def test_levels_are_those_of_there(reference: ReferenceWebUI) -> None:
+    reference.choose("golden")
+    levels: NoiseLevels = reference.opened("golden")._painter(None).levels
     for steps in (1, 2, 5, 12, 20, 31, 50):
         for spacing in SPACINGS:
-            want = unpacked(witness.ask("sigmas", sampler="Euler", scheduler=spacing, steps=steps))
+            want = unpacked(reference.ask("sigmas", sampler="Euler", scheduler=spacing, steps=steps))
             found = noise_levels(spacing, steps, levels).numpy()
             assert found.shape == want.shape, (spacing, steps)
             assert np.allclose(found, want, rtol=1e-5, atol=0), (spacing, steps)
         for name, sampler in SAMPLERS.items():
             if not sampler.has_spacings:
                 continue
-            want = unpacked(witness.ask("sigmas", sampler=name, scheduler="Automatic", steps=steps))
+            want = unpacked(reference.ask("sigmas", sampler=name, scheduler="Automatic", steps=steps))
             own = ConsistencyLevels.of(levels.alphas) if sampler.consistency else levels
             assert np.allclose(noise_levels(sampler.spacing, steps, own).numpy(), want, rtol=1e-5), name
 
@@ -237,7 +239,7 @@ def test_levels_are_those_of_there(witness: StepMonitorScript) -> None:
         {"seed": 2**32 - 1},
     ],
 )
-def test_noise_is_that_of_there(witness: StepMonitorScript, source: str, changed: dict[str, Any]) -> None:
+def test_noise_is_that_of_there(reference: ReferenceWebUI, source: str, changed: dict[str, Any]) -> None:
     asked = {
         "source": source,
         "shape": [4, 8, 8],
@@ -245,7 +247,7 @@ def test_noise_is_that_of_there(witness: StepMonitorScript, source: str, changed
         "levels": [14.6146, 9.0, 3.3, 1.0, 0.0292],
         **changed,
     }
-    *draws, one, two, three, four = (unpacked(text) for text in witness.ask("noise", **asked))
+    *draws, one, two, three, four = (unpacked(text) for text in reference.ask("noise", **asked))
     size = changed.get("resize_from")
     noise = PictureNoise(
         (4, 8, 8),
@@ -285,7 +287,7 @@ def as_png(picture: np.ndarray) -> str:
     return base64.b64encode(png.getvalue()).decode()
 
 
-def there(witness: StepMonitorScript, request: StillRequest, **more: Any) -> np.ndarray:
+def there(reference: ReferenceWebUI, request: StillRequest, **more: Any) -> np.ndarray:
     body: dict[str, Any] = {
         "prompt": request.prompt,
         "negative_prompt": request.negative,
@@ -303,7 +305,7 @@ def there(witness: StepMonitorScript, request: StillRequest, **more: Any) -> np.
         "override_settings": {"CLIP_stop_at_last_layers": request.clip_skip, **more},
     }
     if request.init is None:
-        return witness.still("txt2img", **body)
+        return reference.still("txt2img", **body)
     body |= {"init_images": [as_png(request.init)], "denoising_strength": request.denoising}
     if request.mask is not None:
         body |= {
@@ -314,8 +316,8 @@ def there(witness: StepMonitorScript, request: StillRequest, **more: Any) -> np.
             "inpaint_full_res_padding": request.only_masked_padding,
         }
     # The WebUI samples the init's latents from the generator that the run before left behind.
-    witness.still("txt2img", **{**body, "init_images": []})
-    return witness.still("img2img", **body)
+    reference.still("txt2img", **{**body, "init_images": []})
+    return reference.still("img2img", **body)
 
 
 def differ(engine: DiffusersEngine, request: StillRequest, want: np.ndarray) -> float:
@@ -326,27 +328,27 @@ def differ(engine: DiffusersEngine, request: StillRequest, want: np.ndarray) -> 
     return float(np.abs(found.astype(int) - want).mean())
 
 
-def test_every_sampler_and_spacing_paints_as_there(witness: StepMonitorScript) -> None:
-    witness.choose("golden")
-    engine = witness.opened("golden")
+def test_every_sampler_and_spacing_paints_as_there(reference: ReferenceWebUI) -> None:
+    reference.choose("golden")
+    engine = reference.opened("golden")
     far = {}
     for name in SAMPLERS:
         request = replace(REQUEST, sampler=name, cfg_scale=1.5 if name == "LCM" else 5)
-        far[name] = differ(engine, request, there(witness, request))
+        far[name] = differ(engine, request, there(reference, request))
     for spacing in SPACINGS:
         request = replace(REQUEST, sampler="DPM++ 2M", scheduler=spacing)
-        far[spacing] = differ(engine, request, there(witness, request))
+        far[spacing] = differ(engine, request, there(reference, request))
     init = np.random.default_rng(1).integers(0, 256, (8, 8, 3)).repeat(8, 0).repeat(8, 1) / np.float32(255)
     for name in SAMPLERS:
         request = replace(REQUEST, sampler=name, init=init.astype(np.float32), denoising=0.6)
-        far[f"img2img, {name}"] = differ(engine, request, there(witness, request))
+        far[f"img2img, {name}"] = differ(engine, request, there(reference, request))
     print({what: round(mean, 4) for what, mean in far.items()})  # noqa: T201
     assert {what: mean for what, mean in far.items() if mean > 0.05} == {}
 
 
-def test_masks_paint_as_there(witness: StepMonitorScript) -> None:
-    witness.choose("golden")
-    engine = witness.opened("golden")
+def test_masks_paint_as_there(reference: ReferenceWebUI) -> None:
+    reference.choose("golden")
+    engine = reference.opened("golden")
     init = np.random.default_rng(1).integers(0, 256, (8, 8, 3)).repeat(8, 0).repeat(8, 1) / np.float32(255)
     mask = np.zeros((64, 64), np.float32)
     mask[12:44, 20:52] = 1
@@ -360,7 +362,7 @@ def test_masks_paint_as_there(witness: StepMonitorScript) -> None:
         "only masked": {"only_masked": True, "only_masked_padding": 8},
     }.items():
         request = replace(masked, **changed)  # type: ignore[arg-type]
-        want = there(witness, request)
+        want = there(reference, request)
         far[what] = differ(engine, request, want)
         most[what] = int(
             np.abs((engine.still(request) * 255 + 1e-3).astype(np.uint8).astype(int) - want).max()
@@ -370,15 +372,15 @@ def test_masks_paint_as_there(witness: StepMonitorScript) -> None:
     assert {what: mean for what, mean in far.items() if mean > (0.2 if "hard" in what else 0.4)} == {}
 
 
-def test_seeds_sources_and_switches_paint_as_there(witness: StepMonitorScript) -> None:
-    witness.choose("golden")
+def test_seeds_sources_and_switches_paint_as_there(reference: ReferenceWebUI) -> None:
+    reference.choose("golden")
     far = {}
-    nv = witness.opened("golden", noise="nv")
+    nv = reference.opened("golden", noise="nv")
     for sampler in ("Euler a", "DPM++ SDE", "DPM++ 2M SDE"):
         request = replace(REQUEST, sampler=sampler)
-        far[f"nv, {sampler}"] = differ(nv, request, there(witness, request, randn_source="NV"))
-    engine, delta = witness.opened("golden"), witness.opened("golden", ancestral_delta=31337)
-    far["delta"] = differ(delta, REQUEST, there(witness, REQUEST, eta_noise_seed_delta=31337))
+        far[f"nv, {sampler}"] = differ(nv, request, there(reference, request, randn_source="NV"))
+    engine, delta = reference.opened("golden"), reference.opened("golden", ancestral_delta=31337)
+    far["delta"] = differ(delta, REQUEST, there(reference, REQUEST, eta_noise_seed_delta=31337))
     for what, changed in {
         "subseed": {"subseed": 3, "subseed_strength": 0.4},
         "clip skip": {"clip_skip": 2},
@@ -389,28 +391,28 @@ def test_seeds_sources_and_switches_paint_as_there(witness: StepMonitorScript) -
         "and": {"prompt": "red :1.3 AND [blue|snow] :0.4"},
     }.items():
         request = replace(REQUEST, **changed)  # type: ignore[arg-type]
-        far[what] = differ(engine, request, there(witness, request))
+        far[what] = differ(engine, request, there(reference, request))
     print({what: round(mean, 4) for what, mean in far.items()})  # noqa: T201
     assert {what: mean for what, mean in far.items() if mean > 0.05} == {}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_loras_and_their_kin_paint_as_there(witness: StepMonitorScript, kind: str) -> None:
-    witness.choose("golden")
-    engine = witness.opened("golden")
+def test_loras_and_related_formats_paint_as_there(reference: ReferenceWebUI, kind: str) -> None:
+    reference.choose("golden")
+    engine = reference.opened("golden")
     words = f"{REQUEST.prompt} {WORD}" if kind == "bundled" else REQUEST.prompt
     request = replace(REQUEST, prompt=f"{words} <lora:{kind}:0.7>")
-    want = there(witness, request)
+    want = there(reference, request)
     if kind == "bundled":
-        plain = there(witness, replace(REQUEST, prompt=f"{words} <lora:lora:0.7>"))
+        plain = there(reference, replace(REQUEST, prompt=f"{words} <lora:lora:0.7>"))
         assert np.abs(want.astype(int) - plain).mean() > 2, "the WebUI knows the LoRA's word"
-    assert np.abs(want.astype(int) - there(witness, REQUEST)).mean() > 2, "the WebUI wears it"
+    assert np.abs(want.astype(int) - there(reference, REQUEST)).mean() > 2, "the WebUI applies it"
     assert differ(engine, request, want) < 0.05
 
 
-def test_sdxl_paints_as_there(witness: StepMonitorScript) -> None:
-    witness.choose("golden-xl")
-    engine = witness.opened("golden-xl")
+def test_sdxl_paints_as_there(reference: ReferenceWebUI) -> None:
+    reference.choose("golden-xl")
+    engine = reference.opened("golden-xl")
     wide = replace(REQUEST, width=128, negative="")
-    far = [differ(engine, request, there(witness, request)) for request in (REQUEST, wide)]
+    far = [differ(engine, request, there(reference, request)) for request in (REQUEST, wide)]
     assert max(far) < 0.05, far

@@ -66,7 +66,7 @@ def test_entry_shows_the_host_its_two_scripts(host: Any) -> None:
     shown = [value for value in vars(run_entry()).values() if isinstance(value, type)]
     assert [value.__name__ for value in shown if issubclass(value, host.scripts.Script)] == [
         "AnimateDiffScript",
-        "Witness",
+        "StepMonitorScript",
     ]
 
 

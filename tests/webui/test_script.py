@@ -121,7 +121,7 @@ def test_name_is_left_to_an_enabled_rival(host: Any, tmp_path: Path) -> None:
 
 
 def test_a_film_that_cannot_be_written_ends_the_request(host: Any) -> None:
-    from lib_anim.webui.host.errors import Failure
+    from lib_anim.webui.host.errors import FailedSamples
 
     with pytest.raises(RuntimeError, match="could not be written: no space left"):
-        getattr(Failure(OSError("no space left")), "already_decoded", False)
+        getattr(FailedSamples(OSError("no space left")), "already_decoded", False)

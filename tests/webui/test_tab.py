@@ -203,14 +203,15 @@ def test_a_scripts_own_controls_reach_every_frame_and_no_other_tab(
     assert job["status"] == "done", job["error"]
     for frame in range(3):
         assert_tinted(pixels(webui, job["id"], frame), (100, 20, 0))
-    _, told = webui.request(f"/flipbook/v1/jobs/{job['id']}")
-    enabled, strength, picture = told["settings"]["scripts"]["Tint"]
+    _, details = webui.request(f"/flipbook/v1/jobs/{job['id']}")
+    enabled, strength, picture = details["settings"]["scripts"]["Tint"]
     assert (enabled, strength) == (True, 0.5)
     assert picture.startswith("data:image/png;base64,")
     np.testing.assert_array_equal(webui.still(width=64, height=64, steps=1), before_all)
     # Another film from these settings, by the API alone, is the same.
     status, answer = webui.request(
-        "/flipbook/v1/jobs", {"kind": "keyframed", "settings": told["settings"], "engine": told["engine"]}
+        "/flipbook/v1/jobs",
+        {"kind": "keyframed", "settings": details["settings"], "engine": details["engine"]},
     )
     assert status < 300, answer
     again = finished(page, job["id"])
@@ -254,8 +255,8 @@ def test_scripts_controls_outlive_a_reload_and_reach_the_film(tab: Tab, webui: W
     job = finished(page, before)
     assert job["status"] == "done", job["errors"]
     assert_tinted(pixels(webui, job["id"], 1), (0, 40, 200))
-    _, told = webui.request(f"/flipbook/v1/jobs/{job['id']}")
-    assert told["settings"]["scripts"]["Fold"] == [True, 4, 2]
+    _, details = webui.request(f"/flipbook/v1/jobs/{job['id']}")
+    assert details["settings"]["scripts"]["Fold"] == [True, 4, 2]
     page.locator(f"{TAB}scripts_img2img_tint_enabled input").uncheck()
     switch.uncheck()
     page.wait_for_function("flipbook.panel.shown['Tint/Enable tint#1'] === false")

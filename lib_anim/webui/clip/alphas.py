@@ -1,4 +1,4 @@
-"""The noise schedule of a motion module, in the place of the checkpoint's, for one sampling."""
+"""Applies a motion module's noise schedule to the host's model for one sampling."""
 
 from __future__ import annotations
 
@@ -11,36 +11,35 @@ from lib_anim.models.motion.facts import Betas
 from lib_anim.motion.betas import alphas_cumprod
 
 
-class Alphas:
-    """A handle on a host model's `alphas_cumprod`: built without effect, put on, taken off by identity."""
+class AlphaSchedulePatch:
+    """Replaces a host model's `alphas_cumprod` by a motion module's between `attach` and `detach`."""
 
     def __init__(self, betas: Betas) -> None:
         self._table = alphas_cumprod(betas)
-        self._worn: tuple[Any, Any, Any, Any, torch.Tensor] | None = None
+        self._attached: tuple[Any, Any, Any, Any, torch.Tensor] | None = None
 
     def attach(self, model: Any, p: Any) -> None:
-        """Give `model` the module's table; the host's "zero terminal SNR" and "downcast alphas" act on it.
+        """Set the module's table on `model` and apply the host's "zero terminal SNR" and "downcast alphas".
 
-        The host makes the table that samplers read from `alphas_cumprod_original` at every batch, so both
-        are set.
+        The host computes the samplers' table from `alphas_cumprod_original` at every batch, so both are set.
         """
         self.detach()
-        # Made by the host when it first overrides a schedule; the checkpoint's table before that.
+        # The host creates the attribute when it first overrides a schedule.
         original = getattr(model, "alphas_cumprod_original", model.alphas_cumprod)
         own = self._table.to(original.device, original.dtype)
-        self._worn = (model, model.sd_checkpoint_info, model.alphas_cumprod, original, own)
+        self._attached = (model, model.sd_checkpoint_info, model.alphas_cumprod, original, own)
         model.alphas_cumprod_original = own
         sd_models.apply_alpha_schedule_override(model, p)
 
     def detach(self) -> None:
-        """Give the model its own back.
+        """Restore the model's own table.
 
-        A checkpoint loaded into the same model meanwhile has brought its own table along: it stays.
+        A checkpoint that was loaded into the same model meanwhile has set its own table, which is kept.
         """
-        if self._worn is None:
+        if self._attached is None:
             return
-        model, checkpoint, table, original, own = self._worn
-        self._worn = None
+        model, checkpoint, table, original, own = self._attached
+        self._attached = None
         if model.alphas_cumprod_original is own and model.sd_checkpoint_info is checkpoint:
             model.alphas_cumprod_original = original
             model.alphas_cumprod = table

@@ -1,4 +1,4 @@
-"""The accordion's settings as axes of the host's X/Y/Z plot."""
+"""Adds the accordion's settings as axes to the host's X/Y/Z plot."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lib_anim.settings.fields import Choice, Flag, Number, PathText, Rate, Sched
 from lib_anim.webui.clip.accordion import AUTOMATIC, ENABLE
 
 AXES = "flipbook_axes"
-"""The attribute of a plot's request that carries a cell's settings, by name."""
+"""Attribute of a plot cell's request: the settings that the cell changes, by name."""
 
 PLOT = "X/Y/Z plot"
 """The title of the host's script."""
@@ -24,7 +24,7 @@ PREFIX = f"[{NAME}] "
 
 
 def add_axes() -> None:
-    """The host's `on_before_ui`: puts the axes behind the plot's own; again, it replaces them."""
+    """The host's `on_before_ui`: append the axes to the plot's own, replacing those of an earlier call."""
     for data in scripts.scripts_data:
         if data.script_class.__module__ == "xyz_grid.py":
             others = [axis for axis in data.module.axis_options if not axis.label.startswith(PREFIX)]
@@ -32,14 +32,14 @@ def add_axes() -> None:
 
 
 def with_axes(call: ClipCall, p: Any) -> ClipCall:
-    """The call with what a plot's cell changes. Raises FlipbookError."""
+    """The call with the changes of a plot's cell applied. Raises FlipbookError."""
     changes = dict(getattr(p, AXES, {}))
     enable = bool(changes.pop(ENABLE, call.enable))
     return replace(call, enable=enable, motion=call.motion.changed(changes))
 
 
-def plotted(p: Any) -> bool:
-    """Whether a request is a cell of a plot, which puts together pictures and no films."""
+def is_plot_cell(p: Any) -> bool:
+    """Whether a request is a cell of a plot, which combines pictures and cannot show films."""
     selected = p.script_args[0] if p.script_args else 0
     if not isinstance(selected, int) or selected < 1 or p.scripts is None:
         return False
@@ -66,7 +66,7 @@ def _axes(plot: Any) -> Iterator[Any]:
 
 def _apply(name: str) -> Callable[[Any, Any, Any], None]:
     def apply(p: Any, value: Any, values: Any) -> None:
-        # A new mapping: cells are shallow copies of one request.
+        # A new dict: cells are shallow copies of one request.
         setattr(p, AXES, {**getattr(p, AXES, {}), name: value})
 
     return apply
@@ -79,12 +79,12 @@ def _flags() -> list[str]:
 def _flag(value: str) -> bool:
     word = value.strip().lower()
     if word not in ("true", "false"):
-        raise ValueError(f'"{value}" is neither True nor False')
+        raise ValueError(f'"{value}" is not a boolean; allowed are True and False')
     return word == "true"
 
 
 def _modules() -> list[str]:
-    # torch and the host's models come with these.
+    # Imported here because it loads torch and the host's models.
     from lib_anim.webui.clip.motion_files import module_names
 
     return [AUTOMATIC, *module_names()]

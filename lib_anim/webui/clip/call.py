@@ -1,4 +1,4 @@
-"""A clip as the accordion or its API asks for it: settings read into a task for the host."""
+"""Converts the clip settings of the accordion or the API into a `ClipTask`."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ from lib_anim.media.pictures import read_picture
 from lib_anim.timeline.context import Context
 from lib_anim.timeline.prompts import Travel, parse_prompts
 from lib_anim.types import Mask
-from lib_anim.webui.clip.prompts import ClipPrompts, Ways, ways_of
+from lib_anim.webui.clip.prompts import ClipPrompts, FramePrompts, frame_prompts
 from lib_anim.webui.clip.source import ClipSource
 from lib_anim.webui.clip.task import ClipTask
 
 
 def task_of(p: Any, call: ClipCall, warn: Callable[[str], None]) -> ClipTask:
-    """What a request of the host's tab asks for. Opens the files that it names.
+    """The task for a txt2img or img2img request of the host; opens the files that the settings name.
 
-    `warn` is told, in a sentence each, what is read in another way than it was written. Raises FlipbookError.
+    `warn` receives one sentence for each setting that is interpreted differently from how it is written.
+    Raises FlipbookError.
     """
     motion = call.motion
     for sentence in call.warnings:
         warn(sentence)
     img2img = hasattr(p, "init_images")
     last = _last_picture(call) if img2img else None
-    masks = [_plane(motion, field) for field in (SCALE_MASK, EFFECT_MASK)]
+    masks = [_luminance_mask(motion, field) for field in (SCALE_MASK, EFFECT_MASK)]
     source = ClipSource(motion)
     try:
         frames = source.length(motion)
@@ -51,17 +52,17 @@ def task_of(p: Any, call: ClipCall, warn: Callable[[str], None]) -> ClipTask:
             raise FlipbookError(*curves.problems)
         for sentence in curves.warnings:
             warn(sentence)
-        more = denoised - frames
-        numbers = {name: np.pad(values, (0, more), mode="edge") for name, values in curves.numbers.items()}
+        padding = denoised - frames
+        numbers = {name: np.pad(values, (0, padding), mode="edge") for name, values in curves.numbers.items()}
         ramp = numbers.get("denoising_ramp")
         return ClipTask(
             frames=frames,
             denoised=denoised,
             steering=steering_of(motion, numbers, *masks),
-            prompts=_prompts(p, motion, context, more, warn),
+            prompts=_prompts(p, motion, context, padding, warn),
             pictures=source,
             denoising=None if ramp is None or not img2img else tuple(ramp.tolist()),
-            # A ramp of denoising or a video's own pictures go instead, as everywhere.
+            # A denoising ramp or a video replaces the latent ramp, as in every engine.
             ramp=ramp_of(motion) if img2img and not (motion.denoising_ramp or motion.video) else None,
             last=last,
         )
@@ -70,23 +71,25 @@ def task_of(p: Any, call: ClipCall, warn: Callable[[str], None]) -> ClipTask:
         raise
 
 
-def _prompts(p: Any, motion: Motion, context: Context, more: int, warn: Callable[[str], None]) -> ClipPrompts:
+def _prompts(
+    p: Any, motion: Motion, context: Context, padding: int, warn: Callable[[str], None]
+) -> ClipPrompts:
     def travel(text: str, field: str) -> tuple[Travel, ...]:
         track = parse_prompts(text, field=field)
         found = tuple(track.travel(context, closed=prompts_close(motion, context.frames)))
         for sentence in track.warnings(context):
             warn(sentence)
-        return (*found, *found[-1:] * more)
+        return (*found, *found[-1:] * padding)
 
-    def ways(prompt: str, negative: str, kind: str = "") -> tuple[Ways, Ways]:
-        return ways_of(travel(prompt, f"{kind}prompt"), travel(negative, f"{kind}negative_prompt"))
+    def both(prompt: str, negative: str, kind: str = "") -> tuple[FramePrompts, FramePrompts]:
+        return frame_prompts(travel(prompt, f"{kind}prompt"), travel(negative, f"{kind}negative_prompt"))
 
     hires = None
     if getattr(p, "enable_hr", False):
         own = p.hr_prompt or p.prompt, p.hr_negative_prompt or p.negative_prompt
         if own != (p.prompt, p.negative_prompt):
-            hires = ways(*own, "hr_")
-    return ClipPrompts(*ways(p.prompt, p.negative_prompt), motion.prompt_interpolation, hires)
+            hires = both(*own, "hr_")
+    return ClipPrompts(*both(p.prompt, p.negative_prompt), motion.prompt_interpolation, hires)
 
 
 def _last_picture(call: ClipCall) -> Image.Image | None:
@@ -96,15 +99,16 @@ def _last_picture(call: ClipCall) -> Image.Image | None:
             picture = Image.open(io.BytesIO(base64.b64decode(parts[2] or parts[0])))
             picture.load()
         except (binascii.Error, UnidentifiedImageError, OSError) as error:
-            sentence = "it is no picture in base64; give a PNG's or JPEG's, or a path"
-            raise FlipbookError(Problem(sentence, field="last_frame")) from error
+            sentence = "this is not a picture in base64; use a PNG or JPEG in base64, or a path"
+            problem = Problem(sentence, field="last_frame", code="file.unreadable")
+            raise FlipbookError(problem) from error
         return picture
     path = call.motion.last_frame
     return Image.fromarray(_read(path, "last_frame")) if path else None
 
 
-def _plane(motion: Motion, field: str) -> Mask | None:
-    """(h, w) of a picture's brightness in [0, 1]; None without a path."""
+def _luminance_mask(motion: Motion, field: str) -> Mask | None:
+    """(h, w) float32 luminance of a picture in [0, 1]; None without a path."""
     path = getattr(motion, field)
     if not path:
         return None

@@ -1,4 +1,4 @@
-"""From a clip's latents to its films, one frame at a time."""
+"""Decodes a clip's latents and writes its films, one frame at a time."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ from PIL import Image
 from lib_anim import __version__
 from lib_anim.jobs.run.clip_films import ClipFiles, next_stem, write_clip
 from lib_anim.kinds.clip.animatediff import NAME, ClipCall, to_infotext
-from lib_anim.webui.clip.axes import plotted
-from lib_anim.webui.clip.finish import finished
+from lib_anim.webui.clip.axes import is_plot_cell
+from lib_anim.webui.clip.finish import postprocessed
 from lib_anim.webui.clip.host_clip import HostClip
 from lib_anim.webui.host.player import remember
 
 VIDEOS = (".mp4", ".webm")
-"""Endings of films that a gallery of pictures does not show."""
+"""File suffixes that the host's gallery cannot show."""
 
 
 class ClipFilms:
-    """Writes the films of a request of the host's tabs and shows them there."""
+    """Output of a txt2img or img2img request: writes the films and adds them to the results."""
 
     def __init__(self, call: ClipCall, prompts: tuple[str, str], warnings: list[str]) -> None:
-        """`prompts`: prompt and negative prompt as the user wrote them; `warnings` are shown with it."""
+        """`prompts`: the user's prompt and negative prompt; `warnings` are shown with the result."""
         self.call = call
         self.files: list[ClipFiles] = []
-        """What was written, batch by batch."""
+        """The files written for each batch."""
         self._prompts = prompts
         self._warnings = warnings
-        self._first: list[Image.Image] = []
+        self._first_frames: list[Image.Image] = []
         """The first frame of every batch."""
         self._parameters = ""
-        """The latest film's, as the host writes a picture's."""
-        self._as_text: list[str] = []
-        """The last batch's frames as base64 PNG, where the API asked for them (`Frame`)."""
+        """Infotext of the latest film."""
+        self._frames_base64: list[str] = []
+        """The last batch's frames as base64 PNG, where an API request has the format `Frame`."""
 
     @property
     def batches(self) -> int:
         return len(self.files)
 
-    def take(self, clip: HostClip, p: Any, samples: Any) -> Any:
-        """Decode a batch's latents and write its films; the host goes on with the first frame as decoded.
+    def process_batch(self, clip: HostClip, p: Any, samples: Any) -> Any:
+        """Decode a batch's latents and write its films; returns the first decoded frame for the host.
 
-        Frames wait on the disk, so memory does not grow with the clip.
+        Frames are buffered on disk, so memory does not grow with the clip.
         """
         count = clip.task.frames
         first = frame_of(clip, p, samples, 0)
-        self._first.append(Image.fromarray(first))
+        self._first_frames.append(Image.fromarray(first))
         motion = self.call.motion
         folder = Path(p.outpath_samples) / NAME / time.strftime("%Y-%m-%d")
         with tempfile.TemporaryFile() as file:
@@ -64,8 +64,8 @@ class ClipFilms:
             for number in range(1, count):
                 frames[number] = frame_of(clip, p, samples, number)
             if "Frame" in motion.formats and p.is_api:
-                self._as_text = [_png(frame) for frame in frames]
-            self._parameters = self._written(clip, p)
+                self._frames_base64 = [_png(frame) for frame in frames]
+            self._parameters = self._infotext(clip, p)
             written = write_clip(
                 lambda number: np.asarray(frames[number]),
                 count,
@@ -77,21 +77,21 @@ class ClipFilms:
         self.files.append(written)
         return processing.DecodedSamples([latent_decoded(p, samples, 0)])
 
-    def show(self, clip: HostClip, p: Any, processed: Any) -> None:
-        """Put the films into the host's results.
+    def add_results(self, clip: HostClip, p: Any, processed: Any) -> None:
+        """Add the films and warnings to the host's results.
 
-        The API answers every film as base64. The page's gallery shows animated pictures; videos play below
-        it. Warnings stand where the host's own comments on a request do.
+        API responses contain every film as base64. The page's gallery shows animated pictures; videos play in
+        the player below it. Warnings are appended to the host's comments on the request.
         """
         films = [path for files in self.files for path in files.films]
         others = processed.images
-        processed.images = list(self._first)
-        if plotted(p):
+        processed.images = list(self._first_frames)
+        if is_plot_cell(p):
             pass
         elif p.is_api:
             if films:
                 processed.images = [as_base64(path) for path in films]
-            processed.images += self._as_text
+            processed.images += self._frames_base64
         else:
             moving = [str(path) for path in films if path.suffix not in VIDEOS]
             videos = [path for path in films if path.suffix in VIDEOS]
@@ -99,7 +99,7 @@ class ClipFilms:
                 processed.images = moving
             if videos:
                 remember(self._parameters, videos[-1])
-        # What other scripts have added, such as ControlNet's maps; the host's own pictures are none.
+        # Pictures that other scripts have added, such as ControlNet's maps; the host itself has none.
         processed.images += others
         processed.infotexts = [self._parameters] * max(len(processed.images), 1)
         processed.info = self._parameters
@@ -108,16 +108,16 @@ class ClipFilms:
             logging.getLogger(__name__).warning("%s: %s", NAME, sentence)
             processed.comments += f"{NAME}: {sentence}\n"
 
-    def _written(self, clip: HostClip, p: Any) -> str:
-        """The film's parameters in the host's form, with the prompts as the user wrote them."""
+    def _infotext(self, clip: HostClip, p: Any) -> str:
+        """The film's infotext, with the prompts as the user wrote them."""
         prompt, negative = self._prompts
         call = replace(self.call, motion=self.call.motion.changed({"module": clip.module_name}))
-        about = {"version": __version__}
+        extra = {"version": __version__}
         digest = hashes.sha256(str(clip.module_path), f"{NAME}/{clip.module_name}")
         if digest is not None:
             # None with --no-hashing.
-            about = {"mm_hash": digest[:8], **about}
-        p.extra_generation_params[NAME] = to_infotext(call, **about)
+            extra = {"mm_hash": digest[:8], **extra}
+        p.extra_generation_params[NAME] = to_infotext(call, **extra)
         return str(
             processing.create_infotext(
                 p, [prompt], p.seeds[:1], p.subseeds[:1], index=0, all_negative_prompts=[negative]
@@ -126,12 +126,12 @@ class ClipFilms:
 
 
 def frame_of(clip: HostClip, p: Any, samples: Any, number: int) -> np.ndarray:
-    """One frame as it stands in the film, uint8 RGB (H, W, 3)."""
-    return finished(p, _decoded(p, samples, number), number, clip.pictures.place(p, number))
+    """One final frame of the film, uint8 RGB (H, W, 3)."""
+    return postprocessed(p, _decoded(p, samples, number), number, clip.pictures.overlay(p, number))
 
 
 def as_base64(path: Path) -> str:
-    """A film as the API answers it."""
+    """A film's bytes as base64, as in API responses."""
     return base64.b64encode(path.read_bytes()).decode()
 
 
@@ -142,7 +142,7 @@ def _png(frame: np.ndarray) -> str:
 
 
 def latent_decoded(p: Any, samples: Any, number: int) -> Any:
-    """(C, H, W) of one frame in [-1, 1]; the hires pass hands on pictures that it has decoded itself."""
+    """(C, H, W) of one decoded frame in [-1, 1]; samples of the hires pass may already be decoded."""
     if getattr(samples, "already_decoded", False):
         return samples[number]
     return processing.decode_latent_batch(
@@ -151,7 +151,7 @@ def latent_decoded(p: Any, samples: Any, number: int) -> Any:
 
 
 def _decoded(p: Any, samples: Any, number: int) -> np.ndarray:
-    """One frame, uint8 RGB (H, W, 3), cut down to 8 bits as the host does."""
+    """One decoded frame, uint8 RGB (H, W, 3), truncated to 8 bits as the host does."""
     picture = (latent_decoded(p, samples, number).float() + 1) / 2
     frame: np.ndarray = (255 * picture.clamp(0, 1)).numpy().transpose(1, 2, 0).astype(np.uint8)
     return frame

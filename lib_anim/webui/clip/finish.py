@@ -1,4 +1,4 @@
-"""What the host does with a picture behind the VAE, done to every frame of a clip."""
+"""The host's postprocessing of decoded pictures, applied to every frame of a clip."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from modules import devices, face_restoration, processing, scripts, shared
 from PIL import Image
 
 
-def finished(p: Any, picture: np.ndarray, number: int, place: tuple[Any, Any]) -> np.ndarray:
+def postprocessed(p: Any, picture: np.ndarray, number: int, place: tuple[Any, Any]) -> np.ndarray:
     """A decoded frame, uint8 RGB, after face restoration, scripts, colour correction and overlay.
 
-    In the order of the host's own loop (1.10), which sees no frame of a clip. `place`: where the frame is
-    pasted and the mask of what lies over it. Scripts find the frame's number where they do for a batch's
-    picture.
+    In the order of the host's own loop (1.10), which gets no frames of a clip. `place`: the region into which
+    the frame is pasted and the mask of its overlay. Scripts read the frame's number from `p.batch_index`.
     """
     p.batch_index = number
     if p.restore_faces:

@@ -1,4 +1,4 @@
-"""Where people keep motion modules in a WebUI, and what the accordion says of them."""
+"""Finds motion modules in the WebUI's folders and describes them for the accordion."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from lib_anim.motion.sites import sites_of_ldm
 from lib_anim.webui.clip.accordion import AUTOMATIC
 
 OPTION = "animatediff_model_path"
-"""The old extension's setting; it stays in the WebUI's settings file when that extension is gone."""
+"""Setting of sd-webui-animatediff; remains in the settings file after that extension is removed."""
 
 
 def motion_folders() -> tuple[Path, ...]:
-    """Folders of motion modules, without doubles: Flipbook's own first, then the old extension's."""
+    """Existing folders of motion modules, unique: Flipbook's own first, then sd-webui-animatediff's."""
     return tuple(dict.fromkeys(path for path in _folders() if path.is_dir()))
 
 
 @lru_cache(maxsize=1)
-def _rack(folders: tuple[Path, ...], loras: tuple[Path, ...]) -> MotionModuleStore:
+def _motion_store(folders: tuple[Path, ...], loras: tuple[Path, ...]) -> MotionModuleStore:
     return MotionModuleStore(folders, loras)
 
 
-def rack() -> MotionModuleStore:
-    """The motion modules and motion LoRAs of this WebUI; the last used module stays in memory."""
-    return _rack(motion_folders(), (Path(paths.models_path) / "Lora",))
+def motion_store() -> MotionModuleStore:
+    """The motion modules and motion LoRAs of this WebUI; keeps the last used module in memory."""
+    return _motion_store(motion_folders(), (Path(paths.models_path) / "Lora",))
 
 
 def module_names() -> Sequence[str]:
-    """Names of the modules that fit the loaded checkpoint; of all of them while none is loaded."""
+    """Names of the modules that fit the loaded checkpoint; all modules where none fits or none is loaded."""
     choices = _choices()
     return [choice.name for choice in choices if not choice.why_not] or [c.name for c in choices]
 
 
 def module_sentence(name: str) -> str:
-    """What a module is, and why it does not fit the loaded checkpoint if it does not."""
+    """Description of a module, with the reason where it does not fit the loaded checkpoint."""
     choices = _choices()
     if name == AUTOMATIC:
         fitting = [choice for choice in choices if not choice.why_not]
@@ -53,25 +53,25 @@ def module_sentence(name: str) -> str:
 
 
 def refresh_button(dropdown: Any, choices: Any, elem_id: str) -> Any:
-    """The host's refresh button."""
+    """The host's refresh button for the dropdown of modules."""
     return ui_common.create_refresh_button(
         dropdown, lambda: None, lambda: {"choices": list(choices())}, elem_id
     )
 
 
-def _sentence(words: str) -> str:
-    return f"{words[0].upper()}{words[1:]}."
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _choices() -> Sequence[MotionChoice]:
     model = sd_models.model_data.sd_model
-    return rack().choices(None if model is None else sites_of_ldm(model.model.diffusion_model))
+    return motion_store().choices(None if model is None else sites_of_ldm(model.model.diffusion_model))
 
 
 def _folders() -> Iterator[Path]:
     models = Path(paths.models_path)
     yield models / "AnimateDiff"
-    # Two on file systems that tell them apart.
+    # A different folder on case-sensitive file systems.
     yield models / "animatediff"
     given = shared.opts.data.get(OPTION)
     if given:

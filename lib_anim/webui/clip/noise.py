@@ -1,4 +1,4 @@
-"""A clip's noise in the host: the initial one of the kind that was asked for, then each frame's own."""
+"""A clip's noise in the host: initial noise of the requested kind, then independent noise per frame."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from lib_anim.motion.plan import ClipPlan
 
 
 class ClipRandom:
-    """Stands in for the request's ImageRNG: the host asks it for one row of noise per frame.
+    """Replaces the request's ImageRNG, from which the host draws one row of noise per frame.
 
-    The first draws (`shaped` of them) become noise of the clip's kind; the steps' stay each frame's own.
+    The first `shaped` draws are converted to the clip's kind of noise; later draws are passed through.
     """
 
     def __init__(self, rng: Any, steering: Steering, plan: ClipPlan, *, seed: int, shaped: int) -> None:

@@ -1,4 +1,4 @@
-"""A clip's prompts in the host: a text for every frame, and what lies between two texts mixed."""
+"""A clip's prompts in the host: one text per frame, with interpolated conditionings between texts."""
 
 from __future__ import annotations
 
@@ -12,96 +12,99 @@ from lib_anim.motion.travel import Leg, conditioned
 from lib_anim.timeline.prompts import Travel
 from lib_anim.types import PromptInterpolation
 from lib_anim.webui.clip.travel import (
-    Part,
-    Stretch,
-    filled,
-    learnt,
+    ScheduledCond,
+    WeightedCond,
+    encoded,
+    mixed_parts,
     networks_in,
-    parts_between,
-    unmarked,
+    padded,
+    without_control_row,
 )
 
 
 @dataclass(frozen=True)
-class Way:
-    """One frame's prompt: a text, and another one that it is on the way to."""
+class FramePrompt:
+    """One frame's prompt: a text, and the text towards which it is interpolated."""
 
     text: str
     other: str = ""
     weight: float = 0.0
-    """Share of the other, 0 … 1."""
+    """Share of `other`, 0 … 1."""
 
 
-Ways = Sequence[Way]
+FramePrompts = Sequence[FramePrompt]
 
 
-def ways_of(positive: Sequence[Travel], negative: Sequence[Travel]) -> tuple[Ways, Ways]:
+def frame_prompts(
+    positive: Sequence[Travel], negative: Sequence[Travel]
+) -> tuple[FramePrompts, FramePrompts]:
     """Every frame's prompt and negative prompt from the travels of both fields.
 
-    Prompts may bring their own negative prompts along (`--neg`), which go in front. Where these travel and
-    the negative field too, the field's travel decides how far the frame has come.
+    Negative prompts inside the prompt field (`--neg`) are placed before those of the negative field. Where
+    both are interpolated, the weight of the negative field is used.
     """
     prompts, negatives = [], []
     for place, other in zip(positive, negative, strict=True):
-        prompts.append(Way(place.before.positive, place.after.positive, place.weight))
+        prompts.append(FramePrompt(place.before.positive, place.after.positive, place.weight))
         before, after = place.before.negative, place.after.negative
         weight = place.weight if before != after else 0.0
         if other.weight:
             weight, after = other.weight, before
         text = _joined(before, other.before.positive)
         last = other.after.positive if other.weight else other.before.positive
-        negatives.append(Way(text, _joined(after, last), weight))
+        negatives.append(FramePrompt(text, _joined(after, last), weight))
     return tuple(prompts), tuple(negatives)
 
 
 class ClipPrompts:
-    """The prompts of one request, as many as it denoises frames."""
+    """The prompts of one request, one for each denoised frame."""
 
     def __init__(
         self,
-        positive: Ways,
-        negative: Ways,
-        how: PromptInterpolation,
-        hires: tuple[Ways, Ways] | None = None,
+        positive: FramePrompts,
+        negative: FramePrompts,
+        interpolation: PromptInterpolation,
+        hires: tuple[FramePrompts, FramePrompts] | None = None,
     ) -> None:
-        """`hires`: the second pass' prompts where they are others than the first's."""
-        self._first = _Pass(positive, negative, how)
-        self._hires = _Pass(*hires, how) if hires is not None else self._first
+        """`hires`: prompts of the hires pass where they differ from the first pass'."""
+        self._first = _Pass(positive, negative, interpolation)
+        self._hires = _Pass(*hires, interpolation) if hires is not None else self._first
 
-    def attach(self, p: Any, moves: Callable[[str], bool]) -> list[tuple[str, float]]:
-        """Give the request a text for every frame of every batch; mix what it makes of them.
+    def attach(self, p: Any, is_motion_lora: Callable[[str], bool]) -> list[tuple[str, float]]:
+        """Set a text for every frame of every batch on the request; wrap the computation of conditionings.
 
-        Returns the motion LoRAs that prompts name as `<lora:NAME:WEIGHT>`, told by `moves` (name → is it
-        one): they are taken out. Other networks stand in the first text, where the host looks for them.
+        Returns (name, weight) of the prompts' tags `<lora:NAME:WEIGHT>` for which `is_motion_lora(name)` is
+        true; these tags are removed. Tags of other networks are moved to the first text, where the host reads
+        them.
         """
-        found = self._first.take_out(moves)
+        found = self._first.take_networks(is_motion_lora)
         p.prompt, p.negative_prompt = (texts * p.n_iter for texts in self._first.texts)
-        p.setup_conds = self._setting_up(p, p.setup_conds)
+        p.setup_conds = self._setup_conds_wrapper(p, p.setup_conds)
         if getattr(p, "enable_hr", False):
             if self._hires is not self._first:
-                self._hires.take_out(moves)
+                self._hires.take_networks(is_motion_lora)
             p.hr_prompt, p.hr_negative_prompt = (texts * p.n_iter for texts in self._hires.texts)
-            p.calculate_hr_conds = self._calculating(p, p.calculate_hr_conds)
+            p.calculate_hr_conds = self._hr_conds_wrapper(p, p.calculate_hr_conds)
         return found
 
-    def settle(self, p: Any) -> None:
-        """Told before each batch: frames of one text keep one, also where scripts draw from wildcards."""
-        p.prompts[:] = self._first.settled(p.prompts)
-        p.negative_prompts[:] = self._first.settled(p.negative_prompts, negative=True)
+    def unify_drawn(self, p: Any) -> None:
+        """Give frames of equal text the same prompt, also after wildcard scripts; before each batch."""
+        p.prompts[:] = self._first.unified(p.prompts)
+        p.negative_prompts[:] = self._first.unified(p.negative_prompts, negative=True)
 
-    def _setting_up(self, p: Any, former: Callable[[], None]) -> Callable[[], None]:
+    def _setup_conds_wrapper(self, p: Any, original: Callable[[], None]) -> Callable[[], None]:
         def setup_conds() -> None:
-            former()
-            # In the hires pass a refiner asks again, which concerns that pass' own.
+            original()
+            # A refiner calls it again in the hires pass, which has its own conditionings.
             if not getattr(p, "is_hr_pass", False):
                 p.c, p.uc = self._first.mixed(p, p.c, p.uc)
 
         return setup_conds
 
-    def _calculating(self, p: Any, former: Callable[[], None]) -> Callable[[], None]:
+    def _hr_conds_wrapper(self, p: Any, original: Callable[[], None]) -> Callable[[], None]:
         def calculate_hr_conds() -> None:
             if p.hr_c is None:
-                former()
+                original()
                 p.hr_c, p.hr_uc = self._hires.mixed(p, p.hr_c, p.hr_uc, hires=True)
 
         return calculate_hr_conds
@@ -110,129 +113,143 @@ class ClipPrompts:
 class _Pass:
     """The prompts of one pass of sampling."""
 
-    def __init__(self, positive: Ways, negative: Ways, how: PromptInterpolation) -> None:
+    def __init__(
+        self, positive: FramePrompts, negative: FramePrompts, interpolation: PromptInterpolation
+    ) -> None:
         self._positive = positive
         self._negative = negative
-        self._how = how
-        self.texts = [way.text for way in positive], [way.text for way in negative]
-        """Every frame's prompt, and negative prompt, for the host."""
+        self._interpolation = interpolation
+        self.texts = [frame.text for frame in positive], [frame.text for frame in negative]
+        """(prompts, negative prompts) for the host, one per frame."""
 
-    def take_out(self, moves: Callable[[str], bool]) -> list[tuple[str, float]]:
-        """Collect the networks of all prompts in the first text, but for motion LoRAs, which are returned."""
-        everything = (text for way in self._positive for text in (way.text, way.other))
-        tags = dict.fromkeys(tag for text in everything for tag in networks_in(text))
-        self._positive = [Way(_bare(way.text), _bare(way.other), way.weight) for way in self._positive]
-        texts = [way.text for way in self._positive]
+    def take_networks(self, is_motion_lora: Callable[[str], bool]) -> list[tuple[str, float]]:
+        """Move the network tags of all prompts to the first text, except motion LoRAs, which are returned."""
+        all_texts = (text for frame in self._positive for text in (frame.text, frame.other))
+        tags = dict.fromkeys(tag for text in all_texts for tag in networks_in(text))
+        self._positive = [
+            FramePrompt(_without_networks(frame.text), _without_networks(frame.other), frame.weight)
+            for frame in self._positive
+        ]
+        texts = [frame.text for frame in self._positive]
         motion = []
         for name, tag in tags:
             kind, _, own = name.partition(":")
-            if kind == "lora" and moves(own):
+            if kind == "lora" and is_motion_lora(own):
                 motion.append((own, _weight(tag)))
             else:
                 texts[0] += tag
         self.texts = texts, self.texts[1]
         return motion
 
-    def settled(self, prompts: Sequence[str], *, negative: bool = False) -> list[str]:
-        """The frames' prompts as scripts have made them, of equal ones the first."""
-        ways = self._negative if negative else self._positive
+    def unified(self, prompts: Sequence[str], *, negative: bool = False) -> list[str]:
+        """The frames' prompts as scripts have changed them; frames of equal text get the first of them."""
+        frames = self._negative if negative else self._positive
         drawn: dict[str, str] = {}
         return [
-            drawn[way.text] if drawn.setdefault(way.text, _bare(prompt)) != _bare(prompt) else prompt
-            for way, prompt in zip(ways, prompts, strict=True)
+            drawn[frame.text]
+            if drawn.setdefault(frame.text, _without_networks(prompt)) != _without_networks(prompt)
+            else prompt
+            for frame, prompt in zip(frames, prompts, strict=True)
         ]
 
     def mixed(self, p: Any, c: Any, uc: Any, *, hires: bool = False) -> tuple[Any, Any]:
-        """The host's conditionings of all frames with those between two texts mixed; the given ones stay.
+        """Interpolated copies of the host's conditionings of all frames; the arguments are not changed.
 
-        Every frame gets as many conditions (AND) as the one with most, the missing ones with weight 0: a
-        network sees all frames of a condition together.
+        Every frame is padded to the same number of AND conditions with conditions of weight 0, because the
+        UNet processes all frames of a condition together.
         """
-        moves = self._how != "hold" and any(way.weight for way in (*self._positive, *self._negative))
-        if not moves and len({len(parts) for parts in c.batch}) == 1:
+        interpolated = self._interpolation != "hold" and any(
+            frame.weight for frame in (*self._positive, *self._negative)
+        )
+        if not interpolated and len({len(parts) for parts in c.batch}) == 1:
             return c, uc
-        empty = unmarked(learnt(p, [""], negative=True, conditions=False, hires=hires)[0][0].cond)
-        mixer = _Mixer(p, self._how, empty, hires)
-        batch = mixer.travelled(self._positive, c.batch, negative=False)
+        empty = without_control_row(encoded(p, [""], negative=True, conditions=False, hires=hires)[0][0].cond)
+        mixer = _Mixer(p, self._interpolation, empty, hires)
+        batch = mixer.mixed(self._positive, c.batch, negative=False)
         most = max(len(parts) for parts in batch)
-        batch = [[*parts, *[Part(parts[0].schedules, 0.0)] * (most - len(parts))] for parts in batch]
-        negatives = mixer.travelled(self._negative, [[Part(stretches)] for stretches in uc], negative=True)
+        batch = [[*parts, *[WeightedCond(parts[0].schedules, 0.0)] * (most - len(parts))] for parts in batch]
+        negatives = mixer.mixed(self._negative, [[WeightedCond(schedule)] for schedule in uc], negative=True)
         uc = [parts[0].schedules for parts in negatives]
-        _level([part.schedules for parts in batch for part in parts], empty)
-        _level(uc, empty)
+        _pad_all([part.schedules for parts in batch for part in parts], empty)
+        _pad_all(uc, empty)
         return prompt_parser.MulticondLearnedConditioning(shape=c.shape, batch=batch), uc
 
 
 class _Mixer:
-    """Mixes the conditionings of one pass."""
+    """Interpolates the conditionings of one pass."""
 
-    def __init__(self, p: Any, how: PromptInterpolation, empty: Any, hires: bool) -> None:
+    def __init__(self, p: Any, interpolation: PromptInterpolation, empty: Any, hires: bool) -> None:
         self._p = p
-        self._how = how
+        self._interpolation = interpolation
         self._empty = empty
         self._hires = hires
 
-    def travelled(self, ways: Ways, own: Sequence[Any], *, negative: bool) -> list[list[Any]]:
-        """Every frame's conditions (of AND), as new objects; their lengths as they come."""
-        if self._how == "hold":
-            ways = [Way(way.text) for way in ways]
-        # What a frame is on its way to is most often another frame's own text, as scripts have changed it.
-        known = {way.text: parts for way, parts in zip(ways, own, strict=True)}
-        missing = list(dict.fromkeys(way.other for way in ways if way.weight and way.other not in known))
-        known.update(zip(missing, self._learnt(missing, negative), strict=True))
+    def mixed(self, frames: FramePrompts, own: Sequence[Any], *, negative: bool) -> list[list[Any]]:
+        """Every frame's AND conditions as new objects, not yet padded to equal lengths."""
+        if self._interpolation == "hold":
+            frames = [FramePrompt(frame.text) for frame in frames]
+        # The target text is usually another frame's own text, as scripts have changed it.
+        known = {frame.text: parts for frame, parts in zip(frames, own, strict=True)}
+        missing = list(
+            dict.fromkeys(frame.other for frame in frames if frame.weight and frame.other not in known)
+        )
+        known.update(zip(missing, self._encoded(missing, negative), strict=True))
         return [
-            parts_between(
-                parts, known[way.other] if way.weight else parts, way.weight, self._mixing(way.weight)
+            mixed_parts(
+                parts,
+                known[frame.other] if frame.weight else parts,
+                frame.weight,
+                self._mix_function(frame.weight),
             )
-            for way, parts in zip(ways, own, strict=True)
+            for frame, parts in zip(frames, own, strict=True)
         ]
 
-    def _learnt(self, texts: Sequence[str], negative: bool) -> list[list[Any]]:
+    def _encoded(self, texts: Sequence[str], negative: bool) -> list[list[Any]]:
         if not texts:
             return []
         styles = shared.prompt_styles
         apply = styles.apply_negative_styles_to_prompt if negative else styles.apply_styles_to_prompt
         styled = [apply(text, self._p.styles) for text in texts]
-        made = learnt(self._p, styled, negative=negative, conditions=not negative, hires=self._hires)
-        return [[Part(stretches)] for stretches in made] if negative else list(made.batch)
+        made = encoded(self._p, styled, negative=negative, conditions=not negative, hires=self._hires)
+        return [[WeightedCond(schedule)] for schedule in made] if negative else list(made.batch)
 
-    def _mixing(self, weight: float) -> Callable[[Any, Any], Any]:
+    def _mix_function(self, weight: float) -> Callable[[Any, Any], Any]:
         def mix(a: Any, b: Any) -> Any:
             if not weight:
                 return a
             length = max(_length(a), _length(b))
-            both = [_filled(cond, length, self._empty) for cond in (a, b)]
-            mixed = conditioned(both, [Leg(0, 1, weight)], self._how)
+            both = [_padded(cond, length, self._empty) for cond in (a, b)]
+            mixed = conditioned(both, [Leg(0, 1, weight)], self._interpolation)
             return {name: part[0] for name, part in mixed.items()} if isinstance(mixed, dict) else mixed[0]
 
         return mix
 
 
-def _level(schedules: Sequence[list[Any]], empty: Any) -> None:
-    """Make all conditionings as long as the longest, as the host stacks them."""
-    length = max(_length(stretch.cond) for stretches in schedules for stretch in stretches)
-    for stretches in schedules:
-        stretches[:] = [Stretch(s.end_at_step, _filled(s.cond, length, empty)) for s in stretches]
+def _pad_all(schedules: Sequence[list[Any]], empty: Any) -> None:
+    """Pad all conditionings to the length of the longest, in place, because the host stacks them."""
+    length = max(_length(entry.cond) for schedule in schedules for entry in schedule)
+    for schedule in schedules:
+        schedule[:] = [ScheduledCond(s.end_at_step, _padded(s.cond, length, empty)) for s in schedule]
 
 
-def _filled(cond: Any, length: int, empty: Any) -> Any:
+def _padded(cond: Any, length: int, empty: Any) -> Any:
     if isinstance(cond, dict):
-        return {**cond, "crossattn": filled(cond["crossattn"], length, empty["crossattn"])}
-    return filled(cond, length, empty)
+        return {**cond, "crossattn": padded(cond["crossattn"], length, empty["crossattn"])}
+    return padded(cond, length, empty)
 
 
 def _length(cond: Any) -> int:
     return len(cond["crossattn"] if isinstance(cond, dict) else cond)
 
 
-def _bare(text: str) -> str:
+def _without_networks(text: str) -> str:
     for _, tag in networks_in(text):
         text = text.replace(tag, "")
     return text
 
 
 def _weight(tag: str) -> float:
-    """The weight of a network's tag `<kind:name:weight>`; 1 where none is written."""
+    """Weight of a network tag `<kind:name:weight>`; 1 where it has none."""
     parts = tag.strip("<>").split(":")
     try:
         return float(parts[2])

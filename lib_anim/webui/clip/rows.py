@@ -1,4 +1,4 @@
-"""The order of rows in the host's batches: by frame there, by condition for a clip."""
+"""Reorders batch rows: the host sorts them by frame, motion modules need them by condition."""
 
 from __future__ import annotations
 
@@ -11,49 +11,49 @@ from lib_anim.errors import FlipbookError, Problem
 
 
 class RowOrder:
-    """One step's rows: every frame's conditions one after another (AND), then every frame's negative.
+    """Row order of one step: all frames of the first AND condition, of the second …, then all negatives.
 
-    The host puts all conditions of frame 0 first, then those of frame 1. A motion module wants all frames of
-    one condition in a row, and the host cuts its batches every so many frames.
+    The host has all conditions of frame 0 first, then those of frame 1. A motion module needs all frames of
+    one condition in consecutive rows, and the host splits its batches after a fixed number of frames.
     """
 
     def __init__(self, counts: Sequence[int]) -> None:
-        """`counts`: conditions of each frame. Raises FlipbookError where some have fewer than others."""
+        """`counts`: number of conditions of each frame. Raises FlipbookError where they differ."""
         frames, most = len(counts), max(counts)
         fewest = counts.index(min(counts))
         if counts[fewest] < most:
-            # Flipbook evens out its own prompts; another script has set others since.
+            # Flipbook pads its own prompts; another script has changed them since.
             sentence = (
                 f"frame {fewest} has {counts[fewest]} parts joined by AND, others have {most}; "
-                "give every frame's prompt as many"
+                "use the same number in every frame's prompt"
             )
-            raise FlipbookError(Problem(sentence, field="prompt"))
-        self._places = (
+            raise FlipbookError(Problem(sentence, field="prompt", code="prompt.unequal_parts"))
+        self._order = (
             None
             if most == 1
             else torch.tensor([frame * most + part for part in range(most) for frame in range(frames)])
         )
 
     def sort(self, params: Any) -> None:
-        """Put the rows of the host's denoiser parameters into the clip's order."""
-        if self._places is None:
+        """Reorder the rows of the host's denoiser parameters by condition."""
+        if self._order is None:
             return
-        places, count = self._places, len(self._places)
+        order, count = self._order, len(self._order)
         for name in ("x", "sigma", "image_cond"):
             value = getattr(params, name)
-            setattr(params, name, torch.cat([value[:count][places.to(value.device)], value[count:]]))
-        params.text_cond = _picked(params.text_cond, places)
+            setattr(params, name, torch.cat([value[:count][order.to(value.device)], value[count:]]))
+        params.text_cond = _reordered(params.text_cond, order)
 
     def restore(self, x: torch.Tensor) -> None:
-        """Put the rows of the network's result back, in place: the host goes on with this very tensor."""
-        if self._places is None:
+        """Restore the host's row order of the UNet's result in place, because the host reuses the tensor."""
+        if self._order is None:
             return
-        count = len(self._places)
+        count = len(self._order)
         sorted_rows = x[:count].clone()
-        x[self._places.to(x.device)] = sorted_rows
+        x[self._order.to(x.device)] = sorted_rows
 
 
-def _picked(cond: Any, places: torch.Tensor) -> Any:
+def _reordered(cond: Any, order: torch.Tensor) -> Any:
     if isinstance(cond, dict):
-        return type(cond)({name: _picked(part, places) for name, part in cond.items()})
-    return cond[places.to(cond.device)]
+        return type(cond)({name: _reordered(part, order) for name, part in cond.items()})
+    return cond[order.to(cond.device)]

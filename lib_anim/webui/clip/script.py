@@ -1,4 +1,4 @@
-"""The always-on script that stands below txt2img and img2img."""
+"""The AnimateDiff always-on script of txt2img and img2img."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from lib_anim.webui.clip.accordion import AUTOMATIC, ENABLE, Modules, draw_accor
 from lib_anim.webui.clip.axes import with_axes
 from lib_anim.webui.clip.steps import clip_of
 from lib_anim.webui.host.conflicting_extension import enabled_conflicting_extension
-from lib_anim.webui.host.errors import Failure, refuse
+from lib_anim.webui.host.errors import FailedSamples, reject
 
 
 def call_of(args: Sequence[Any], *, img2img: bool) -> ClipCall:
-    """What arrived in the script's arguments: from the page, or a request of the API.
+    """Parse the script's arguments, from the page or from an API request.
 
-    Dicts come first where there are any; what follows them are defaults that the host filled in. A row of
-    values is in the accordion's order, which begins with sd-webui-animatediff's. Raises FlipbookError.
+    Leading dicts are settings, and the values after them defaults that the host filled in. Without dicts the
+    values are in the accordion's order, which starts with sd-webui-animatediff's. Raises FlipbookError.
     """
     if args and args[0] is False:
-        # What the package webuiapi sends with every still, to leave AnimateDiff off.
+        # The package webuiapi sends this with every still to disable AnimateDiff.
         return ClipCall()
     dicts = []
     for value in args:
@@ -50,19 +50,19 @@ def call_of(args: Sequence[Any], *, img2img: bool) -> ClipCall:
 
 
 class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
-    """The accordion, and the clips that requests make with it."""
+    """Draws the accordion and turns requests with it into clips."""
 
     def title(self) -> str:
-        """Also the key in the API's `alwayson_scripts`, where a rival keeps the name that its users send."""
+        """Also the key in the API's `alwayson_scripts`; differs while sd-webui-animatediff is enabled."""
         return title(enabled_conflicting_extension())
 
     def show(self, is_img2img: bool) -> Any:
-        """Always there, in both tabs."""
+        """Always visible, in both tabs."""
         return scripts.AlwaysVisible
 
     def ui(self, is_img2img: bool) -> list[Any]:
-        """Draws the accordion. The host calls this several times for one page: nothing is registered here."""
-        # torch and the host's models come with these; a test of this file's rules needs neither.
+        """Draw the accordion. Registers nothing, since the host calls this several times for one page."""
+        # Imported here because it loads torch and the host's models, which tests of this file do not need.
         from lib_anim.webui.clip.motion_files import module_names, module_sentence, refresh_button
 
         toolkit = Toolkit("img2img" if is_img2img else "txt2img", refresh_button)
@@ -78,90 +78,90 @@ class AnimateDiffScript(scripts.Script):  # type: ignore[misc]
         return drawn
 
     def before_process(self, p: Any, *args: Any) -> None:
-        """Makes the request a clip when it asks for one; a request for a still passes untouched."""
+        """Patch the request where it enables a clip; requests for stills are not changed."""
         if _is_copy(p):
             return
         try:
             call = with_axes(call_of(args, img2img=bool(self.is_img2img)), p)
             if call.enable:
-                _begin(p, call)
+                _start_clip(p, call)
         except FlipbookError as error:
-            refuse(p, error)
+            reject(p, error)
         except Exception as error:
-            # The host would print it and paint a still in the film's place.
-            refuse(p, error)
+            # The host would log it and render a still instead of the film.
+            reject(p, error)
             raise
 
     def before_process_batch(self, p: Any, *args: Any, **kwargs: Any) -> None:
-        """Prepares noise and latents of a clip's batch."""
+        """Prepare noise and latents of a clip's batch."""
         clip = clip_of(p)
         if clip is not None:
-            with clip.watched():
-                clip.begin_batch()
+            with clip.capture_errors():
+                clip.prepare_batch()
 
     def process_before_every_sampling(self, p: Any, *args: Any, **kwargs: Any) -> None:
-        """Prepares one sampling of a clip."""
+        """Prepare one sampling of a clip."""
         clip = clip_of(p)
         if clip is not None:
-            with clip.watched():
-                clip.begin_sampling(kwargs["noise"])
+            with clip.capture_errors():
+                clip.prepare_sampling(kwargs["noise"])
 
     def post_sample(self, p: Any, ps: Any, *args: Any) -> None:
-        """Hands the latents of a clip to where its frames go; the host gets one picture to go on with."""
+        """Pass the latents of a clip to its output; the host continues with one picture."""
         clip = clip_of(p)
         if clip is not None:
             try:
-                ps.samples = clip.output.take(clip, p, ps.samples)
+                ps.samples = clip.output.process_batch(clip, p, ps.samples)
             except Exception as error:
-                # The host would print it and hand out stills in the film's place.
-                ps.samples = Failure(error)
+                # The host would log it and return stills instead of the film.
+                ps.samples = FailedSamples(error)
                 raise
 
     def postprocess_batch_list(self, p: Any, pp: Any, *args: Any, **kwargs: Any) -> None:
-        """Leaves the host's loop over pictures nothing: frames have been through all that it does."""
+        """Empty the host's list of pictures, because the frames are already postprocessed."""
         clip = clip_of(p)
         if clip is not None and clip.output.batches > p.iteration:
             pp.images = []
 
     def postprocess(self, p: Any, processed: Any, *args: Any) -> None:
-        """Puts the films where the page and the API look for results."""
+        """Add the films to the results of the page and the API."""
         if _is_copy(p):
             return
         clip = clip_of(p)
         if clip is not None and clip.output.batches:
-            clip.output.show(clip, p, processed)
+            clip.output.add_results(clip, p, processed)
         if clip is not None:
-            clip.leave()
+            clip.detach()
 
 
 def _is_copy(p: Any) -> bool:
-    """Whether p is a copy of a clip's request: ADetailer ends and begins one around the frames it paints."""
+    """Whether p is a copy of a clip's request; ADetailer processes one around each frame."""
     clip = clip_of(p)
-    return clip is not None and not clip.steers(p)
+    return clip is not None and not clip.owns(p)
 
 
-def _begin(p: Any, call: ClipCall) -> None:
+def _start_clip(p: Any, call: ClipCall) -> None:
     from lib_anim.webui.clip.call import task_of
     from lib_anim.webui.clip.films import ClipFilms
     from lib_anim.webui.clip.host_clip import HostClip
-    from lib_anim.webui.clip.motion_files import rack
+    from lib_anim.webui.clip.motion_files import motion_store
 
     clip = clip_of(p)
     if clip is not None:
-        # Of a picture before this one that did not come to its end.
-        clip.leave()
+        # Left by an earlier picture of this request that failed.
+        clip.detach()
     warnings: list[str] = []
     films = ClipFilms(call, (p.prompt, p.negative_prompt), warnings)
     task = task_of(p, call, warnings.append)
     try:
-        HostClip(p, task, rack(), films, warnings.append).take_over()
+        HostClip(p, task, motion_store(), films, warnings.append).attach()
     except Exception:
         task.pictures.close()
         raise
 
 
 def pasted(name: str, found: Mapping[str, Any]) -> Any:
-    """What the control of a setting shows for pasted parameters; None leaves it as it is."""
+    """Value of a setting's control for pasted parameters; None keeps the current value."""
     text = found.get(NAME)
     if not text:
         return None
@@ -174,7 +174,7 @@ def pasted(name: str, found: Mapping[str, Any]) -> Any:
     shown = controls.shown(spec, spec.to_json(getattr(call.motion, name)))
     if name == "module":
         return shown or AUTOMATIC
-    # An upload's path means nothing to the page that pastes it.
+    # Paths of uploads are not valid in another session.
     return None if name in ("video_source", "last_frame") else shown
 
 
@@ -183,6 +183,6 @@ def _call_of_infotext(text: str) -> ClipCall | None:
     try:
         return from_infotext(text)
     except FlipbookError as error:
-        # Parameters of an older or a foreign film: what cannot be read is left as it is, and said.
-        gr.Warning(f"AnimateDiff's parameters were not taken over: {error}")
+        # Parameters of another version or extension: nothing is pasted and a warning is shown.
+        gr.Warning(f"AnimateDiff's parameters were not pasted: {error}")
         return None

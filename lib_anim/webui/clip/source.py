@@ -1,4 +1,4 @@
-"""The films and pictures that a clip of the host follows: a frame and a mask for every frame painted."""
+"""The video and masks that a clip in the host follows: a picture and a mask for every output frame."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from lib_anim.media.read import open_source
 
 
 class ClipSource:
-    """What video path, video source and mask path name, opened; frames are read one at a time."""
+    """The opened files of video path, video source and mask path; frames are read one at a time."""
 
     def __init__(self, motion: Motion) -> None:
-        """Raises FlipbookError (NotFound) naming the file, or the part of it that it does not have."""
+        """Raises FlipbookError (NotFound) for a missing file or a missing range of frames."""
         self._video: FrameSource | None = None
         self._masks: FrameSource | None = None
         self._mask: Image.Image | None = None
@@ -39,43 +39,43 @@ class ClipSource:
 
     @property
     def video(self) -> bool:
-        """Whether there are frames to follow."""
+        """Whether every frame has a picture of its own."""
         return self._video is not None
 
     @property
     def masks(self) -> bool:
-        """Whether there are masks."""
+        """Whether frames have masks."""
         return self._masks is not None or self._mask is not None
 
     def length(self, motion: Motion) -> int:
-        """Frames of the clip: as many as asked for, else the video's, else the context's.
+        """Number of frames of the clip: the requested number, else the video's, else the context length.
 
-        Raises FlipbookError for a video or masks with fewer: nothing says what the others would follow.
+        Raises FlipbookError where the video or the masks have fewer frames.
         """
         count = motion.frames or (motion.context if self._video is None else len(self._video))
         for source, field in ((self._video, self._field), (self._masks, "mask_path")):
             if source is not None and len(source) < count:
-                sentence = f"it has {len(source)} frames for {count}; " + (
-                    "a number of frames of 0 takes all of them"
+                sentence = f"it has {len(source)} frames, the clip needs {count}; " + (
+                    "set the number of frames to 0 to use all of them"
                     if field != "mask_path"
-                    else "every frame needs its own, or one picture for all"
+                    else "use one mask per frame, or one picture for all"
                 )
-                raise FlipbookError(Problem(sentence, field=field))
+                raise FlipbookError(Problem(sentence, field=field, code="media.too_few_frames"))
         return count
 
     def frame(self, number: int) -> np.ndarray:
-        """The video's frame for an output, uint8 RGB; the last one for those beyond, which are not shown."""
+        """The video's frame for an output, uint8 RGB; the last one for padding frames."""
         assert self._video is not None
         return self._video[min(number, len(self._video) - 1)][..., :3]
 
     def mask(self, number: int) -> Image.Image | None:
-        """An output's mask as the host takes it: white is repainted."""
+        """An output's mask in the host's convention: white is repainted."""
         if self._masks is not None:
             return Image.fromarray(self._masks[min(number, len(self._masks) - 1)][..., :3])
         return self._mask
 
     def close(self) -> None:
-        """Close the files; twice is allowed."""
+        """Close the files; may be called repeatedly."""
         for source in (self._video, self._masks):
             if source is not None:
                 source.close()

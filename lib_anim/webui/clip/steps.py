@@ -1,7 +1,7 @@
-"""What Flipbook does at each sampling step of a clip, in the host's two denoiser callbacks.
+"""The host's two denoiser callbacks, called before and after each sampling step.
 
-The host asks every listener at every step of every request; those without a clip are left alone. What is put
-on objects (`forward` on the sampler's own wrapper) goes away with the request's sampler.
+The host calls them at every step of every request; requests without a clip are not changed. Patches
+(`forward` of the sampler's own wrapper) do not outlive the request's sampler.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CLIP = "flipbook_clip"
 class StepHooks(Protocol):
     """What a clip does before and after each call of the network."""
 
-    def watched(self) -> AbstractContextManager[None]: ...
+    def capture_errors(self) -> AbstractContextManager[None]: ...
 
     def before_step(self, params: Any) -> None: ...
 
@@ -35,16 +35,16 @@ def hooks_of(p: Any) -> StepHooks | None:
 
 
 def before_denoising(params: Any) -> None:
-    """The host's `on_cfg_denoiser`: rows in order, windows round the network."""
+    """The host's `on_cfg_denoiser`: reorder the rows and wrap the UNet in context windows."""
     clip = hooks_of(getattr(params.denoiser, "p", None))
     if clip is not None:
-        with clip.watched():
+        with clip.capture_errors():
             clip.before_step(params)
 
 
 def after_denoising(params: Any) -> None:
-    """The host's `on_cfg_denoised`: rows back where the host looks for them."""
+    """The host's `on_cfg_denoised`: restore the host's row order."""
     clip = hooks_of(getattr(getattr(params.inner_model, "flipbook_denoiser", None), "p", None))
     if clip is not None:
-        with clip.watched():
+        with clip.capture_errors():
             clip.after_step(params)

@@ -1,4 +1,4 @@
-"""What a clip of the host is to be, with nothing left to read or to evaluate."""
+"""The task of rendering a clip in the host: evaluated values and opened inputs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lib_anim.webui.clip.prompts import ClipPrompts
 
 
 class Pictures(Protocol):
-    """What a clip follows, frame by frame."""
+    """Per-frame pictures and masks of a clip."""
 
     @property
     def video(self) -> bool:
@@ -30,31 +30,31 @@ class Pictures(Protocol):
         ...
 
     def mask(self, number: int) -> Image.Image | None:
-        """A frame's mask as the host takes it: white is repainted."""
+        """A frame's mask in the host's convention: white is repainted."""
         ...
 
     def close(self) -> None:
-        """Close the files; twice is allowed."""
+        """Close the files; may be called repeatedly."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClipTask:
-    """One request's clips. Tuples with a value per frame have one for each that is denoised."""
+    """The clips of one request. Per-frame tuples have one value for each denoised frame."""
 
     frames: int
-    """Frames of the film."""
+    """Number of frames of the film."""
     denoised: int
-    """Frames that are denoised: with those that only fill the context."""
+    """Number of denoised frames: `frames` and those that only fill the context window."""
     steering: Steering
-    """`module` may be empty: the first one that fits."""
+    """An empty `module` selects the first one that fits."""
     prompts: ClipPrompts
     pictures: Pictures
     denoising: tuple[float, ...] | None = None
-    """Of each frame, in img2img; None where the request's holds for all."""
+    """Denoising strength per frame, in img2img; None uses the request's for all."""
     cfg_scale: tuple[float, ...] | None = None
-    """Of each frame; None where the request's holds for all."""
+    """CFG scale per frame; None uses the request's for all."""
     ramp: LatentRamp | None = None
-    """In img2img: the shares of the first and the last picture; None starts from the pictures alone."""
+    """In img2img: the shares of the first and the last picture; None uses the init pictures alone."""
     last: Image.Image | None = None
-    """The picture that the clip ends with."""
+    """The picture with which the clip ends."""

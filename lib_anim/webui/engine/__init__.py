@@ -1,1 +1,1 @@
-"""The WebUI as an engine for films."""
+"""The WebUI's own pipeline as a Flipbook engine."""

@@ -1,4 +1,4 @@
-"""The engines that the WebUI offers: itself with each of its checkpoints, and the checkerboard."""
+"""The engines available in the WebUI: one per checkpoint, and the checkerboard test engine."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from lib_anim.webui.host import controlnet as control
 
 
 class HostEngines:
-    """`webui:CHECKPOINT` for every checkpoint of the host, the chosen one first; `webui`; `checker`.
+    """`webui:CHECKPOINT` for every checkpoint of the host, the selected one first; `webui`; `checker`.
 
-    `webui` is whichever checkpoint is chosen when the job begins.
-
-    A film that names its checkpoint is resumed with it, whatever is chosen in the page by then.
+    `webui` uses the checkpoint that is selected when the job starts. A film with `webui:CHECKPOINT` is
+    resumed with that checkpoint, whatever is selected then.
     """
 
     def __init__(self) -> None:
@@ -33,8 +32,8 @@ class HostEngines:
     def names(self) -> Sequence[str]:
         titles = [info.name for info in sd_models.checkpoints_list.values()]
         if titles:
-            chosen = sd_models.select_checkpoint().name
-            titles.sort(key=lambda title: title != chosen)
+            selected = sd_models.select_checkpoint().name
+            titles.sort(key=lambda title: title != selected)
             return [*(f"{NAME}:{title}" for title in titles), NAME, self._checker.name]
         return [self._checker.name]
 
@@ -55,8 +54,8 @@ class HostEngines:
         if name == NAME:
             return WebuiEngine()
         if not name.startswith(f"{NAME}:"):
-            sentence = f'"{name}" is no engine here; there are {", ".join(self.names())}'
-            raise NotFound(Problem(sentence, field="engine"))
+            sentence = f'there is no engine "{name}"; available are {", ".join(self.names())}'
+            raise NotFound(Problem(sentence, field="engine", code="engine.unknown"))
         return WebuiEngine(name.removeprefix(f"{NAME}:"))
 
     def models(self) -> Mapping[str, Sequence[str]]:
@@ -68,4 +67,4 @@ class HostEngines:
         }
 
     def close(self) -> None:
-        """Nothing is kept: the networks are the host's."""
+        """Nothing to free: the models belong to the host."""

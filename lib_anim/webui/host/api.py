@@ -1,4 +1,4 @@
-"""The API's routes in the WebUI's server, behind the WebUI's own locks."""
+"""Adds Flipbook's API routes to the WebUI's server, protected by the WebUI's own credentials."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from lib_anim.api.routes import routers
 
 
 def add_routes(page: Any, app: FastAPI) -> None:
-    """The host's `on_app_started`: called for every page that it makes, also after "Reload UI"."""
-    # The engines load what the host itself loads only after its scripts.
+    """The host's `on_app_started`: called for every page that it creates, also after "Reload UI"."""
+    # Imported here: the engines import modules that the host loads after its scripts.
     from lib_anim.webui.host.services import services
 
     def guard(request: Request) -> None:
@@ -24,15 +24,15 @@ def add_routes(page: Any, app: FastAPI) -> None:
 
     for router in routers(services(), guard, _origins()):
         app.include_router(router)
-    # Made and kept when somebody asks for it first; ours must be in it.
+    # Cached at the first request; must be generated again with these routes.
     app.openapi_schema = None
 
 
 def check(request: Request, app: FastAPI) -> None:
-    """Raise 401 for a request that the host's own routes would not let in.
+    """Raise HTTPException 401 for a request that the host's own routes would reject.
 
-    The host guards its own routes alone and leaves those of extensions open. With `--api-auth` one of its
-    users is needed, with `--gradio-auth` one of the page's: as HTTP Basic, or the page's cookie.
+    The host protects only its own routes, not those of extensions. Accepts users of `--api-auth` and
+    `--gradio-auth` by HTTP Basic, and the page's login cookie; everything where neither is set.
     """
     api = dict(_users(getattr(shared.cmd_opts, "api_auth", None)))
     page = getattr(app, "auth", None)
@@ -48,7 +48,7 @@ def check(request: Request, app: FastAPI) -> None:
 
 
 def _users(text: str | None) -> Iterator[tuple[str, str]]:
-    """`user:password,user:password`, as `--api-auth` has it."""
+    """(user, password) pairs of `--api-auth`: `user:password,user:password`."""
     for pair in (text or "").split(","):
         user, colon, password = pair.strip().partition(":")
         if colon:
@@ -67,13 +67,13 @@ def _basic(header: str) -> tuple[str, str] | None:
 
 
 def _known(users: Mapping[str, str], user: str, password: str) -> bool:
-    """Whether they are one of the users; it takes as long for a wrong name as for a wrong password."""
+    """Whether the credentials are valid; constant time for wrong names and wrong passwords."""
     expected = users.get(user)
     right = secrets.compare_digest(password.encode(), (expected or "").encode())
     return expected is not None and right
 
 
 def _origins() -> tuple[str, ...]:
-    """Pages of other origins that the host lets in."""
+    """CORS origins that the host allows."""
     text = getattr(shared.cmd_opts, "cors_allow_origins", None) or ""
     return tuple(origin.strip() for origin in text.split(",") if origin.strip())

@@ -1,4 +1,4 @@
-"""What a clip puts on a request of the host, to be taken off again."""
+"""Records attribute changes of an object and reverts them."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ ABSENT = object()
 
 
 class AttributePatch:
-    """A handle on an object's own attributes: those that were changed while it was put on.
+    """Records the instance attributes that change inside `recording`; `detach` reverts them.
 
-    Some of the host's scripts and its img2img batch make one request into picture after picture; each must
-    find it as its user made it.
+    Some of the host's scripts and its img2img batch reuse one request for many pictures, so a clip must
+    restore it.
     """
 
     def __init__(self, target: Any) -> None:
         self._target = target
         self._changed: dict[str, tuple[Any, Any]] = {}
-        """Name → (what was there, what was put there)."""
+        """Name → (original value or ABSENT, changed value)."""
 
     @contextmanager
-    def putting_on(self) -> Iterator[None]:
-        """Remember what is changed inside, also where an error ends it."""
+    def recording(self) -> Iterator[None]:
+        """Record the changes inside the block, also when it raises."""
         before = dict(vars(self._target))
         try:
             yield
@@ -32,12 +32,12 @@ class AttributePatch:
                 if before.get(name, ABSENT) is not value:
                     self._changed[name] = before.get(name, ABSENT), value
 
-    def before(self, name: str) -> Any:
-        """What an attribute was, or is where it was not changed."""
+    def original(self, name: str) -> Any:
+        """The value before the recorded change; the current one where there is none."""
         return self._changed[name][0] if name in self._changed else getattr(self._target, name)
 
     def detach(self) -> None:
-        """Give the attributes back what they were, but for those that someone else has changed since."""
+        """Revert the recorded changes, except attributes that have been changed again since."""
         for name, (before, ours) in self._changed.items():
             if vars(self._target).get(name, ABSENT) is not ours:
                 continue

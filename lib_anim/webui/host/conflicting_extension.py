@@ -1,4 +1,4 @@
-"""Finds the older AnimateDiff extension, because only one of the two may act."""
+"""Detects the extension sd-webui-animatediff, because only one of the two may be active."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from modules import extensions
 
 
 def enabled_conflicting_extension() -> str | None:
-    """The folder name of an enabled extension that carries sd-webui-animatediff's script, else None.
+    """The folder name of an enabled extension that contains sd-webui-animatediff's script, else None.
 
-    Told by its file, since people clone under names of their own.
+    Detected by the script file, because folder names are arbitrary.
     """
     for extension in extensions.active():
         if (Path(extension.path) / "scripts" / "animatediff.py").is_file():

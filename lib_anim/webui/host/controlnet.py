@@ -17,16 +17,16 @@ TITLE = CONTROLNET
 """The extension's title, and its key among always-on scripts."""
 
 API = "internal_controlnet.external_code"
-"""The module that the extension offers to others; it has loaded it by itself where it is enabled."""
+"""The extension's public module; imported by the extension itself where it is enabled."""
 
 
 def installed() -> bool:
-    """Whether the extension is there and enabled."""
+    """Whether the extension is installed and enabled."""
     return API in sys.modules
 
 
 def models() -> tuple[str, ...]:
-    """Names of the ControlNet models that the extension finds, with and without the hash behind them."""
+    """Names of the ControlNet models that the extension finds, each with and without its hash suffix."""
     if not installed():
         return ()
     full = [str(name) for name in sys.modules[API].get_models()]
@@ -34,40 +34,41 @@ def models() -> tuple[str, ...]:
 
 
 def modules() -> tuple[str, ...]:
-    """Names of its preprocessors."""
+    """Names of the extension's preprocessors."""
     return tuple(sys.modules[API].get_modules()) if installed() else ()
 
 
 def arguments(units: Sequence[ControlUnit]) -> list[dict[str, Any]]:
-    """The units as the extension reads them from requests."""
+    """The units as the extension's request dicts."""
     return [dict(_fields(unit)) for unit in units]
 
 
 def with_units(scripts: Scripts, units: Sequence[ControlUnit]) -> dict[str, Sequence[Any]]:
-    """Arguments of scripts by title: a film's units, then those that are enabled among ControlNet's own."""
+    """Title → script arguments: ControlNet gets the film's units, then its own enabled units."""
     if not units:
         return dict(scripts)
     others = {title: given for title, given in scripts.items() if title.lower() != TITLE.lower()}
     return {TITLE: [*arguments(units), *enabled_units(scripts)], **others}
 
 
-def complaint(p: Any, units: int) -> FlipbookError | None:
-    """A sentence when the extension has not taken up as many units as it was given.
+def units_error(p: Any, units: int) -> FlipbookError | None:
+    """An error when the extension has loaded fewer than `units` units; checked right before sampling.
 
-    Asked right before sampling. The host swallows what the extension raises and paints without it.
+    The host swallows the extension's exceptions and would render without ControlNet.
     """
     if not units:
         return None
     script = next((s for s in p.scripts.alwayson_scripts if s.title() == TITLE), None)
     network = getattr(script, "latest_network", None)
-    taken = 0 if network is None else len(getattr(network, "control_params", None) or ())
-    if taken >= units:
+    loaded = 0 if network is None else len(getattr(network, "control_params", None) or ())
+    if loaded >= units:
         return None
     return FlipbookError(
         Problem(
-            f"ControlNet took up {taken} of {units} units; the WebUI's log says why. Check their models and"
-            " pictures",
+            f"ControlNet loaded {loaded} of {units} units; check their models and pictures and the WebUI's"
+            " log",
             field="control",
+            code="controlnet.units_not_loaded",
         )
     )
 
@@ -79,7 +80,7 @@ def _fields(unit: ControlUnit) -> Iterator[tuple[str, Any]]:
         "pixel_perfect", "processor_res", "threshold_a", "threshold_b", "low_vram",
     ):  # fmt: skip
         yield name, getattr(unit, name)
-    # The map is Flipbook's to show: returned, it would stand among the pictures.
+    # A returned map would be mixed with the rendered pictures.
     yield "save_detected_map", False
     if unit.image is not None:
         picture = np.asarray(to_pil(unit.image))

@@ -1,4 +1,4 @@
-"""Says no to a request of the host in one sentence."""
+"""Ends a request of the host with an error message."""
 
 from __future__ import annotations
 
@@ -9,33 +9,34 @@ from fastapi import HTTPException
 from lib_anim.errors import FlipbookError
 
 
-def outward(p: Any, error: Exception) -> Exception:
-    """What to raise out of the host's work on request `p`, whose API answers with a status and a text."""
+def as_host_error(p: Any, error: Exception) -> Exception:
+    """The exception to raise in request `p`: HTTPException with status and text for the API, else `error`."""
     if getattr(p, "is_api", False) and isinstance(error, FlipbookError):
         return HTTPException(status_code=error.status, detail=str(error))
     return error
 
 
-def refuse(p: Any, error: Exception) -> None:
-    """Makes the host end the request `p` with `error` before anything is painted.
+def reject(p: Any, error: Exception) -> None:
+    """Make the host end the request `p` with `error` before sampling.
 
-    The host (1.10) swallows whatever a script hook raises and paints on, but calls `p.setup_prompts` outside
-    of any try: the API answers with the error's status and text, the page shows the text. The attribute
-    belongs to this request; nothing remains for the next one.
+    The host (1.10) swallows exceptions of script hooks and continues, but calls `p.setup_prompts` outside of
+    any `try`: the API responds with the error's status and text, the page shows the text. Only an attribute
+    of this request is changed.
     """
 
     def setup_prompts() -> NoReturn:
-        raise outward(p, error) from error
+        raise as_host_error(p, error) from error
 
     p.setup_prompts = setup_prompts
-    # Loaded before `setup_prompts` otherwise: another checkpoint, for nothing.
+    # Avoids loading another checkpoint, which the host does before `setup_prompts`.
     p.override_settings = {}
 
 
-class Failure:
-    """Stands in for a batch's pictures that could not be made: the host ends the request when it looks at it.
+class FailedSamples:
+    """Placeholder for the samples of a failed batch: reading any attribute raises RuntimeError.
 
-    The host swallows what hooks raise, but asks `post_sample`'s result for attributes outside of any try.
+    The host swallows exceptions of hooks, but reads attributes of `post_sample`'s result outside of any
+    `try`.
     """
 
     def __init__(self, error: Exception) -> None:

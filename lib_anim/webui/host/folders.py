@@ -1,4 +1,4 @@
-"""Where Flipbook keeps what it makes in the WebUI."""
+"""Flipbook's data folder and the output folders of the WebUI."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _OUTPUTS = (
     "outdir_extras_samples",
     "outdir_save",
 )
-"""Options that name a folder of results; a relative one starts at the data directory."""
+"""Options that name an output folder; relative paths start at the data directory."""
 
 
 def home() -> Path:
-    """The folder given by `--flipbook-dir`, else `flipbook` in the WebUI's data directory. Not made here."""
+    """Folder given by `--flipbook-dir`, else `flipbook` in the WebUI's data directory. Not created here."""
     given = getattr(shared.cmd_opts, "flipbook_dir", None)
     return Path(given) if given else Path(paths.data_path) / "flipbook"
 
 
 def outputs() -> list[Path]:
-    """The folders into which the WebUI writes pictures, and so those which its users may know."""
+    """The folders into which the WebUI writes pictures; its users may read them."""
     named = [str(getattr(shared.opts, name, "") or "") for name in _OUTPUTS]
     return [
         Path(paths_internal.default_output_dir),

@@ -1,4 +1,4 @@
-"""The host's options as a film found them, put back in force for each of its pictures."""
+"""Saves the host's options for a film and applies them to each of its pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lib_anim.types import AttentionBackend
 
 ABSENT = object()
 
-PIXELS = (
+PIXEL_OPTIONS = (
     "CLIP_stop_at_last_layers", "beta_dist_alpha", "beta_dist_beta", "emphasis", "comma_padding_backtrack",
     "eta_ancestral", "eta_ddim", "eta_noise_seed_delta", "ddim_discretize",
     "always_discard_next_to_last_sigma", "sgm_noise_multiplier", "uni_pc_variant", "uni_pc_skip_type",
@@ -29,13 +29,13 @@ PIXELS = (
     "face_restoration_model", "code_former_weight", "sd_vae_overrides_per_model_preferences",
    
 )  # fmt: skip
-"""Options that change pixels and act when they are read, with nothing to load."""
+"""Options that change pixels and take effect when they are read, without loading anything."""
 
-OURS: Mapping[str, Any] = {
-    # A frame is laid over its original; Flipbook matches colours itself, by schedule.
+FILM_OPTIONS: Mapping[str, Any] = {
+    # Frames are composited over the original; Flipbook matches colours itself, by schedule.
     "overlay_inpaint": True,
     "img2img_color_correction": False,
-    # One picture goes in and one comes out.
+    # One input picture gives one output picture.
     "return_mask": False,
     "return_mask_composite": False,
     "save_mask": False,
@@ -44,27 +44,27 @@ OURS: Mapping[str, Any] = {
     "return_grid": False,
     "grid_save": False,
 }
-"""What every picture of a film needs, whatever the user has set for stills."""
+"""Options required for every picture of a film, whatever the user has set for stills."""
 
 
-def pinned_now() -> dict[str, Any]:
-    """The options of `PIXELS` that this host knows, as they are set now."""
-    return {name: getattr(shared.opts, name) for name in PIXELS if name in shared.opts.data_labels}
+def current_pixel_options() -> dict[str, Any]:
+    """Current values of the options in `PIXEL_OPTIONS` that this host has."""
+    return {name: getattr(shared.opts, name) for name in PIXEL_OPTIONS if name in shared.opts.data_labels}
 
 
 def digest(options: Mapping[str, Any]) -> str:
-    """Twelve hex digits that stand for the options, for an engine's fingerprint."""
+    """Twelve hex digits of the options' SHA-256, for an engine's fingerprint."""
     text = json.dumps(options, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @contextmanager
-def in_force(options: Mapping[str, Any]) -> Iterator[None]:
-    """The host's options are these inside, and afterwards what they were (absent ones absent).
+def applied(options: Mapping[str, Any]) -> Iterator[None]:
+    """Set the host's options inside the block and restore them afterwards; absent ones are removed again.
 
-    The host's own `override_settings` leaves a key behind that was in no settings file before, and a value
-    is written into the file when someone saves the settings meanwhile. Nothing is loaded here. The caller
-    holds the host's queue.
+    The host's own `override_settings` would leave keys behind that were absent before. A value is written
+    into the settings file when someone saves the settings meanwhile. Loads nothing. The caller holds the
+    host's queue lock.
     """
     data = shared.opts.data
     before = {name: data.get(name, ABSENT) for name in options}

@@ -1,4 +1,4 @@
-"""A player below the results of txt2img and img2img: films that the host's gallery cannot show."""
+"""Video player below the results of txt2img and img2img for films that the host's gallery cannot show."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any
 
 import gradio as gr
 
-from lib_anim.ui import gradio_compat as majors
+from lib_anim.ui import gradio_compat
 from lib_anim.ui.toolkit import Toolkit
 
-PLACES = {"generation_info_txt2img": "txt2img", "generation_info_img2img": "img2img"}
-"""The host's box with a result's facts, which changes with every result → its tab."""
+TABS = {"generation_info_txt2img": "txt2img", "generation_info_img2img": "img2img"}
+"""Element id of the host's generation info, which changes with every result → its tab."""
 
-REMEMBERED = 64
+MAX_FILMS = 64
 
 _films: OrderedDict[str, str] = OrderedDict()
 
 
 def remember(infotext: str, film: Path) -> None:
-    """Note the film that a result with these parameters stands for."""
+    """Store the film of the result with this infotext."""
     _films[infotext] = str(film)
     _films.move_to_end(infotext)
-    while len(_films) > REMEMBERED:
+    while len(_films) > MAX_FILMS:
         _films.popitem(last=False)
 
 
 def film_of(generation_info: str) -> str | None:
-    """The path of the film of the host's JSON about a result; None where it is no film."""
+    """Path of the film for the host's generation info (JSON); None where the result is not a film."""
     try:
         texts = json.loads(generation_info).get("infotexts", [])
     except (ValueError, AttributeError):
@@ -39,19 +39,19 @@ def film_of(generation_info: str) -> str | None:
 
 
 def draw_player(component: Any, **named: Any) -> None:
-    """The host's `on_after_component`: puts a hidden player behind the box of facts."""
-    place = PLACES.get(named.get("elem_id") or "")
-    if place is None:
+    """The host's `on_after_component`: add a hidden player after the generation info."""
+    tab = TABS.get(named.get("elem_id") or "")
+    if tab is None:
         return
     video = gr.Video(
         label="Film",
         visible=False,
         interactive=False,
-        elem_id=Toolkit(place).elem_id("player"),
+        elem_id=Toolkit(tab).elem_id("player"),
     )
 
     def show(generation_info: str) -> Any:
         path = film_of(generation_info)
-        return majors.changed(value=path, visible=path is not None)
+        return gradio_compat.changed(value=path, visible=path is not None)
 
-    component.change(show, inputs=[component], outputs=[video], **majors.quiet())
+    component.change(show, inputs=[component], outputs=[video], **gradio_compat.quiet())

@@ -1,4 +1,4 @@
-"""A still that Flipbook asks for, as a request of the host."""
+"""Converts a StillRequest to the host's processing object."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from lib_anim.webui.clip.script import AnimateDiffScript
 from lib_anim.webui.host.images import to_pil
 
 FILLS = ("fill", "original", "latent noise", "latent nothing")
-"""The host's `inpainting_fill`, by its numbers."""
+"""Index = value of the host's `inpainting_fill`."""
 
 
 def host_request(request: StillRequest) -> Any:
     """The host's processing object for a still, with its scripts at their defaults.
 
-    Pictures become 8 bits, rounded: the host takes nothing finer. Nothing is saved by the host. The caller
-    holds the host's queue and has put the options in force, since the host reads some here.
+    Pictures are rounded to 8 bits, the only depth that the host supports. The host saves nothing. The caller
+    holds the host's queue lock and has applied the options, since the host reads some here.
     """
     common: dict[str, Any] = {
         "prompt": request.prompt,
@@ -59,37 +59,45 @@ def host_request(request: StillRequest) -> Any:
         inpaint_full_res=request.only_masked,
         inpaint_full_res_padding=request.only_masked_padding,
     )
-    # The constructor's `mask_blur` takes whole pixels only; these two take what the filter takes.
+    # The constructor's `mask_blur` accepts integers only; these two accept floats.
     p.mask_blur_x = p.mask_blur_y = request.mask_blur
-    # As the host's own masks, which are black and white; a soft one stays soft.
+    # Binary masks are rounded like the host's own; soft masks stay soft.
     p.mask_round = request.mask is None or bool(np.isin(request.mask, (0, 1)).all())
     return p
 
 
 def attach_scripts(p: Any, runner: Any, given: Mapping[str, Sequence[Any]]) -> None:
-    """The host's always-on scripts at their defaults, those in `given` (title → arguments) with these.
+    """Attach the host's always-on scripts with default arguments, replaced by `given` (title → arguments).
 
-    Raises FlipbookError for a title that is not installed.
+    Raises FlipbookError for a script that is not installed and for too many arguments.
     """
     arguments = _defaults(runner)
     for script in runner.alwayson_scripts:
         if isinstance(script, AnimateDiffScript):
-            # Off in a word, which spares it reading a row of settings for every frame.
+            # Disabled by one value, so that it does not parse its settings for every frame.
             arguments[script.args_from] = False
     for title, values in given.items():
         script = next((s for s in runner.alwayson_scripts if s.title().lower() == title.lower()), None)
         if script is None:
             raise FlipbookError(
-                Problem(f'the WebUI has no script "{title}"; install or enable it', field="scripts")
+                Problem(
+                    f'the WebUI has no script "{title}"; install or enable it',
+                    field="scripts",
+                    code="script.not_found",
+                )
             )
-        places = range(script.args_from, script.args_to)
-        if len(values) > len(places):
+        slots = range(script.args_from, script.args_to)
+        if len(values) > len(slots):
             raise FlipbookError(
-                Problem(f'"{title}" takes {len(places)} arguments, not {len(values)}', field="scripts")
+                Problem(
+                    f'the script "{title}" got {len(values)} arguments; it accepts {len(slots)}',
+                    field="scripts",
+                    code="script.too_many_arguments",
+                )
             )
-        for place, value in zip(places, values, strict=False):
-            arguments[place] = value
-    # Scripts for people (seed, sampler, refiner) would write their page's values into p otherwise.
+        for slot, value in zip(slots, values, strict=False):
+            arguments[slot] = value
+    # Otherwise the WebUI's form scripts (seed, sampler, refiner) would write the page's values into p.
     p.is_api = True
     p.scripts = runner
     p.script_args = tuple(arguments)
@@ -102,11 +110,11 @@ def script_titles() -> tuple[str, ...]:
 
 
 def _defaults(runner: Any) -> list[Any]:
-    """What every script's controls say when nobody has touched them."""
+    """Default values of all scripts' controls."""
     if len(runner.inputs) > 1:
         return [0, *(getattr(control, "value", None) for control in runner.inputs[1:])]
     arguments: list[Any] = [0] + [None] * max((s.args_to or 1) for s in runner.scripts)
-    # Without a page (--nowebui) the scripts have drawn no controls yet; drawn here, they belong to nothing.
+    # Without a page (--nowebui) no controls exist yet; they are created in a temporary context.
     with gr.Blocks():
         for script in runner.scripts:
             controls = script.ui(script.is_img2img) or ()
@@ -115,5 +123,5 @@ def _defaults(runner: Any) -> list[Any]:
 
 
 def runner_of(request: StillRequest) -> Any:
-    """The host's scripts for the tab that would make this picture."""
+    """The host's script runner for the request: txt2img's or img2img's."""
     return scripts.scripts_txt2img if request.init is None else scripts.scripts_img2img

@@ -1,4 +1,4 @@
-"""What Flipbook asks the host to call, registered in one place."""
+"""Registers Flipbook's callbacks with the host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lib_anim.webui.host.services import services
 from lib_anim.webui.host.widgets import refresh_button
 
 TAB_ID = "flipbook"
-"""The host makes the tab's HTML id from it: `tab_flipbook`."""
+"""The host derives the tab's HTML id from it: `tab_flipbook`."""
 
 
 def tabs() -> list[tuple[Any, str, str]]:
@@ -26,9 +26,9 @@ def tabs() -> list[tuple[Any, str, str]]:
 
 
 def register() -> None:
-    """Hooks Flipbook into the host; calling it again changes nothing.
+    """Register all callbacks with the host; idempotent.
 
-    "Reload UI" clears the host's callbacks before it loads scripts anew, "Reload custom script bodies" does
+    "Reload UI" clears the host's callbacks before it reloads the scripts, "Reload custom script bodies" does
     not.
     """
     unregister()
@@ -41,6 +41,6 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Takes out what `register` put in, if it is in, and nothing else."""
+    """Remove the callbacks of `register`, if registered, and no others."""
     for hook in (tabs, add_routes, add_axes, draw_player, before_denoising, after_denoising):
         script_callbacks.remove_callbacks_for_function(hook)

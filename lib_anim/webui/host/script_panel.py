@@ -1,4 +1,4 @@
-"""The host's always-on scripts, drawn a third time: for the Animation tab."""
+"""Draws the controls of the host's always-on scripts in the Animation tab."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from PIL import Image
 from lib_anim.errors import FlipbookError, Problem
 from lib_anim.ui.toolkit import Toolkit
 
-OURS = Path(__file__).resolve().parents[3]
-"""This extension's folder: its own scripts are the tab itself."""
+EXTENSION_FOLDER = Path(__file__).resolve().parents[3]
+"""This extension's folder; its own scripts are not drawn."""
 
-MOST = 8 * 2**20
-"""Bytes of JSON that a film's settings may hold of scripts; pictures are most of it."""
+MAX_BYTES = 8 * 2**20
+"""Maximum size of the script arguments in a film's settings, bytes of JSON; mostly pictures."""
 
-SET_BY_PEOPLE = (
+USER_CONTROLS = (
     gr.Textbox, gr.Number, gr.Slider, gr.Checkbox, gr.CheckboxGroup, gr.Radio, gr.Dropdown, gr.Image,
     gr.ColorPicker,
 )  # fmt: skip
@@ -34,22 +34,24 @@ PLAIN = (bool, int, float, str, type(None))
 
 
 class ScriptPanel:
-    """Every script's own controls, by a runner of their own, so that txt2img's and img2img's stay theirs.
+    """The controls of all always-on scripts, in a separate runner, independent of txt2img and img2img.
 
-    Scripts that are a part of the WebUI's form (seed, sampler, refiner) and those of the Script dropdown are
-    left out: the film's settings say the one, and the other paint grids.
+    Excludes scripts that are part of the WebUI's form (seed, sampler, refiner), which the film's settings
+    replace, and those of the Script dropdown, which render grids.
     """
 
     def __init__(self) -> None:
         self._scripts: list[Any] = []
         self._shown: dict[str, Any] = {}
-        self._untouched: dict[str, list[Any]] = {}
+        self._defaults: dict[str, list[Any]] = {}
 
     def draw(self, toolkit: Toolkit) -> list[Any]:
-        """The controls, into the current Gradio context; those are returned whose values `read` takes."""
+        """Create the controls in the current Gradio context; returns the inputs for `read`."""
         runner = scripts.ScriptRunner()
         runner.initialize_scripts(True)
-        runner.alwayson_scripts = [s for s in runner.alwayson_scripts if s.section is None and not _ours(s)]
+        runner.alwayson_scripts = [
+            s for s in runner.alwayson_scripts if s.section is None and not _is_own_script(s)
+        ]
         runner.scripts = list(runner.alwayson_scripts)
         runner.prepare_ui()
         root = gr.context.Context.root_block
@@ -61,26 +63,26 @@ class ScriptPanel:
         self._shown = _named(drawn, runner.alwayson_scripts)
         self._scripts = [s for s in runner.alwayson_scripts if s.args_to > s.args_from]
         inputs = list(runner.inputs[1:])
-        self._untouched = self._stored([control.value for control in inputs])
+        self._defaults = self._stored([control.value for control in inputs])
         return inputs
 
     def shown(self) -> Mapping[str, Any]:
-        """Name → control of everything that people set: script's title, label, a number for doubles."""
+        """Name → user control; names are `script title/label#number`."""
         return self._shown
 
     def read(self, values: Sequence[Any]) -> dict[str, list[Any]]:
-        """Title → arguments of every script that was touched, as a film's settings hold them.
+        """Title → arguments of every changed script, as stored in a film's settings.
 
-        Raises FlipbookError where one cannot be written down.
+        Raises FlipbookError where an argument cannot be stored as JSON or the total size is too large.
         """
-        found = {t: a for t, a in self._stored(values).items() if a != self._untouched.get(t)}
+        found = {t: a for t, a in self._stored(values).items() if a != self._defaults.get(t)}
         size = len(json.dumps(found))
-        if size > MOST:
+        if size > MAX_BYTES:
             sentence = (
-                f"{', '.join(found)}: the pictures take {size / 2**20:.0f} MB, and settings hold"
-                f" {MOST // 2**20}; use smaller ones"
+                f"the arguments of {', '.join(found)} have {size / 2**20:.0f} MB; use smaller pictures,"
+                f" at most {MAX_BYTES // 2**20} MB are allowed"
             )
-            raise FlipbookError(Problem(sentence, field="scripts"))
+            raise FlipbookError(Problem(sentence, field="scripts", code="script.too_large"))
         return found
 
     def _stored(self, values: Sequence[Any]) -> dict[str, list[Any]]:
@@ -93,9 +95,9 @@ class ScriptPanel:
 
 
 def stored(value: Any, title: str) -> Any:
-    """An argument of a script as JSON: pictures as PNG in base64, as the host's API takes them.
+    """Convert a script's argument to JSON; pictures become base64 PNG, as in the host's API.
 
-    What is switched off counts as nothing else than that. Raises FlipbookError for what has no such form.
+    Disabled units are stored as `{"enabled": False}` only. Raises FlipbookError for unsupported types.
     """
     if isinstance(value, PLAIN):
         return value
@@ -113,11 +115,14 @@ def stored(value: Any, title: str) -> Any:
         return value.item()
     if getattr(value, "enabled", None) is False:
         return {"enabled": False}
-    facts = getattr(value, "__dict__", None)
-    if facts is None or not hasattr(value, "enabled"):
-        sentence = f'"{title}" has a {type(value).__name__} among its arguments, which cannot be kept'
-        raise FlipbookError(Problem(f"{sentence}; set this script back to how it was", field="scripts"))
-    return {name: stored(item, title) for name, item in facts.items() if item is not None}
+    attributes = getattr(value, "__dict__", None)
+    if attributes is None or not hasattr(value, "enabled"):
+        sentence = (
+            f'the script "{title}" has an argument of type {type(value).__name__}, which cannot be stored;'
+            " reset this script's controls"
+        )
+        raise FlipbookError(Problem(sentence, field="scripts", code="script.not_serializable"))
+    return {name: stored(item, title) for name, item in attributes.items() if item is not None}
 
 
 def _png(picture: Image.Image) -> str:
@@ -127,9 +132,9 @@ def _png(picture: Image.Image) -> str:
 
 
 def _rename(blocks: Sequence[Any], events: Sequence[dict[str, Any]], toolkit: Toolkit) -> None:
-    """Ids of the tab's own: other people's JavaScript looks for theirs in txt2img and img2img.
+    """Give the blocks new element ids; other extensions' JavaScript expects theirs in txt2img and img2img.
 
-    The host's accordions with a switch name their id in an event's script.
+    The host's InputAccordion has its id in an event's JavaScript, which is changed as well.
     """
     renamed = {
         block.elem_id: toolkit.elem_id(f"scripts_{block.elem_id}") for block in blocks if block.elem_id
@@ -146,14 +151,13 @@ def _named(blocks: Sequence[Any], runner_scripts: Sequence[Any]) -> dict[str, An
     titles = {id(s.group): str(s.title()) for s in runner_scripts if getattr(s, "group", None) is not None}
     found: dict[str, Any] = {}
     for block in blocks:
-        # Texts that nobody sees carry messages between a script and its JavaScript.
-        spoken = isinstance(block, gr.Textbox) and not block.visible
-        # One to draw on tells of every stroke with the whole picture. Nor can it be shown again: given a
-        # picture it is a text for a moment, which ControlNet's own events send and fail on; given picture
-        # and mask it stays white.
-        drawn_on = getattr(block, "tool", None) in ("sketch", "color-sketch")
+        # Hidden text boxes transfer messages between a script and its JavaScript.
+        hidden_text = isinstance(block, gr.Textbox) and not block.visible
+        # A sketch control sends the whole picture with every stroke. Its value cannot be restored either: a
+        # picture is a text for a moment, on which ControlNet's own events fail; picture and mask stay white.
+        sketch = getattr(block, "tool", None) in ("sketch", "color-sketch")
         fixed = getattr(block, "interactive", None) is False
-        if not isinstance(block, SET_BY_PEOPLE) or spoken or drawn_on or fixed:
+        if not isinstance(block, USER_CONTROLS) or hidden_text or sketch or fixed:
             continue
         parent = block.parent
         while parent is not None and id(parent) not in titles:
@@ -164,16 +168,16 @@ def _named(blocks: Sequence[Any], runner_scripts: Sequence[Any]) -> dict[str, An
     return found
 
 
-def _ours(script: Any) -> bool:
-    return Path(script.filename).resolve().is_relative_to(OURS)
+def _is_own_script(script: Any) -> bool:
+    return Path(script.filename).resolve().is_relative_to(EXTENSION_FOLDER)
 
 
 @contextmanager
 def _current(runner: Any) -> Iterator[None]:
-    """The host tells this runner's scripts of every component that is made meanwhile."""
-    former = scripts.scripts_current
+    """Make the host report components created inside the block to this runner's scripts."""
+    previous = scripts.scripts_current
     scripts.scripts_current = runner
     try:
         yield
     finally:
-        scripts.scripts_current = former
+        scripts.scripts_current = previous

@@ -1,4 +1,4 @@
-"""The desk of this WebUI: one per process, whatever is reloaded."""
+"""The `Services` instance of this WebUI: one per process, kept across reloads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _services: Services | None = None
 
 
 def services() -> Services:
-    """The desk; made when it is first asked for, and kept over "Reload UI", so that films go on."""
+    """The instance, created at the first call and kept across "Reload UI", so that jobs continue."""
     global _services
     with _lock:
         if _services is None:
@@ -27,13 +27,13 @@ def services() -> Services:
 
 
 def places() -> Places:
-    """Which files callers may name: any media, unless others can reach this host."""
+    """Files that requests may name: any media files, or only allowed folders where the host is shared."""
     allowed = getattr(shared.cmd_opts, "flipbook_allow", None) or ()
     return Places(open=not is_shared(), roots=(*outputs(), *map(Path, allowed)))
 
 
 def fetching() -> RemoteFiles:
-    """Which addresses are fetched: as the host's API does with pictures."""
+    """URLs that may be fetched, by the host's own options for pictures in API requests."""
     options = shared.opts
     return RemoteFiles(
         enable=bool(getattr(options, "api_enable_requests", False)),
@@ -43,7 +43,7 @@ def fetching() -> RemoteFiles:
 
 
 def is_shared() -> bool:
-    """Whether people other than its owner can reach this host."""
+    """Whether users other than its owner can reach this host."""
     options = shared.cmd_opts
     flags = ("share", "listen", "ngrok", "hide_ui_dir_config")
     return any(getattr(options, flag, None) for flag in flags) or getattr(

@@ -18,7 +18,7 @@ HOOKED: set[int] = set()
 
 
 class Marks(scripts.Script):
-    """Puts a picture's number into its corner, and its count of visits beside it."""
+    """Writes a picture's batch index into two pixels of its corner."""
 
     def title(self) -> str:
         return "clip door"

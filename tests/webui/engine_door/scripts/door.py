@@ -24,7 +24,7 @@ class Asked:
     """One picture that is being made in a thread of its own."""
 
     def __init__(self, engine: Any, request: Any) -> None:
-        self.told: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self.events: queue.Queue[tuple[str, Any]] = queue.Queue()
         self.answers: queue.Queue[bool] = queue.Queue()
         threading.Thread(target=self._work, args=(engine, request), daemon=True).start()
 
@@ -34,23 +34,23 @@ class Asked:
         from lib_anim.errors import FlipbookError
 
         def on_step(done: int, total: int) -> None:
-            self.told.put(("step", (done, total)))
+            self.events.put(("step", (done, total)))
             if not self.answers.get(timeout=60):
                 raise Interrupted
 
         try:
             if isinstance(request, ClipRequest):
                 for picture in engine.clip(request, on_step):
-                    self.told.put(("picture", picture))
-                self.told.put(("end", None))
+                    self.events.put(("picture", picture))
+                self.events.put(("end", None))
             else:
-                self.told.put(("picture", engine.still(request, on_step)))
+                self.events.put(("picture", engine.still(request, on_step)))
         except Interrupted:
-            self.told.put(("interrupted", None))
+            self.events.put(("interrupted", None))
         except FlipbookError as error:
-            self.told.put(("refused", error.problems))
+            self.events.put(("refused", error.problems))
         except Exception as error:
-            self.told.put(("failed", repr(error)))
+            self.events.put(("failed", repr(error)))
 
 
 def add_routes(_: Any, app: FastAPI) -> None:
@@ -67,8 +67,8 @@ def add_routes(_: Any, app: FastAPI) -> None:
         ASKED[number] = Asked(ENGINES[message["engine"]], message["request"])
         return number
 
-    def told(message: dict[str, Any]) -> Any:
-        return ASKED[message["asked"]].told.get(timeout=120)
+    def next_event(message: dict[str, Any]) -> Any:
+        return ASKED[message["asked"]].events.get(timeout=120)
 
     def answered(message: dict[str, Any]) -> Any:
         ASKED[message["asked"]].answers.put(message["go_on"])
@@ -99,7 +99,7 @@ def add_routes(_: Any, app: FastAPI) -> None:
         return ENGINES[message["engine"]].upscale(**named)
 
     for name, function in {
-        "open": opened, "ask": asked, "next": told, "answer": answered, "property": property_of,
+        "open": opened, "ask": asked, "next": next_event, "answer": answered, "property": property_of,
         "outlived": outlived, "upscale": upscaled,
     }.items():  # fmt: skip
 
