@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import skimage
 
+from lib_anim.actions.assembly import assemble
 from lib_anim.actions.execute import Callbacks, execute, render_spec
 from lib_anim.actions.settings_files import load_settings
 from lib_anim.app.engines import open_engine
@@ -22,6 +23,7 @@ from lib_anim.app.progress import ProgressBar
 from lib_anim.errors import FlipbookError
 from lib_anim.imaging.metrics import mean_motion
 from lib_anim.jobs.run.runner import Result
+from lib_anim.kinds.assemble.settings import Assemble
 from lib_anim.media.probe import probe
 from lib_anim.media.read import open_source
 from lib_anim.media.sound import click_track, read_sound, write_wav
@@ -29,6 +31,7 @@ from lib_anim.media.sound import click_track, read_sound, write_wav
 SETTINGS = Path(__file__).with_name("seasons.json")
 PHOTOGRAPH = Path(skimage.__file__).parent / "data" / "rocket.jpg"
 BPM, SECONDS, RATE = 120, 4, 48_000
+PICTURE_QUALITY = 80
 
 
 class DemoFailed(AssertionError):
@@ -92,14 +95,23 @@ def require(true: bool, sentence: str) -> None:
         raise DemoFailed(sentence)
 
 
+def moving_picture(film: Path, picture: Path) -> None:
+    """Write a film as an animated WebP that repeats for ever."""
+    settings = Assemble(source=str(film), format="webp", sound="none", quality=PICTURE_QUALITY)
+    assemble(settings, picture, lambda event: None)
+
+
 def main() -> int:
-    """Make, check, and print where things lie."""
+    """Render and check the film; print its paths."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out"))
-    out = parser.parse_args().out
+    parser.add_argument(
+        "--picture", type=Path, help="also write the film as an animated WebP, as in the README"
+    )
+    options = parser.parse_args()
     begun = time.monotonic()
     try:
-        result = make(out)
+        result = make(options.out)
         if result.film is None:
             raise DemoFailed("no film was made")
         for fact in check(result.film):
@@ -107,7 +119,9 @@ def main() -> int:
     except (FlipbookError, DemoFailed) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
-    print(f"made in {time.monotonic() - begun:.0f} s")
+    if options.picture is not None:
+        moving_picture(result.film, options.picture)
+    print(f"rendered in {time.monotonic() - begun:.0f} s")
     print(f"film   {result.film}\nsheet  {result.sheet}\nrun    {result.run}")
     return 0
 

@@ -1,4 +1,4 @@
-"""Paints the contact sheets of docs/gallery.md: `python -m demo.gallery --out docs/gallery`."""
+"""Paints the contact sheets of docs/guide/gallery.md: `python -m demo.gallery --out docs/guide/gallery`."""
 
 from __future__ import annotations
 

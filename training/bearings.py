@@ -2,7 +2,8 @@
 
 A drawn landscape is as likely as its mirror image, so nothing but words like "on the left" could teach a UNet
 the left from the right, and it cannot heed such a word before it knows the one from the other. Without these
-readouts neither was ever learnt; with them both come within some hundred steps (docs/demo-checkpoint.md).
+readouts neither was ever learnt; with them both come within some hundred steps; see
+docs/internals/demo-checkpoint.md.
 """
 
 from __future__ import annotations

@@ -13,11 +13,23 @@ from lib_anim.kinds.keyframed.kind import KEYFRAMED
 from lib_anim.kinds.restyle.kind import RESTYLE
 from lib_anim.settings.base import Settings
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (KEYFRAMED, CLIP, RESTYLE, ASSEMBLE)}
+KINDS: dict[str, Kind] = {}
 """Every kind by name, in the order in which entry points show them."""
 
-SETTINGS: Mapping[str, type[Settings]] = {name: kind.settings for name, kind in KINDS.items()}
+SETTINGS: dict[str, type[Settings]] = {}
 """The settings class of every kind."""
+
+
+def register(kind: Kind) -> None:
+    """Add a kind; every entry point lists it from then on."""
+    KINDS[kind.name] = kind
+    SETTINGS[kind.name] = kind.settings
+
+
+register(KEYFRAMED)
+register(CLIP)
+register(RESTYLE)
+register(ASSEMBLE)
 
 DEFAULT_KIND = KEYFRAMED.name
 """The kind of settings that name none."""

@@ -1,4 +1,4 @@
-"""Which files a caller may name. Each test stands for a claim in `docs/api.md`."""
+"""Which files a caller may name. Each test stands for a claim in `docs/guide/api.md`."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_every_setting_has_its_row() -> None:
 
 
 def test_the_guide_names_every_migration_and_refusal() -> None:
-    guide = (DOCS / "coming-from-deforum.md").read_text("utf-8")
+    guide = (DOCS / "coming-from" / "deforum.md").read_text("utf-8")
     for name in MIGRATIONS:
         assert f"| `{name}` |" in guide
     for refusal in REFUSALS:

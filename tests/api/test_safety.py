@@ -1,4 +1,4 @@
-"""What requests must not be able to do. Each test stands for a claim in `docs/api.md`."""
+"""What requests must not be able to do. Each test stands for a claim in `docs/guide/api.md`."""
 
 from __future__ import annotations
 

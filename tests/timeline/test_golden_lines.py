@@ -66,8 +66,8 @@ def test_golden_line(text: str, film: dict[str, Any], values: list[float], diale
 
 
 def test_the_manual_shows_these_lines() -> None:
-    """Every example of `docs/timeline.md` is a line above, with the same values."""
-    manual = (Path(__file__).parents[2] / "docs" / "timeline.md").read_text("utf-8")
+    """Every example of `docs/guide/timeline.md` is a line above, with the same values."""
+    manual = (Path(__file__).parents[2] / "docs" / "guide" / "timeline.md").read_text("utf-8")
     rows = [[cell.strip() for cell in row.strip("| ").split(" | ")] for row in manual.splitlines()]
     shown = {row[0].strip("`"): row[-1] for row in rows if len(row) == 3 and row[-1].count(",") == 5}
     assert set(shown) == {text for text, _, _ in LINES}

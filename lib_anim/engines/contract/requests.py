@@ -135,7 +135,7 @@ class FreeInit:
 
 @dataclass(frozen=True, kw_only=True)
 class LatentRamp:
-    """How much of the first and the last picture a clip's frames start from; see docs/clips.md."""
+    """How much of the first and the last picture a clip's frames start from; see docs/guide/clips.md."""
 
     power: float = 1.0
     scale: float = 32.0

@@ -3,7 +3,7 @@
 `golden/deforum_loop.json.xz` holds what the extension's code (3224268, March 2024) did with the 30 flat
 files of `tests/settings/deforum_files` and with 45 small cases, painting stubbed: the frames that it painted
 and in which order it wrote files, each painted frame's seed, denoising, steps, CFG …, and the matrix that it
-handed to OpenCV at each frame. Where Flipbook differs on purpose (docs/coming-from-deforum.md), the
+handed to OpenCV at each frame. Where Flipbook differs on purpose (docs/coming-from/deforum.md), the
 difference has a name here.
 """
 

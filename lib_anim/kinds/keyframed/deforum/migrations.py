@@ -1,6 +1,6 @@
 """What older Deforum files say differently: one named migration for each thing that changed.
 
-A migration's docstring is its entry in `docs/coming-from-deforum.md`; they run in the order in which
+A migration's docstring is its entry in `docs/coming-from/deforum.md`; they run in the order in which
 they stand here. After them a file has the keys and types of `deforum_keys`.
 """
 
