@@ -39,7 +39,7 @@ def _tests(path: str) -> Any:
 
 
 def _diffusers(folder: Path) -> Engine:
-    """A random checkpoint with a random motion module beside it."""
+    """A random checkpoint with a random motion module in its folder."""
     made = _tests("motion/conftest.py")
     (folder / "animatediff").mkdir()
     tensors = made.native(made.WIDTHS, 32, mid=False)

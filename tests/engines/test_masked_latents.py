@@ -98,7 +98,7 @@ def theirs(engine: DiffusersEngine) -> tuple[np.ndarray, list[torch.Tensor]]:
     with torch.no_grad():
         init = codec.encode(INIT, REQUEST.seed)
     noise = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(REQUEST.seed))
-    way = [init + noise * sigmas[0]]
+    schedule = [init + noise * sigmas[0]]
     repaint = torch.nn.functional.avg_pool2d(torch.from_numpy(HALF)[None, None], 8)
 
     def hold(_: object, step: int, __: object, given: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -106,7 +106,7 @@ def theirs(engine: DiffusersEngine) -> tuple[np.ndarray, list[torch.Tensor]]:
         x = way[-1]
         guess = x - here * (given["latents"] - x) / (there - here)
         guess = guess * repaint + init * (1 - repaint)
-        way.append(x + (x - guess) * (there - here) / here)
+        schedule.append(x + (x - guess) * (there - here) / here)
         return {"latents": way[-1]}
 
     seen: list[torch.Tensor] = []

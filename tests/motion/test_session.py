@@ -167,7 +167,7 @@ def test_a_strength_of_1_in_every_form_is_the_plain_motion(module_of: Modules, u
 @pytest.mark.parametrize(
     ("module", "plan", "words"),
     [
-        ("v3", {"frames": 64, "context": 64}, "64 frames are more than AnimateDiff v3 knows"),
+        ("v3", {"frames": 64, "context": 64}, "64 frames are more than AnimateDiff v3 supports"),
         ("v1", {"frames": 32, "context": 32}, "24 positions); use at most 24"),
     ],
 )
@@ -216,11 +216,11 @@ class Shortage(RuntimeError):
 def test_short_memory_halves_once_and_says_so(
     module_of: Modules, unet_of: UNets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    warned: list[str] = []
     unet = unet_of("tiny")
     plan = ClipPlan(frames=5, context=3)
     wanted = clip(unet, ClipSession(module_of("tiny"), plan), groups=2)
-    session = ClipSession(module_of("tiny"), plan, warn=told.append)
+    session = ClipSession(module_of("tiny"), plan, warn=warned.append)
     limit = 3
     forward = unet.forward
 
@@ -240,11 +240,11 @@ def test_short_memory_halves_once_and_says_so(
     monkeypatch.setattr(TemporalTransformer, "__call__", noted)
     found = clip(unet, session, groups=2)
     assert (found - wanted).abs().max() < 1e-4
-    assert told == [
-        "Memory ran out; motion attention goes on in pieces half as large, prompts one after another."
+    assert warned == [
+        "Memory ran out; motion attention continues in pieces half as large, with one prompt at a time."
     ]
     assert set(pieces) == {PIECES["cpu"] // 2}
     limit = 2
     with pytest.raises(Shortage):
         clip(unet, session, groups=2)
-    assert len(told) == 1
+    assert len(warned) == 1
