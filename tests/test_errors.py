@@ -28,8 +28,8 @@ def test_http_statuses():
 
 def test_errors_of_a_file_stand_under_the_setting_that_names_it_and_stay_what_they_are():
     with pytest.raises(NotFound) as raised, under_field("mask"):
-        raise NotFound(Problem("there is not a file", field="path"), "gone")
+        raise NotFound(Problem("there is no file", field="path"), "gone")
     assert [problem.sentence for problem in raised.value.problems] == [
-        "mask: there is not a file",
+        "mask: there is no file",
         "mask: gone",
     ]

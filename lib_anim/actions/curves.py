@@ -170,7 +170,7 @@ def context_of(asked: Mapping[str, Any], others: tuple[str, ...] = ()) -> Contex
     unknown = [name for name in asked if name not in (*_CONTEXT, *others, "dialect", "signals")]
     problems = [
         Problem(
-            f"there is not a such field; there are {', '.join((*others, *_CONTEXT))}",
+            f"there is no such field; there are {', '.join((*others, *_CONTEXT))}",
             field=str(name),
             code="request.unknown_field",
         )

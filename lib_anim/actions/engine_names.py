@@ -10,6 +10,6 @@ def engine_name(engines: Engines, wanted: str) -> str:
     """The engine's name, the default where none is wanted. Raises FlipbookError with the names that exist."""
     name = wanted or engines.default
     if name not in engines.names():
-        sentence = f'there is not an engine "{name}"; there are {", ".join(engines.names())}'
+        sentence = f'there is no engine "{name}"; there are {", ".join(engines.names())}'
         raise FlipbookError(Problem(sentence, field="engine", code="engine.unknown"))
     return name

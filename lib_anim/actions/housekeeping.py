@@ -64,7 +64,7 @@ class Runs:
         """Take a run out of the trash. Raises NotFound, Conflict when its place is taken."""
         path = self._trash / name
         if not _is_name(name) or not path.is_dir():
-            raise NotFound(Problem("there is not a such run in the trash", field="run", code="run.not_found"))
+            raise NotFound(Problem("there is no such run in the trash", field="run", code="run.not_found"))
         if (self._folder / name).exists():
             raise Conflict(Problem("there is a run of that name", field="run", code="run.exists"))
         path.rename(self._folder / name)
@@ -87,7 +87,7 @@ class Runs:
     def _run(self, name: str) -> Path:
         path = self._folder / name
         if not _is_name(name) or path.is_symlink() or not (path / "run.json").is_file():
-            raise NotFound(Problem("there is not a such run", field="run", code="run.not_found"))
+            raise NotFound(Problem("there is no such run", field="run", code="run.not_found"))
         return path.absolute()
 
     def _free(self, name: str) -> Path:

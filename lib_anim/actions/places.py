@@ -94,7 +94,7 @@ class Places:
         if not self.open and not _below(path, self._real_roots()):
             raise FlipbookError(Problem(f"{_name(text)} {NOT_ALLOWED}", field, code="file.not_allowed"))
         if not exists:
-            raise NotFound(Problem(f'there is not a file "{text}"', field, code="file.not_found"))
+            raise NotFound(Problem(f'there is no file "{text}"', field, code="file.not_found"))
         return path
 
     def _real_roots(self) -> list[Path]:

@@ -66,9 +66,7 @@ class Presets:
         found = next((preset for preset in self.all() if preset.name == name), None)
         if found is None:
             raise NotFound(
-                Problem(
-                    f'there is not a preset "{name[:LONGEST_NAME]}"', field="name", code="preset.not_found"
-                )
+                Problem(f'there is no preset "{name[:LONGEST_NAME]}"', field="name", code="preset.not_found")
             )
         names = tuple(parts)
         if not names:
@@ -160,7 +158,7 @@ def only_parts(kind: str, settings: Mapping[str, Any], parts: Iterable[str]) -> 
     """The settings of some parts alone. Raises FlipbookError for a part that does not exist."""
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
-        sentence = f'there is not a part "{unknown[0]}"; there are {", ".join(PARTS)}'
+        sentence = f'there is no part "{unknown[0]}"; there are {", ".join(PARTS)}'
         raise FlipbookError(Problem(sentence, field="parts", code="settings.unknown_part"))
     groups = {group for part in parts for group in PARTS[part]}
     known = specs(settings_of(kind))

@@ -37,9 +37,7 @@ def _track(path: Path) -> tuple[PromptTrack, tuple[str, ...]]:
     try:
         text = path.read_text("utf-8-sig")
     except FileNotFoundError:
-        raise NotFound(
-            Problem(f'there is not a file "{path}"', field="file", code="file.not_found")
-        ) from None
+        raise NotFound(Problem(f'there is no file "{path}"', field="file", code="file.not_found")) from None
     except (OSError, UnicodeDecodeError) as error:
         raise FlipbookError(
             Problem(f'"{path}" cannot be read as text: {error}', field="file", code="file.unreadable")

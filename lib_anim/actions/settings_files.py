@@ -40,7 +40,7 @@ def settings_of(kind: object) -> type[Settings]:
     if kind not in SETTINGS:
         raise NotFound(
             Problem(
-                f'there is not a kind "{kind}"; there are {", ".join(SETTINGS)}',
+                f'there is no kind "{kind}"; there are {", ".join(SETTINGS)}',
                 field="kind",
                 code="kind.unknown",
             )
@@ -57,7 +57,7 @@ def read_json(path: Path, field: str = "file") -> Any:
             )
         data = path.read_bytes()
     except FileNotFoundError:
-        raise NotFound(Problem(f'there is not a file "{path}"', field=field, code="file.not_found")) from None
+        raise NotFound(Problem(f'there is no file "{path}"', field=field, code="file.not_found")) from None
     except OSError as error:
         raise FlipbookError(
             Problem(f'"{path}" cannot be read: {error.strerror}', field=field, code="file.unreadable")

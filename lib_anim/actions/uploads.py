@@ -68,7 +68,7 @@ class Uploads:
         found = ADDRESS.fullmatch(address)
         path = self.folder / found[1] if found else None
         if path is None or not path.is_file():
-            sentence = "there is not a such upload; uploads are deleted after a week, so send it again"
+            sentence = "there is no such upload; uploads are deleted after a week, so send it again"
             raise NotFound(Problem(sentence, field=field, code="upload.not_found"))
         return path
 

@@ -149,7 +149,7 @@ class DeforumViews:
     def _of(self, batch: str) -> list[JobRecord]:
         records = self._services.jobs.all(batch=batch)
         if not records:
-            raise NotFound(Problem("there is not a such batch", field="id", code="job.batch_not_found"))
+            raise NotFound(Problem("there is no such batch", field="id", code="job.batch_not_found"))
         return sorted(records, key=lambda record: record.number)
 
 

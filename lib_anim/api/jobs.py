@@ -288,7 +288,7 @@ def _order(order: Any, number: int | None) -> dict[str, Any]:
 def _only(asked: dict[str, Any], names: tuple[str, ...], front: str = "") -> None:
     unknown = [name for name in asked if name not in names]
     if unknown:
-        sentence = f"there is not a such field; there are {', '.join(names)}"
+        sentence = f"there is no such field; there are {', '.join(names)}"
         raise FlipbookError(
             *(Problem(sentence, field=front + name, code="request.unknown_field") for name in unknown)
         )

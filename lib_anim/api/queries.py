@@ -105,7 +105,7 @@ def kind_and_settings(asked: dict[str, Any], others: tuple[str, ...] = ()) -> tu
     known = ("kind", "settings", *others)
     problems = [
         Problem(
-            f"there is not a such field; there are {', '.join(known)}",
+            f"there is no such field; there are {', '.join(known)}",
             field=name,
             code="request.unknown_field",
         )

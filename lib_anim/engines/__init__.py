@@ -1,1 +1,1 @@
-"""Who paints: the Engine contract and the engines that need no WebUI."""
+"""The engine contract and the engines that run without the WebUI."""

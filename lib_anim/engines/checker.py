@@ -1,4 +1,4 @@
-"""A trivial engine that needs no weights: a checkerboard that says what it was asked for."""
+"""Test engine without weights: draws a checkerboard with the request's parameters as text."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ MODULE = MotionChoice(
 class CheckerEngine:
     """Paints prompt hash, seed, denoising and steps on a checkerboard in colours of the prompt.
 
-    For previews, load tests and tests of pipelines. An init picture is mixed in by 1 − denoising, a mask
-    keeps what it does not repaint. Every value that it draws changes the picture; the rest is ignored.
+    For previews, load tests and tests of pipelines. An init picture is blended in by 1 − denoising and kept
+    outside the mask. Every value that is drawn changes the picture; other fields are ignored.
     """
 
     @property
@@ -58,7 +58,7 @@ class CheckerEngine:
         return ()
 
     def still(self, request: StillRequest, on_step: OnStep | None = None) -> Picture:
-        """One picture; see `Engine.still`. `on_step` is called once per step, as if there were some."""
+        """Renders one picture; see `StillPainter`. `on_step` is called once per step of the request."""
         check(request, self.capabilities)
         for step in range(request.steps if on_step is not None else 0):
             assert on_step is not None
@@ -66,12 +66,12 @@ class CheckerEngine:
         return _painted(request)
 
     def clip(self, request: ClipRequest, on_step: OnStep | None = None) -> Iterator[Picture]:
-        """A clip; see `Engine.clip`. Its squares move, and each frame says its number."""
+        """Renders a clip; see `ClipPainter`. Its squares move, and each frame shows its number."""
         check_clip(request, self.capabilities)
         return _clip(request, on_step)
 
     def upscale(self, picture: Picture, upscaler: str, width: int, height: int) -> Picture:
-        """See `Engine.upscale`; there is Lanczos."""
+        """See `Engine.upscale`; Lanczos only."""
         return fit(picture, width, height, "stretch")
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ def _colours(digest: bytes) -> Picture:
 def _board(request: StillRequest) -> Picture:
     """Checkerboard of a light and a dark colour that the prompt's hash chooses; the seed shifts it.
 
-    On the way to another prompt the colours are mixed with that one's.
+    With prompt travel, the colours of both prompts are interpolated.
     """
     colours = _colours(_digest(request.prompt, request.negative))
     if request.travel is not None:
@@ -130,7 +130,7 @@ def _board(request: StillRequest) -> Picture:
 
 
 def _write(board: Picture, request: StillRequest, title: str) -> Picture:
-    """The request's words in white with a black edge, sized to the picture."""
+    """Draws the request's parameters in white with a black outline, scaled to the picture."""
     lines = (
         *([title] if title else []),
         f"#{_digest(request.prompt, request.negative).hex()[:6]}",

@@ -38,7 +38,7 @@ DEFAULT_KIND = KEYFRAMED.name
 def find_kind(name: object) -> Kind:
     """The kind with this name. Raises NotFound with the names that exist."""
     if name not in KINDS:
-        sentence = f'there is not a kind "{name}"; there are {", ".join(KINDS)}'
+        sentence = f'there is no kind "{name}"; there are {", ".join(KINDS)}'
         raise NotFound(Problem(sentence, field="kind", code="kind.unknown"))
     return KINDS[str(name)]
 

@@ -55,14 +55,14 @@ class Header:
 def read_header(path: Path) -> Header:
     """The table at the front of a .safetensors file.
 
-    Raises NotFound when there is not a such file, FlipbookError when it is empty, cut off, of another format
+    Raises NotFound when there is no such file, FlipbookError when it is empty, cut off, of another format
     or may not be read. Format: 8 bytes little-endian length, that many bytes of JSON, then the values
     (https://github.com/huggingface/safetensors, "Format").
     """
     if path.is_dir():
         raise FlipbookError(Problem(_folder(path), code="file.wrong_type"))
     if not path.is_file():
-        raise NotFound(Problem(f"there is not a file {path}.", code="file.not_found"))
+        raise NotFound(Problem(f"there is no file {path}.", code="file.not_found"))
     try:
         return _read(path)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Whether a motion module belongs to a UNet, said before anything is generated."""
+"""Checks that a motion module fits a UNet, before anything is rendered."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ def refuse_misfit(facts: MotionFacts, sites: Sites) -> None:
     if facts.widths != sites.widths:
         why = f"its layers are {ours} channels wide, the checkpoint's {theirs}"
     else:
-        why = f"the checkpoint has no place for {wrong[0]}"
+        why = f"the checkpoint has no layer for {wrong[0]}"
     raise FlipbookError(
         Problem(
-            f"{facts.name} ({facts.title}, for {BASES[facts.base]}) does not fit this checkpoint: {why}.",
+            f"{facts.name} ({facts.title}, for {BASES[facts.base]}) does not fit this checkpoint: {why}; "
+            "choose another module",
             field="module",
-            code="model.motion_module",
+            code="motion_module.wrong_architecture",
         )
     )

@@ -1,4 +1,4 @@
-"""FreeInit: sampling again from noise whose low frequencies are those of the last result (Wu et al. 2023)."""
+"""FreeInit: new initial noise with the low frequencies of the last result (Wu et al. 2023)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ ORDER = 4
 
 
 def low_pass(shape: tuple[int, int, int], kind: FreeInitFilter, spatial: float, temporal: float) -> Tensor:
-    """(frames, h, w) float32: the share of each frequency that is kept, zero frequency in the middle.
+    """Low-pass filter (frames, h, w) float32: the share of each frequency that is kept, zero frequency
+    centred.
 
     With D² = ((d_s/d_t)·f)² + y² + x², each axis from −1 to 1: gaussian exp(−D²/2d_s²), butterworth
-    1/(1 + (D²/d_s²)⁴), ideal 1 up to D² = 2·d_s (so it is published), box a block in the middle. A stop
+    1/(1 + (D²/d_s²)⁴), ideal 1 up to D² = 2·d_s (as published), box a block in the centre. A stop
     frequency of 0 keeps nothing.
     """
     if spatial == 0 or temporal == 0:
@@ -42,7 +43,7 @@ def renewed(latents: Tensor, start: Tensor, fresh: Tensor, alpha: float, kept: T
     """
     noised = alpha**0.5 * latents.float() + (1 - alpha) ** 0.5 * start.float()
     axes = (0, 2, 3)
-    # The mask's middle is its zero frequency; unshifted once, no spectrum has to be shifted.
+    # The mask is shifted once to the FFT's frequency order, so that no spectrum has to be shifted.
     mask = torch.fft.ifftshift(kept.to(latents.device))[:, None]
     high = torch.fft.fftn(fresh.float(), dim=axes)
     mixed = high + (torch.fft.fftn(noised, dim=axes) - high) * mask
@@ -51,7 +52,7 @@ def renewed(latents: Tensor, start: Tensor, fresh: Tensor, alpha: float, kept: T
 
 
 def _box(shape: tuple[int, int, int], spatial: float, temporal: float) -> Tensor:
-    """Half sizes are counted from the height for both sides of a picture, as published."""
+    """Box filter; both half sizes of a picture are computed from its height, as published."""
     half = (round(shape[0] // 2 * temporal), *(round(shape[1] // 2 * spatial),) * 2)
     result = torch.zeros(shape)
     where = tuple(

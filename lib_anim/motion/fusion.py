@@ -1,4 +1,4 @@
-"""How windows that share a frame are weighed against each other."""
+"""Fusion weights of frames that are in several windows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from lib_anim.motion.windows import Window
 from lib_anim.types import WindowFusion
 
 LEAST = 1e-37
-"""Weight at the outermost frame of a linear ramp: positive, so that a frame seen once is still seen."""
+"""Weight at the outermost frame of a linear ramp: positive, so that a frame in one window only keeps a
+weight."""
 
 
 def shares(
@@ -44,7 +45,7 @@ def _weights(
     reach = min(overlap, length)
     for i in range(reach):
         ramp = LEAST + (1 - LEAST) * (i / (reach - 1) if reach > 1 else 0.5)
-        # A clip's own ends are no seams.
+        # A clip's own ends need no ramp.
         if closed or window[0] != 0:
             weights[i] = min(weights[i], ramp)
         if closed or window[-1] != count - 1:

@@ -1,4 +1,4 @@
-"""Hooks on a UNet's layers: put on together, taken off by identity, whoever else has touched the layers."""
+"""Forward hooks on a UNet's layers: attached together, detached by id, independent of other patches."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from torch import Tensor, nn
 from lib_anim.motion.sites import Site, Sites
 
 Change = Callable[[str, Tensor], Tensor]
-"""(site's key, the layer's output) to what goes on instead of it."""
+"""(site's key, the layer's output) → the output that replaces it."""
 
 
 class Handles:
-    """The hooks of one clip on one UNet. Built without effect; `put_on` and `take_off` may be called again.
+    """The hooks of one clip on one UNet; `attach` and `detach` may be called repeatedly.
 
-    They are torch's own module hooks: `forward` is nobody's to replace, a neighbour may replace it on the
-    instance before or after, and removal finds each hook by its id wherever it then stands.
+    They are torch's module hooks and do not replace `forward`: other extensions may replace it on the
+    instance before or after, and each hook is removed by its id.
     """
 
     def __init__(self) -> None:
         self._handles: list[Any] = []
         self.sites: Sites | None = None
-        """Where they are; None while off."""
+        """Where they are attached; None while detached."""
 
     def attach(
         self,
@@ -33,9 +33,10 @@ class Handles:
         fold: Callable[[Tensor], Tensor] | None,
         unfold: Callable[[Tensor], Tensor] | None,
     ) -> None:
-        """Hooks `change` behind the layers of `places`; `fold` and `unfold` round the norms, unless None.
+        """Hooks `change` after the layers of `places`, `fold` and `unfold` before and after the norms
+        unless None.
 
-        All or none: when one cannot be put on, those before it are taken off.
+        All or none: when one cannot be attached, those before it are detached.
         """
         self.detach()
         try:
@@ -51,7 +52,7 @@ class Handles:
         self.sites = sites
 
     def detach(self) -> None:
-        """Removes every hook; nothing happens when they are off."""
+        """Removes every hook; does nothing when they are detached."""
         while self._handles:
             self._handles.pop().remove()
         self.sites = None

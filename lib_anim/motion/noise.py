@@ -1,4 +1,4 @@
-"""A clip's initial noise, made from each frame's own."""
+"""Initial noise of a clip, computed from each frame's own noise."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def clip_noise(own: Tensor, kind: ClipNoise, plan: ClipPlan, *, seed: int, share
     - `per frame`: `own` itself.
     - `shared`: √r·(one noise for all) + √(1 − r)·own, r = `shared`; each frame keeps unit variance
       (Ge et al. 2023, "Preserve Your Own Correlation", mixed noise).
-    - `repeated`: the first window's noise over and over.
+    - `repeated`: the first window's noise, repeated.
     - `FreeNoise`: the first window's, then in blocks of context − overlap the same frames shuffled
       (Qiu et al. 2023, FreeNoise, 3.2), so that windows share noise in new orders.
 
-    `seed` is for what is drawn besides. Raises FlipbookError for a share outside 0 … 1.
+    `seed` is for additional random numbers. Raises FlipbookError for a share outside 0 … 1.
     """
     if kind == "per frame":
         return own.clone()
@@ -28,9 +28,9 @@ def clip_noise(own: Tensor, kind: ClipNoise, plan: ClipPlan, *, seed: int, share
         if not 0 <= shared <= 1:
             raise FlipbookError(
                 Problem(
-                    f"must be between 0 and 1, not {shared:g}.",
+                    f"{shared:g} is out of range; use 0 … 1",
                     field="noise_shared",
-                    code="value.not_allowed",
+                    code="value.out_of_range",
                 )
             )
         common = torch.randn(own.shape[1:], generator=_generator(seed)).to(own)
@@ -42,8 +42,9 @@ def clip_noise(own: Tensor, kind: ClipNoise, plan: ClipPlan, *, seed: int, share
 
 
 def shuffled(own: Tensor, context: int, stride: int, generator: torch.Generator) -> Tensor:
-    """FreeNoise's noise: behind the first `context` frames, blocks of `stride` frames drawn from the block
-    that lies a context before, in a new order."""
+    """FreeNoise's noise: after the first `context` frames, blocks of `stride` frames are shuffled copies of
+    the
+    block one context earlier."""
     result = own.clone()
     count = len(own)
     for start in range(context, count, stride):

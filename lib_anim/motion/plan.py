@@ -1,8 +1,8 @@
-"""The resolved plan of a clip session."""
+"""The plan of a clip session: windows and factors, with all values resolved."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Factor:
-    """A strength over a clip: the product of its parts."""
+    """A factor over frames, pixels and UNet blocks: the product of its parts."""
 
     values: tuple[float, ...] = (1.0,)
     """One for all frames, or one for each."""
     mask: Tensor | None = None
-    """(1 or frames, h, w), any size: a factor per pixel, laid onto each layer's size bilinearly."""
+    """(1 or frames, h, w), any size: a factor per pixel, resized bilinearly to each layer."""
     blocks: Mapping[str, float] = field(default_factory=dict)
-    """Factors by a site's name or its beginning: `up_blocks.3`, `down_blocks.0.motion_modules.1`."""
+    """Factors by a site's name or a prefix of it: `up_blocks.3`, `down_blocks.0.motion_modules.1`."""
 
     def factor(self, site: str) -> float:
         """The product of the factors for the site called `site`."""
@@ -40,79 +40,68 @@ class ClipPlan:
     frames: int
     """Length of the clip, at least 1."""
     context: int = 16
-    """Frames in a window: how many the motion module sees at once."""
+    """Frames in a window, which the motion module processes at once."""
     stride: int = 1
     """Number of dyadic strides (1, 2, 4, …) of uniform windows."""
     overlap: int = -1
     """Frames that neighbouring windows share; −1 is a quarter of the context."""
     closed_loop: ClosedLoop = "R-P"
-    """N: open. R-P, R+P: windows run over the end, A: the clip closes. R+P and A also close its prompts."""
+    """N: open. R-P, R+P: windows wrap over the end, A: the clip is a loop. R+P and A also loop its
+    prompts."""
     schedule: ContextSchedule = "uniform"
     """`views` runs the network on all frames at once and has windows inside the motion layers only."""
     fusion: WindowFusion = "pyramid"
-    """How windows that share a frame are weighed; `last` lets the last one win, as sd-webui-animatediff."""
+    """Weights of windows that share a frame; `last` uses the last one, as in sd-webui-animatediff."""
     scale: Factor = Factor()
     """Factor on the keys of motion attention: below 1 less motion, above 1 more."""
     effect: Factor = Factor()
-    """Share of the motion layers' change that is added; 0 leaves the UNet as it is, bit for bit."""
+    """Share of the motion layers' change that is added; 0 leaves the UNet's output bit-identical."""
 
     def __post_init__(self) -> None:
         problems = []
         if self.frames < 1:
-            problems.append(
-                Problem(
-                    f"a clip has at least 1 frame, not {self.frames}.",
-                    field="frames",
-                    code="value.not_allowed",
-                )
-            )
+            problems.append(_out_of_range("frames", f"{self.frames} frames are too few; use at least 1"))
         if self.context < 1:
-            problems.append(
-                Problem(f"must be at least 1, not {self.context}.", field="context", code="value.not_allowed")
-            )
+            problems.append(_out_of_range("context", f"{self.context} is out of range; use at least 1"))
         if self.stride < 1:
-            problems.append(
-                Problem(f"must be at least 1, not {self.stride}.", field="stride", code="value.not_allowed")
-            )
+            problems.append(_out_of_range("stride", f"{self.stride} is out of range; use at least 1"))
         if self.overlap < -1:
             problems.append(
-                Problem(
-                    f"must be −1 (automatic) or more, not {self.overlap}.",
-                    field="overlap",
-                    code="value.not_allowed",
-                )
+                _out_of_range("overlap", f"{self.overlap} is out of range; use −1 (automatic) or more")
             )
         elif self.overlap >= self.context > 0:
             problems.append(
-                Problem(
+                _out_of_range(
+                    "overlap",
                     f"{self.overlap} frames cannot overlap in windows of {self.context}; "
-                    f"use at most {self.context - 1}, or −1.",
-                    field="overlap",
-                    code="motion.overlap",
+                    f"use at most {self.context - 1}, or −1",
                 )
             )
-        for name, dial in (("motion_scale", self.scale), ("motion_effect", self.effect)):
-            if len(dial.values) not in (1, self.frames):
-                problems.append(
-                    Problem(
-                        f"has {len(dial.values)} values for {self.frames} frames.",
-                        field=name,
-                        code="motion.wrong_length",
-                    )
-                )
-            if dial.mask is not None and (dial.mask.ndim != 3 or len(dial.mask) not in (1, self.frames)):
-                problems.append(
-                    Problem(
-                        f"its mask has shape {tuple(dial.mask.shape)}; it must be (1 or {self.frames}, "
-                        "height, width).",
-                        field=name,
-                        code="motion.mask_shape",
-                    )
-                )
+        problems += self._factor_problems("motion_scale", self.scale)
+        problems += self._factor_problems("motion_effect", self.effect)
         if problems:
             raise FlipbookError(*problems)
+
+    def _factor_problems(self, field: str, factor: Factor) -> Iterator[Problem]:
+        if len(factor.values) not in (1, self.frames):
+            yield Problem(
+                f"has {len(factor.values)} values for {self.frames} frames; use 1 or {self.frames}",
+                field=field,
+                code="value.wrong_count",
+            )
+        mask = factor.mask
+        if mask is not None and (mask.ndim != 3 or len(mask) not in (1, self.frames)):
+            yield Problem(
+                f"its mask has shape {tuple(mask.shape)}; use (1 or {self.frames}, height, width)",
+                field=field,
+                code="value.wrong_shape",
+            )
 
     @property
     def shared(self) -> int:
         """Overlap as a number: −1 resolved."""
         return self.context // 4 if self.overlap == -1 else self.overlap
+
+
+def _out_of_range(field: str, message: str) -> Problem:
+    return Problem(message, field=field, code="value.out_of_range")

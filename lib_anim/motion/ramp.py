@@ -1,4 +1,4 @@
-"""From pictures to a clip: how much of the first and last picture each frame starts from."""
+"""Latent ramp of img2img clips: shares of the first and last picture in each frame's initial latents."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class LatentShares:
-    """What each frame's latents are mixed from; the rest to 1 is noise."""
+    """Shares of two pictures in each frame's initial latents; the rest to 1 is noise."""
 
     first: tuple[float, ...]
     """Share of the first picture by frame."""
@@ -25,7 +25,7 @@ def latent_shares(
     """sd-webui-animatediff's "latent power" and "latent scale": α_i = max(0, 1 − i^power / scale).
 
     `last`: the same two numbers for a last picture, counted from the end; where both shares exceed 1 together
-    they are brought down to 1, and the clip's ends are wholly their pictures.
+    they are normalised to 1; the clip's first and last frames start from their pictures alone.
     """
     first = [max(0.0, 1 - i**power / scale) if i else 1.0 for i in range(frames)]
     if last is None:
@@ -41,7 +41,7 @@ def latent_shares(
 
 
 def mixed_latents(shares: LatentShares, init: Tensor, noise: Tensor, last: Tensor | None = None) -> Tensor:
-    """Latents (frames, C, h, w) to begin img2img with: shares of `init`, of `last`, the rest of `noise`.
+    """Initial latents (frames, C, h, w) of img2img: shares of `init`, of `last`, the rest of `noise`.
 
     `init` and `last` may have one row for all frames. `noise` is unit noise.
     """
@@ -53,10 +53,10 @@ def mixed_latents(shares: LatentShares, init: Tensor, noise: Tensor, last: Tenso
 
 
 class DenoisingRamp:
-    """A denoising of its own for each frame of an img2img clip.
+    """Per-frame denoising strengths of an img2img clip.
 
-    The clip is denoised at the strongest frame's strength; until its own begins, a frame is kept at what its
-    picture looks like under the step's noise. Frames that wait are seen by the others as they will start.
+    The clip is denoised at the highest strength; until its own steps start, a frame is held at its picture
+    plus the step's noise, and the other frames attend to it in this state.
     """
 
     def __init__(self, denoising: Sequence[float], steps: int) -> None:
@@ -67,7 +67,7 @@ class DenoisingRamp:
         self._starts = tuple(max(runs) - run for run in runs)
 
     def waiting(self, step: int) -> tuple[int, ...]:
-        """Frames whose denoising has not begun at `step`, counted from the first step that is run."""
+        """Frames whose denoising has not started at `step`, counted from the first step that is run."""
         return tuple(frame for frame, start in enumerate(self._starts) if step < start)
 
     def held(
@@ -89,7 +89,7 @@ class DenoisingRamp:
 
 
 def _steps(denoising: float, steps: int) -> int:
-    """How many of `steps` img2img runs, as the WebUI counts."""
+    """Number of `steps` that img2img runs, as the WebUI counts."""
     return int(min(denoising, 0.999) * steps) + 1 if denoising > 0 else 0
 
 

@@ -1,4 +1,4 @@
-"""Which rows of a batch one pass of the network takes."""
+"""The batch rows of one network call."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ class Rows:
         """(groups · len(window),) int64: the rows' numbers in the batch."""
 
     def of(self, value: Any) -> Any:
-        """The rows of `value`: a tensor with as many rows as the batch is cut, other things stay.
+        """The rows of `value`: a tensor with as many rows as the batch is indexed, other values are
+        unchanged.
 
-        Mappings, lists and tuples are gone through. A pass over the whole batch copies nothing.
+        Mappings, lists and tuples are traversed. A call on the whole batch copies nothing.
         """
         if self._whole:
             return value

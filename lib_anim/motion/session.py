@@ -1,4 +1,4 @@
-"""The clip session: one clip's motion module, windows and strengths, round any denoiser."""
+"""Clip session: applies one clip's motion module, windows and factors around any denoiser."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from lib_anim.motion.windows import Window, views, windows
 
 Warn = Callable[[str], None]
 Inner = Callable[[Rows], Tensor]
-"""Runs the network on some rows of the batch and gives its result for them, in their order."""
+"""Runs the network on some rows of the batch and returns their result, in their order."""
 
 
 class ClipSession:
-    """Steers one clip. Built without effect on anything; one session serves one clip at a time.
+    """Motion module, windows and factors of one clip. Creating it changes nothing; for one clip at a time.
 
     The number of groups is always rows // frames, taken from the tensor that arrives: prompts and negatives
-    may come together, one by one, or not at all at some steps.
+    may be in one batch, in batches of their own, or absent at some steps.
     """
 
     def __init__(
@@ -45,21 +45,20 @@ class ClipSession:
         attention: Attention = sdpa,
         warn: Warn = lambda sentence: None,
     ) -> None:
-        """`loras`: motion LoRAs with their weights. Raises FlipbookError when the plan asks more of the
-        module than it has, or no layer of a LoRA fits.
+        """`loras`: motion LoRAs with their weights. Raises FlipbookError when the plan's context
+        is longer than the module supports, or no layer of a LoRA fits.
 
-        `lean` keeps the motion layers' weights in main memory and lends each to the device while it works, as
-        the WebUI's --lowvram does with the UNet's. `warn` is called with a
-        sentence for each thing that differs from the plan.
+        `lean` keeps the motion layers' weights in main memory and copies each to the device while it runs, as
+        the WebUI's --lowvram does with the UNet's. `warn` is called with one sentence for each fallback.
         """
         facts = module.facts
         if min(plan.context, plan.frames) > facts.positions:
             raise FlipbookError(
                 Problem(
-                    f"{plan.context} frames are more than {facts.title} knows ({facts.name} has "
-                    f"{facts.positions} positions); use at most {facts.positions}.",
+                    f"{plan.context} frames are more than {facts.title} supports ({facts.name} has "
+                    f"{facts.positions} positions); use at most {facts.positions}",
                     field="context",
-                    code="motion.context_too_long",
+                    code="motion_module.context_too_long",
                 )
             )
         for lora, weight in loras:
@@ -78,20 +77,20 @@ class ClipSession:
         self._effect = FactorReader(plan.effect, plan.frames)
         self._handles = Handles()
         self._window: Window = tuple(range(plan.frames))
-        self._apart = False
-        """Whether memory ran short: halves of everything that can be halved."""
+        self._halved = False
+        """Whether memory ran out: smaller pieces and one group per call since then."""
         self._rows = lru_cache(maxsize=512)(Rows)
         self._shares = lru_cache(maxsize=512)(self._share_tensors)
         self._views = lru_cache(maxsize=8)(self._view_tensors)
 
     @property
     def window(self) -> Window:
-        """The frames of the pass that is running; the whole clip outside of one."""
+        """The frames of the running network call; the whole clip outside of one."""
         return self._window
 
     @contextmanager
     def installed(self, sites: Sites) -> Iterator[ClipSession]:
-        """Puts the motion layers into the UNet behind `sites` and takes them out again, also after an error.
+        """Attaches the motion layers to the UNet at `sites` and detaches them again, also after an error.
 
         Raises FlipbookError when the module does not fit the UNet; then nothing has been changed.
         """
@@ -102,7 +101,7 @@ class ClipSession:
             self._handles.detach()
 
     def move(self, sites: Sites) -> None:
-        """Puts the layers into another UNet, out of the one that they are in: for a refiner's change."""
+        """Detaches the layers and attaches them to another UNet, when a refiner takes over."""
         facts = self.module.facts
         refuse_misfit(facts, sites)
         self._handles.detach()
@@ -117,7 +116,7 @@ class ClipSession:
 
     @property
     def sites(self) -> Sites | None:
-        """Where the layers are; None while they are out."""
+        """Where the layers are attached; None while they are detached."""
         return self._handles.sites
 
     def windows(self, step: int) -> tuple[Window, ...]:
@@ -127,11 +126,11 @@ class ClipSession:
     def denoise(self, x: Tensor, step: int, inner: Inner) -> Tensor:
         """The network's result for the batch `x`, window by window, fused.
 
-        `x` (groups · frames, C, h, w), frames running fastest, is only asked for its shape, type and
-        device; `inner` runs the network on the rows it is given (`rows.of(x)` cuts a tensor) and may be
-        called again for the same rows when memory runs short. What it gives for a frame in several windows
-        is averaged by the plan's fusion; this is right for noise predictions and for guesses of the clean
-        latents alike. Raises FlipbookError when the rows are no multiple of the clip's frames.
+        `x` (groups · frames, C, h, w), frames running fastest, is used for its shape, dtype and device
+        only; `inner` runs the network on the rows it is given (`rows.of(x)` cuts a tensor) and may be
+        called again for the same rows when memory runs out. Results for a frame in several windows are
+        averaged by the plan's fusion; this is valid for predictions of noise and of clean latents. Raises
+        FlipbookError when the number of rows is not a multiple of the clip's frames.
         """
         count = self.plan.frames
         groups = self._groups(len(x), count)
@@ -150,16 +149,17 @@ class ClipSession:
         return total.to(result.dtype)
 
     def _pass(self, window: Window, groups: int, x: Tensor, inner: Inner) -> Tensor:
-        """One window; when memory runs out once more, in halves of everything that can be halved."""
-        if not self._apart:
+        """One window; when memory runs out, once more with smaller pieces and one group per call."""
+        if not self._halved:
             try:
                 return self._run(window, 0, groups, groups, x, inner)
             except RuntimeError as error:
-                if not is_shortage(error):
+                if not is_out_of_memory(error):
                     raise
-            self._apart = True
+            self._halved = True
             self._warn(
-                "Memory ran out; motion attention goes on in pieces half as large, prompts one after another."
+                "Memory ran out; motion attention continues in pieces half as large, with one prompt at a "
+                "time."
             )
             if x.device.type == "cuda":
                 torch.cuda.empty_cache()
@@ -190,10 +190,10 @@ class ClipSession:
             return x
         layer = self._layers[site]
         if layer.device != x.device:
-            layer = layer.visit(x.device)
+            layer = layer.on_device(x.device)
             if not self._lean:
                 self._layers[site] = layer
-        piece = PIECES.get(x.device.type, PIECE) >> self._apart
+        piece = PIECES.get(x.device.type, PIECE) >> self._halved
         seen = self._views(x.device, x.dtype) if frames == self.plan.frames else ()
         return layer(x, frames, self._scale.at(site, self._window, x), effect, piece, seen)
 
@@ -207,7 +207,7 @@ class ClipSession:
         )
 
     def _fold(self, x: Tensor) -> Tensor:
-        """(groups·frames, C, h, w) to (groups, C, frames·h, w): a norm then sees all frames as one."""
+        """(groups·frames, C, h, w) to (groups, C, frames·h, w): a norm then covers all frames."""
         frames = len(self._window)
         groups = self._groups(len(x), frames)
         _, channels, height, width = x.shape
@@ -225,16 +225,16 @@ class ClipSession:
         if rest or not groups:
             raise FlipbookError(
                 Problem(
-                    f"the network was given {rows} pictures, which is not a multiple of the {frames} frames "
-                    "that are denoised together.",
-                    code="motion.batch_mismatch",
+                    f"the network was given {rows} pictures, not a multiple of the {frames} frames that are "
+                    "denoised together; pass whole groups of frames",
+                    code="batch.not_a_multiple",
                 )
             )
         return groups
 
 
-def is_shortage(error: RuntimeError) -> bool:
-    """Whether torch failed for want of memory; not every allocator has an error type of its own."""
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch ran out of memory; not every allocator has its own error type."""
     known = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
     text = str(error)
     return isinstance(error, known) or "out of memory" in text or "can't allocate memory" in text
@@ -250,7 +250,7 @@ def _unmatched(lora: MotionLora, names: Sequence[str], module: MotionModule) -> 
 
 
 def _dtype_of(sites: Sites) -> torch.dtype:
-    """The type that the UNet computes in; 8-bit weights are stored so, but computed with in half."""
+    """The UNet's compute dtype; 8-bit weights are computed with in float16."""
     weights: Sequence[torch.Tensor] = [p for p in sites.blocks[0].layer.parameters() if p.is_floating_point()]
     dtype = weights[0].dtype if weights else torch.float32
     return torch.float16 if dtype.itemsize == 1 else dtype

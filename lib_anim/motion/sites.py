@@ -1,4 +1,4 @@
-"""A UNet as data: behind which of its layers motion modules act, and which norms v1 spreads over frames."""
+"""Where motion modules attach to a UNet, and which group norms v1 computes across frames."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Site:
-    """One place for a motion layer: behind `layer`, before any change of size in the same block."""
+    """One attachment point of a motion layer: after `layer`, before any resampling in the same block."""
 
     key: str
     """Native name, such as `up_blocks.1.motion_modules.2`."""
@@ -22,7 +22,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Sites:
-    """All places of one UNet."""
+    """All attachment points in one UNet."""
 
     unet: nn.Module
     blocks: tuple[Site, ...]
@@ -31,22 +31,22 @@ class Sites:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Channels of the levels on the way down."""
+        """Channels of the downsampling levels."""
         levels = {site.key.split(".")[1]: site.width for site in self.blocks if site.key.startswith("down")}
         return tuple(levels.values())
 
 
 def sites_of_ldm(unet: Any) -> Sites:
-    """The places in a UNet of the original layout (`input_blocks`, `middle_block`, `output_blocks`).
+    """The sites of a UNet in the original layout (`input_blocks`, `middle_block`, `output_blocks`).
 
-    Blocks are known by their parts, not their classes: LDM, SGM and forks name those differently.
+    Blocks are recognised by their attributes, not their classes: LDM, SGM and forks name those differently.
     """
     blocks: list[Site] = []
     level, number = 0, 0
     for block in unet.input_blocks:
         found = _behind(block)
         if found is None:
-            # The first block has neither; a block of its own that makes smaller ends a level.
+            # The first block has neither; a block that only downsamples ends a level.
             level, number = (level + 1, 0) if blocks else (0, 0)
             continue
         blocks.append(Site(f"down_blocks.{level}.motion_modules.{number}", *found))
@@ -83,14 +83,14 @@ def _residual(unet: Any) -> Iterator[Any]:
 
 
 def sites_of_diffusers(unet: Any) -> Sites:
-    """The places in a UNet of diffusers' layout (`down_blocks`, `mid_block`, `up_blocks`)."""
+    """The sites of a UNet in diffusers' layout (`down_blocks`, `mid_block`, `up_blocks`)."""
     blocks: list[Site] = []
     norms: list[nn.Module] = []
-    for way, parts in (("down_blocks", unet.down_blocks), ("up_blocks", unet.up_blocks)):
+    for side, parts in (("down_blocks", unet.down_blocks), ("up_blocks", unet.up_blocks)):
         for level, part in enumerate(parts):
             layers = getattr(part, "attentions", None) or part.resnets
             for number, (layer, residual) in enumerate(zip(layers, part.resnets, strict=True)):
-                key = f"{way}.{level}.motion_modules.{number}"
+                key = f"{side}.{level}.motion_modules.{number}"
                 blocks.append(Site(key, layer, residual.conv2.weight.shape[0]))
     middle = unet.mid_block
     layer = (getattr(middle, "attentions", None) or middle.resnets)[0]

@@ -1,4 +1,4 @@
-"""One temporal transformer: attention between the same place of all frames (Guo et al. 2023, AnimateDiff)."""
+"""Temporal transformer: attention over frames at each pixel (Guo et al. 2023, AnimateDiff)."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from lib_anim.motion.attention import Attention, sdpa
 NORM_GROUPS = 32
 NORM_EPS = 1e-6
 ROWS = 32768
-"""Most sequences that one attention call takes: kernels number them with 16 bits."""
+"""Maximum sequences per attention call: kernels index them with 16 bits."""
 PIECES = {"cpu": 1 << 22}
-"""Values of the widest inner tensor that are made at once. On a CPU they then stay in its caches: one layer
-of 320 channels and 32 × 16 × 16 rows took 742 ms, 770 ms in one piece, 1,083 ms in pieces of 2^18."""
+"""Maximum values of the widest intermediate tensor. On a CPU they then stay in its caches: one layer of 320
+channels and 32 × 16 × 16 rows took 742 ms, 770 ms in one piece, 1,083 ms in pieces of 2^18."""
 PIECE = 1 << 25
-"""The same for other devices, which want few and large calls; 64 MiB in float16."""
+"""The same for other devices, which are faster with few large calls; 64 MiB in float16."""
 
 View = tuple[tuple[int, ...], Tensor]
-"""Frames that attention sees together, and their shares (frames, 1) in the average of all views."""
+"""Frames that attend to each other, and their shares (frames, 1) in the average of all views."""
 
 
 class TemporalTransformer:
-    """The layer at one site, without gradients in mind but not against them.
+    """The motion layer at one site, for inference; gradients work too.
 
     Its parts and their order are those of AnimateDiff's `TemporalTransformer3DModel`: group norm per frame,
     linear in, two attentions with the positions added before the projections, GEGLU, linear out, residual.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], positions: int, attention: Attention = sdpa) -> None:
-        """`weights` by native names behind `temporal_transformer.`; a table of `positions` rows is made
-        where the file has none. KeyError when one is missing."""
+        """`weights` by native names behind `temporal_transformer.`; a table of `positions` rows is
+        computed where the file has none. KeyError when one is missing."""
         self.width = weights["norm.weight"].shape[0]
         self._weights = _fused(weights, positions)
         self._attend = attention
         self._blocks = sum(1 for name in self._weights if name.endswith(".qkv"))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Moves the weights; nothing happens when they are there already."""
+        """Moves the weights; does nothing when they are already there."""
         self._weights = {name: value.to(device, dtype) for name, value in self._weights.items()}
 
     @property
@@ -54,13 +54,13 @@ class TemporalTransformer:
     def dtype(self) -> torch.dtype:
         return self._weights["norm.weight"].dtype
 
-    def visit(self, device: torch.device) -> TemporalTransformer:
+    def on_device(self, device: torch.device) -> TemporalTransformer:
         """The layer with its weights on `device`: itself when they are there, else a copy."""
         if device == self.device:
             return self
-        guest = copy(self)
-        guest.to(device, self.dtype)
-        return guest
+        moved = copy(self)
+        moved.to(device, self.dtype)
+        return moved
 
     def __call__(
         self,
@@ -74,9 +74,10 @@ class TemporalTransformer:
         """`x` (groups·frames, C, H, W), frames running fastest, with the motion added; a new tensor.
 
         `scale` multiplies the keys: a number or (frames, 1, 1) or (frames, H, W). `effect` multiplies the
-        change: a number or the same shapes. Places are worked on in pieces of at most `piece` inner values
-        (None: the device's), since everything behind the first norm looks along time only. With `views` the
-        attentions see those frames only, and their results are averaged (FreeNoise, Qiu et al. 2023, 3.3).
+        change: a number or the same shapes. Pixels are processed in pieces of at most `piece` intermediate
+        values (None: the device's default), since everything after the first norm works over time only. With
+        `views` the attentions are limited to those frames, and their results are averaged (FreeNoise, Qiu
+        et al. 2023, 3.3).
         """
         piece = PIECES.get(x.device.type, PIECE) if piece is None else piece
         rows, channels, height, width = x.shape
@@ -113,7 +114,7 @@ class TemporalTransformer:
         return tokens.view(groups, places, frames, channels).permute(0, 2, 3, 1)
 
     def _attended(self, tokens: Tensor, scale: float | Tensor, views: Sequence[View]) -> Tensor:
-        """Behind both attentions, over all frames or in views of them."""
+        """The tokens after both attentions, over all frames or in views of them."""
         if views:
             total = torch.zeros_like(tokens)
             for window, share in views:
@@ -194,5 +195,5 @@ def _plus(x: Tensor, change: Tensor, share: float | Tensor) -> Tensor:
 
 
 def _part(values: float | Tensor, here: slice) -> float | Tensor:
-    """The places `here` of a per-place tensor; what is one for all places stays."""
+    """The pixels `here` of a per-pixel tensor; a value for all pixels is returned unchanged."""
     return values if isinstance(values, float) or values.shape[-1] == 1 else values[..., here]

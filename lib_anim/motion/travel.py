@@ -1,4 +1,4 @@
-"""Prompt travel: between two keyframes' conditionings every frame gets its own mixture."""
+"""Prompt travel: each frame's interpolation between two keyframes' conditionings."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from lib_anim.errors import FlipbookError, Problem
 from lib_anim.types import PromptInterpolation
 
 PARALLEL = 0.9995
-"""Cosine above which two conditionings are mixed along the line."""
+"""Cosine above which two conditionings are interpolated linearly."""
 
 
 @dataclass(frozen=True)
-class Leg:
-    """Where a frame is on its way: between two conditionings, by their numbers."""
+class Blend:
+    """One frame's interpolation between two conditionings, given by index."""
 
     before: int
     after: int
@@ -27,20 +27,21 @@ class Leg:
     """Share of `after`, 0 … 1."""
 
 
-def legs(keys: Sequence[int], frames: int, *, cyclic: bool) -> tuple[Leg, ...]:
-    """For each of `frames` the two keyframes that it lies between; numbers count `keys`, ascending.
+def keyframe_blends(keys: Sequence[int], frames: int, *, cyclic: bool) -> tuple[Blend, ...]:
+    """For each of `frames` its previous and next keyframe, as indices into `keys`, which ascend.
 
-    Before the first key and behind the last one, that one holds; `cyclic` runs on from the last to the first
-    over the clip's end. Raises FlipbookError when keys do not ascend or do not lie inside the clip: the first
-    of them, and all where the travel is cyclic.
+    Before the first key and after the last one that key is held; `cyclic` interpolates from the last to the
+    first over the clip's end. Raises FlipbookError when keys do not ascend, when the first is outside the
+    clip or, with `cyclic`, any.
     """
     outside = not keys or not 0 <= keys[0] < frames or (cyclic and keys[-1] >= frames)
     if outside or any(b <= a for a, b in pairwise(keys)):
         raise FlipbookError(
             Problem(
-                f"keyframes {list(keys)} must ascend and lie inside the {frames} frames.",
+                f"keyframes {list(keys)} do not ascend inside the clip; use ascending numbers within its "
+                f"{frames} frames",
                 field="prompt",
-                code="prompts.bad_keys",
+                code="schedule.out_of_range",
             )
         )
     last = len(keys) - 1
@@ -51,32 +52,34 @@ def legs(keys: Sequence[int], frames: int, *, cyclic: bool) -> tuple[Leg, ...]:
         inside = before < last and keys[before] <= frame
         if last == 0 or keys[before] == frame or not (inside or cyclic):
             held = 0 if frame < keys[0] and not cyclic else before
-            found.append(Leg(held, held, 0.0))
+            found.append(Blend(held, held, 0.0))
             continue
         gone = (frame - keys[before]) % frames
         left = (keys[after] - frame) % frames if not inside else keys[after] - frame
-        found.append(Leg(before, after, gone / (gone + left)))
+        found.append(Blend(before, after, gone / (gone + left)))
     return tuple(found)
 
 
 def conditioned(
-    conds: Sequence[Any], ways: Sequence[Leg], how: PromptInterpolation = "slerp", *, marks: int = 0
+    conds: Sequence[Any], blends: Sequence[Blend], how: PromptInterpolation = "slerp", *, marks: int = 0
 ) -> Any:
-    """One conditioning per leg, stacked: (len(ways), tokens, width), of mappings a mapping of such.
+    """Interpolated conditionings, one per blend: (len(blends), tokens, width), for mappings a mapping of
+    these.
 
-    `conds` are tensors (tokens, width) or (width,), or mappings of them (SDXL's `crossattn`, `vector`), alike
-    in kind; shorter ones are filled up with their last row. `hold` takes the keyframe before. `slerp` turns
-    the whole tensor as one vector (Shoemake 1985), as sd-webui-animatediff does. The first `marks` rows are
-    no conditioning (ControlNet's marker) and are taken from the keyframe before.
+    `conds` are tensors (tokens, width) or (width,), or mappings of them (SDXL's `crossattn`, `vector`), all
+    of one
+    type; shorter ones are padded with their last row. `hold` uses the keyframe before. `slerp` treats the
+    whole tensor as one vector (Shoemake 1985), as sd-webui-animatediff does. The first `marks` rows are not
+    conditioning (ControlNet's marker) and are copied from the keyframe before.
     """
     if isinstance(conds[0], Mapping):
-        return {key: conditioned([c[key] for c in conds], ways, how, marks=marks) for key in conds[0]}
+        return {key: conditioned([c[key] for c in conds], blends, how, marks=marks) for key in conds[0]}
     equal = _equally_long(conds)
-    made: dict[Leg, Tensor] = {}
-    for way in ways:
-        if way not in made:
-            made[way] = _mixed(equal[way.before], equal[way.after], way.weight, how, marks)
-    return torch.stack([made[way] for way in ways])
+    done: dict[Blend, Tensor] = {}
+    for blend in blends:
+        if blend not in done:
+            done[blend] = _mixed(equal[blend.before], equal[blend.after], blend.weight, how, marks)
+    return torch.stack([done[blend] for blend in blends])
 
 
 def _mixed(a: Tensor, b: Tensor, weight: float, how: PromptInterpolation, marks: int) -> Tensor:
@@ -91,7 +94,7 @@ def _mixed(a: Tensor, b: Tensor, weight: float, how: PromptInterpolation, marks:
 
 
 def _arc(a: Tensor, b: Tensor, weight: float, line: Tensor) -> Tensor:
-    """(sin((1−t)Ω)·a + sin(tΩ)·b) / sin Ω; `line` where a and b are nearly parallel. Waits for no device."""
+    """(sin((1−t)Ω)·a + sin(tΩ)·b) / sin Ω; `line` where a and b are nearly parallel. No device sync."""
     cosine = (a * b).sum() / (a.norm() * b.norm()).clamp(min=1e-12)
     angle = torch.acos(cosine.clamp(-1, 1))
     sine = torch.sin(angle)
@@ -100,7 +103,7 @@ def _arc(a: Tensor, b: Tensor, weight: float, line: Tensor) -> Tensor:
 
 
 def _equally_long(conds: Sequence[Tensor]) -> list[Tensor]:
-    """Shorter ones filled up with their last row, as the WebUI stacks conditionings of one batch."""
+    """Pads shorter ones with their last row, as the WebUI stacks conditionings of one batch."""
     if conds[0].ndim < 2:
         return list(conds)
     longest = max(len(cond) for cond in conds)

@@ -1,4 +1,4 @@
-"""Which frames the motion module sees together at a step: windows over a clip longer than its context."""
+"""Context windows: the frames that the motion module processes together at a step."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def windows(plan: ClipPlan, step: int) -> tuple[Window, ...]:
     if plan.schedule == "standard static":
         return _static(plan)
     if plan.schedule == "standard uniform":
-        raw = _slid(list(_uniform(plan, step)), count)
+        raw = _shifted_back(list(_uniform(plan, step)), count)
     elif plan.closed_loop != "N":
         raw = [tuple(dict.fromkeys(window)) for window in _uniform(plan, step)]
     elif plan.fusion == "last":
         raw = list(_without_wraps(plan, step))
     else:
         raw = list(_open(plan, step))
-    return tuple(_mended(raw, count, length))
+    return tuple(_completed(raw, count, length))
 
 
 def views(plan: ClipPlan) -> tuple[Window, ...]:
     """The windows inside motion layers, the same at every step; none where all frames are seen at once.
 
-    They stand still; where the clip closes (A) they go on over its end.
+    They do not move between steps; in a closed loop (A) they wrap over the clip's end.
     """
     if plan.schedule != "views" or plan.frames <= plan.context:
         return ()
@@ -46,7 +46,7 @@ def views(plan: ClipPlan) -> tuple[Window, ...]:
 
 
 def _static(plan: ClipPlan) -> tuple[Window, ...]:
-    """Windows from the first frame on, the last one ending with the clip."""
+    """Windows from the first frame; the last one ends with the clip."""
     last = plan.frames - plan.context
     starts = [*range(0, last, plan.context - plan.shared), last]
     return tuple(tuple(range(start, start + plan.context)) for start in starts)
@@ -69,10 +69,10 @@ def _strides(plan: ClipPlan) -> Iterator[int]:
 
 
 def _uniform(plan: ClipPlan, step: int) -> Iterator[Window]:
-    """Windows that wander by the van der Corput sequence and run on from the end to the beginning.
+    """Windows shifted by the van der Corput sequence, which wrap from the end to the start.
 
-    As AnimateDiff-CLI and its successors place them, so that clips of equal settings are equal: for each
-    stride t from ⌊h·t⌋ + round(N·h) in steps of L·t − O. Strided ones can name a frame twice.
+    As in AnimateDiff-CLI and its successors, so that equal settings give equal clips: for each stride t
+    from ⌊h·t⌋ + round(N·h) in steps of L·t − O. Strided ones can name a frame twice.
     """
     count, length, shared = plan.frames, plan.context, plan.shared
     halving = ordered_halving(step)
@@ -84,7 +84,7 @@ def _uniform(plan: ClipPlan, step: int) -> Iterator[Window]:
 
 
 def _open(plan: ClipPlan, step: int) -> Iterator[Window]:
-    """Windows that wander as uniform ones do, pushed back where they would run over an end."""
+    """Windows shifted like uniform ones, clamped to the clip where they would wrap."""
     count, length, shared = plan.frames, plan.context, plan.shared
     pad = round(count * ordered_halving(step))
     for stride in _strides(plan):
@@ -98,9 +98,9 @@ def _open(plan: ClipPlan, step: int) -> Iterator[Window]:
 
 
 def _without_wraps(plan: ClipPlan, step: int) -> Iterator[Window]:
-    """sd-webui-animatediff's rule for mode N, for clips that must match: wrapping windows replaced.
+    """sd-webui-animatediff's windows for mode N, for identical clips: wrapping windows are replaced.
 
-    In place of one come the last L frames, the first L, or both; strided ones that wrap are left out.
+    Each becomes the last L frames, the first L, or both; strided ones that wrap are left out.
     """
     count, length = plan.frames, plan.context
     first, last = tuple(range(length)), tuple(range(count - length, count))
@@ -122,10 +122,10 @@ def _without_wraps(plan: ClipPlan, step: int) -> Iterator[Window]:
             yield last
 
 
-def _slid(found: list[Window], count: int) -> list[Window]:
-    """AnimateDiff-Evolved's "standard uniform": windows over the end slid back until they end with it.
+def _shifted_back(found: list[Window], count: int) -> list[Window]:
+    """AnimateDiff-Evolved's "standard uniform": wrapping windows are shifted back to end with the clip.
 
-    Where the next window does not begin with what was cut off, one that does is put between.
+    Where the next window does not start with the frames cut off, an additional one that does is inserted.
     """
     result: list[Window] = []
     for i, window in enumerate(found):
@@ -144,8 +144,9 @@ def _slid(found: list[Window], count: int) -> list[Window]:
     return list(dict.fromkeys(result))
 
 
-def _mended(found: list[Window], count: int, length: int) -> Iterator[Window]:
-    """Windows for frames that none of `found` covers, and then those: where the last one wins, they win."""
+def _completed(found: list[Window], count: int, length: int) -> Iterator[Window]:
+    """Windows for frames that `found` does not cover, then `found`, which takes precedence in fusion
+    `last`."""
     seen = {frame for window in found for frame in window}
     for frame in range(count):
         if frame not in seen:

@@ -98,7 +98,7 @@ def unknown_key(cls: type[Settings], name: str) -> Problem:
     near = difflib.get_close_matches(name, specs(cls), n=1, cutoff=0.6)
     hint = f'; the nearest is "{near[0]}"' if near else f"; `schema {cls.kind}` lists all of them"
     return Problem(
-        f'there is not a setting "{name}" in {cls.kind}{hint}', field=name, code="settings.unknown_name"
+        f'there is no setting "{name}" in {cls.kind}{hint}', field=name, code="settings.unknown_name"
     )
 
 

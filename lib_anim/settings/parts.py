@@ -27,7 +27,7 @@ def partial(settings: S, loaded: S, only: Iterable[str]) -> S:
     Raises FlipbookError for a part that does not exist.
     """
     only = tuple(only)
-    unknown = [f'there is not a part "{n}"; there are {", ".join(PARTS)}' for n in only if n not in PARTS]
+    unknown = [f'there is no part "{n}"; there are {", ".join(PARTS)}' for n in only if n not in PARTS]
     if unknown:
         raise FlipbookError(
             *(Problem(sentence, field="only", code="settings.unknown_part") for sentence in unknown)

@@ -305,4 +305,4 @@ def _refuse_much(shape: Shape, field: str) -> None:
                 )
             )
     if not shape.entries:
-        raise FlipbookError(Problem('there is not a prompt; write {"0": "…"}', field, code="prompts.none"))
+        raise FlipbookError(Problem('there is no prompt; write {"0": "…"}', field, code="prompts.none"))

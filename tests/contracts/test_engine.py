@@ -39,7 +39,7 @@ def _tests(path: str) -> Any:
 
 
 def _diffusers(folder: Path) -> Engine:
-    """A random checkpoint with a random motion module beside it."""
+    """A random checkpoint with a random motion module in its folder."""
     made = _tests("motion/conftest.py")
     (folder / "animatediff").mkdir()
     tensors = made.native(made.WIDTHS, 32, mid=False)
@@ -168,7 +168,7 @@ def test_interrupted_request_leaves_the_engine_usable(engine: Engine, picture: n
         ({"denoising": 1.5}, "denoising", "0 … 1"),
         ({"steps": 0}, "steps", "less than 1"),
         ({"seed": -1}, "seed", "-1"),
-        ({"restore_faces": True}, "restore_faces", "cannot"),
+        ({"restore_faces": True}, "restore_faces", "not supported"),
     ],
 )
 def test_requests_outside_the_capabilities_are_refused(

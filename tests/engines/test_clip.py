@@ -267,16 +267,16 @@ def test_a_hosts_scripts_are_refused(engine: DiffusersEngine) -> None:
 
 @pytest.mark.parametrize("name", STEER)
 def test_a_parameter_of_the_motion_changes_frames(engine: DiffusersEngine, name: str) -> None:
-    beside, value = STEER[name]
-    base = Steering(**{"module": "v3.safetensors", **beside})
+    extra, value = STEER[name]
+    base = Steering(**{"module": "v3.safetensors", **extra})
     one, other = (clip(engine, motion=motion) for motion in (base, replace(base, **{name: value})))
     assert apart(one, other) > 1e-4
 
 
 @pytest.mark.parametrize("name", ASKED)
 def test_a_parameter_of_the_request_changes_frames(engine: DiffusersEngine, name: str) -> None:
-    beside, value = ASKED[name]
-    one, other = clip(engine, **beside), clip(engine, **{**beside, name: value})
+    extra, value = ASKED[name]
+    one, other = clip(engine, **extra), clip(engine, **{**extra, name: value})
     assert one.shape != other.shape or apart(one, other) > 1e-4
 
 

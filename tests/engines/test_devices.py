@@ -24,7 +24,7 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake
 from lib_anim.engines.contract.requests import PromptTravel, StillRequest
 from lib_anim.engines.diffusion import inpaint
 from lib_anim.engines.diffusion.engine import open_engine
-from lib_anim.engines.diffusion.lora_manager import taken_out
+from lib_anim.engines.diffusion.lora_manager import extract_loras
 from lib_anim.engines.diffusion.painter import Painter
 from lib_anim.engines.sampling import unipc
 from lib_anim.engines.sampling.noise_levels import ConsistencyLevels, NoiseLevels
@@ -79,7 +79,7 @@ def on_card(path: Path, folder: Path, mode: FakeTensorMode) -> Painter:
     for network in (painter.unet, painter.codec(None).vae, *painter.text._models):
         moved(network, mode)
     painter.device = painter.text._device = CARD
-    painter.way = apart(painter.way)  # type: ignore[method-assign]
+    painter.sigma_schedule = apart(painter.sigma_schedule)  # type: ignore[method-assign]
     painter._loras._lora = apart(painter._loras._lora)  # type: ignore[method-assign]
     return painter
 
@@ -95,7 +95,7 @@ def painted(painter: Painter, request: StillRequest, mode: FakeTensorMode) -> Te
         return result
 
     codec._finite = kept  # type: ignore[method-assign]
-    prompt, uses = taken_out(request.prompt)
+    prompt, uses = extract_loras(request.prompt)
     plan = inpaint.prepare(request, codec.factor) if request.mask is not None else None
     with torch.no_grad(), mode:
         painter.apply(uses)
@@ -110,7 +110,7 @@ def painted(painter: Painter, request: StillRequest, mode: FakeTensorMode) -> Te
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("beside")
+    folder = tmp_path_factory.mktemp("folders")
     save_file({"emb_params": torch.randn(2, 64)}, folder / "snowtree.safetensors")
     layer = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
     save_file(

@@ -311,7 +311,7 @@ def test_half_precision_paints_nearly_the_same(checkpoint: Path) -> None:
         torch.float16,
         ModelFolders(),
         [],
-        painting.Habits(),
+        painting.EngineOptions(),
         warnings.append,
     )
     with torch.inference_mode():

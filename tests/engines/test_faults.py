@@ -44,7 +44,7 @@ def test_a_vae_that_overflows_moves_to_float32(checkpoint: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        ("model.diffusion_model.out.2.weight", "the UNet of a.safetensors gave values that are no numbers"),
+        ("model.diffusion_model.out.2.weight", "the UNet of a.safetensors gave NaN or infinite values"),
         ("cond_stage_model.transformer.text_model.final_layer_norm.weight", "the text encoder gave"),
         ("first_stage_model.decoder.conv_out.weight", "decoding gave .* the VAE's weights are broken"),
     ],
@@ -66,7 +66,7 @@ def test_weights_beyond_all_numbers_are_a_sentence(engine: DiffusersEngine) -> N
 def test_pictures_that_hold_no_numbers_are_refused(engine: DiffusersEngine) -> None:
     init = np.full((64, 64, 3), 0.5, np.float32)
     init[3, 4, 1] = np.nan
-    with pytest.raises(FlipbookError, match="init: holds values that are no numbers"):
+    with pytest.raises(FlipbookError, match="init: has NaN or infinite values"):
         engine.still(replace(REQUEST, init=init))
 
 
@@ -165,19 +165,19 @@ def test_a_checkpoint_without_an_encoder_is_a_sentence(checkpoint: Path, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("line", "words"),
     [
-        ("timesteps: 30", r"noise schedule \(the yaml beside it\)"),
+        ("timesteps: 30", r"noise schedule \(the yaml next to it\)"),
         ("timesteps: [1]", "write a whole number above 0"),
         ("scale_factor: 0", "write a number above 0"),
-        ("linear_start: wide", r"odd.yaml beside the weights says linear_start: wide"),
+        ("linear_start: wide", r"odd.yaml next to the weights says linear_start: wide"),
     ],
 )
 def test_a_yaml_with_wrong_numbers_is_a_sentence(
-    checkpoint: Path, tmp_path: Path, told: str, words: str
+    checkpoint: Path, tmp_path: Path, line: str, words: str
 ) -> None:
     shutil.copy(checkpoint, tmp_path / "odd.safetensors")
-    (tmp_path / "odd.yaml").write_text(f"model:\n  params:\n    {told}\n")
+    (tmp_path / "odd.yaml").write_text(f"model:\n  params:\n    {line}\n")
     with pytest.raises(FlipbookError, match=words):
         opened(tmp_path / "odd.safetensors").still(REQUEST)
 

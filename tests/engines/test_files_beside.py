@@ -1,4 +1,4 @@
-"""LoRAs, textual inversions and VAEs that lie beside a checkpoint, in the embedded engine."""
+"""LoRAs, textual inversions and VAEs from a checkpoint's folders, in the embedded engine."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def test_loras_come_and_go_without_a_trace(checkpoint: Path, tmp_path: Path) -> 
     weight = painter_of(engine)._loras._layers[TO_K].weight
     before = weight.detach().clone()
     plain = engine.still(REQUEST)
-    worn = engine.still(replace(REQUEST, prompt=REQUEST.prompt + " <lora:snow:0.5>"))
-    assert not np.array_equal(worn, plain)
+    with_lora = engine.still(replace(REQUEST, prompt=REQUEST.prompt + " <lora:snow:0.5>"))
+    assert not np.array_equal(with_lora, plain)
     change = load_file(tmp_path / "snow.safetensors")
     delta = change[f"{TO_K}.lora_up.weight"] @ change[f"{TO_K}.lora_down.weight"] * (2.0 / 4) * 0.5
     assert torch.allclose(weight, before + delta, atol=1e-5)
@@ -54,12 +54,12 @@ def test_weights_below_loras_of_half_files_take_half_the_memory_and_come_back(
     half = maker.write_sd1(tmp_path / "half.safetensors", text_layers=3, dtype=dtype)
     lora_file(tmp_path / "snow.safetensors", TO_K, 32, 64)
     engine = opened(half, folders=ModelFolders(loras=(tmp_path,)))
-    rack = painter_of(engine)._loras
-    layer = rack._layers[TO_K]
+    manager = painter_of(engine)._loras
+    layer = manager._layers[TO_K]
     before = layer.weight.detach().clone()
     engine.still(replace(REQUEST, prompt=REQUEST.prompt + " <lora:snow:0.5>"))
     assert not torch.equal(layer.weight, before)
-    assert [kept.element_size() for kept in rack._kept.values()] == [2]
+    assert [kept.element_size() for kept in manager._kept.values()] == [2]
     engine.still(REQUEST)
     assert torch.equal(layer.weight, before)
 
@@ -98,25 +98,25 @@ def test_what_fails_half_way_leaves_no_lora_behind(
             raise KeyboardInterrupt
         return delta(self, like)
 
-    worn = replace(REQUEST, prompt=REQUEST.prompt + " <lora:snow:0.5>")
+    with_lora = replace(REQUEST, prompt=REQUEST.prompt + " <lora:snow:0.5>")
     with monkeypatch.context() as patch:
         patch.setattr(LowRank, "delta", failing)
         with pytest.raises(KeyboardInterrupt):
-            engine.still(worn)
+            engine.still(with_lora)
     assert np.array_equal(engine.still(REQUEST), plain)
-    assert not np.array_equal(engine.still(worn), plain)
+    assert not np.array_equal(engine.still(with_lora), plain)
 
 
 def test_a_lora_is_read_anew_when_its_file_has_changed(checkpoint: Path, tmp_path: Path) -> None:
     lora_file(tmp_path / "snow.safetensors", TO_K, 32, 64)
     folders = ModelFolders(loras=(tmp_path,))
-    engine, worn = opened(checkpoint, folders=folders), replace(REQUEST, prompt="a ball <lora:snow:0.5>")
-    first = engine.still(worn)
+    engine, with_lora = opened(checkpoint, folders=folders), replace(REQUEST, prompt="a ball <lora:snow:0.5>")
+    first = engine.still(with_lora)
     lora_file(tmp_path / "new.safetensors", TO_K, 32, 64, seed=1)
     (tmp_path / "new.safetensors").replace(tmp_path / "snow.safetensors")
-    second = engine.still(worn)
+    second = engine.still(with_lora)
     assert not np.array_equal(second, first)
-    assert np.array_equal(second, opened(checkpoint, folders=folders).still(worn))
+    assert np.array_equal(second, opened(checkpoint, folders=folders).still(with_lora))
 
 
 ODD = {
@@ -152,7 +152,7 @@ def test_what_makes_no_numbers_is_the_loras_fault(
 ) -> None:
     save_file({f"{TO_K}.diff": torch.full((32, 64), value * 100)}, tmp_path / "snow.safetensors")
     engine = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,)))
-    with pytest.raises(FlipbookError, match='LoRA "snow" makes values that are no numbers'):
+    with pytest.raises(FlipbookError, match='LoRA "snow" gives NaN or infinite values'):
         engine.still(replace(REQUEST, prompt=f"<lora:snow:{strength}>"))
 
 
@@ -177,7 +177,7 @@ def test_a_lora_of_the_other_family_is_refused_whole(checkpoint: Path, tmp_path:
     wide = {f"{TO_K}.lora_down.weight": torch.ones(4, 128), f"{TO_K}.lora_up.weight": torch.ones(32, 4)}
     save_file({**tensors, **wide}, tmp_path / "snow.safetensors")
     engine = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,)))
-    with pytest.raises(FlipbookError, match=r"another kind of checkpoint; its layer .* has another size"):
+    with pytest.raises(FlipbookError, match=r"another kind of checkpoint: its layer .* has another size"):
         engine.still(replace(REQUEST, prompt="<lora:snow:1>"))
 
 
@@ -191,7 +191,7 @@ def test_damaged_inversions_are_passed_over(checkpoint: Path, tmp_path: Path) ->
     (tmp_path / "broken.pt").write_bytes(b"\x80\x02}q\x00(X\x01")
     engine = opened(checkpoint, folders=ModelFolders(embeddings=(tmp_path,)))
     assert np.array_equal(engine.still(REQUEST), opened(checkpoint).still(REQUEST))
-    assert sum("embedding was passed over" in warning for warning in engine.warnings) == 6
+    assert sum("embedding was skipped" in warning for warning in engine.warnings) == 6
 
 
 def test_a_lora_answers_to_its_trainers_name_too(checkpoint: Path, tmp_path: Path) -> None:
@@ -236,8 +236,8 @@ def test_whole_matrices_biases_and_norms_come_and_go(checkpoint: Path, tmp_path:
         value.detach().clone() for value in (layers[TO_K].weight, layers[norm].weight, layers[norm].bias)
     ]
     plain = engine.still(REQUEST)
-    worn = engine.still(replace(REQUEST, prompt=REQUEST.prompt + " <lora:snow:0.5>"))
-    assert not np.array_equal(worn, plain)
+    with_lora = engine.still(replace(REQUEST, prompt=REQUEST.prompt + " <lora:snow:0.5>"))
+    assert not np.array_equal(with_lora, plain)
     assert torch.allclose(layers[norm].bias, before[2] + change[f"{norm}.b_norm"] / 2, atol=1e-6)
     assert torch.allclose(layers[TO_K].bias, change[f"{TO_K}.diff_b"] / 2, atol=1e-6), "had none"
     assert np.array_equal(engine.still(REQUEST), plain)
@@ -256,7 +256,7 @@ def test_a_loras_own_textual_inversion_is_known_while_it_is_worn(checkpoint: Pat
     both = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,), embeddings=(tmp_path,)))
     known, unknown = (replace(REQUEST, prompt=f"a snowtree <lora:{name}:0.5>") for name in ("words", "snow"))
     assert np.array_equal(engine.still(known), both.still(unknown))
-    assert not np.array_equal(engine.still(unknown), both.still(unknown)), "not worn, not known"
+    assert not np.array_equal(engine.still(unknown), both.still(unknown)), "inactive, not known"
 
 
 def test_unknown_loras_are_named_with_what_there_is(checkpoint: Path, tmp_path: Path) -> None:
@@ -329,7 +329,7 @@ def test_vaes_in_torch_files_are_read(checkpoint: Path, tmp_path: Path) -> None:
     save_file({k: v for k, v in weights.items() if not k.startswith(prefix)}, tmp_path / "bare.safetensors")
     bare = opened(tmp_path / "bare.safetensors", folders=ModelFolders(vaes=(tmp_path,)))
     difference = bare.still(REQUEST) - opened(checkpoint).still(REQUEST)
-    assert np.abs(difference).max() < 1e-4, "NAME.vae beside NAME"
+    assert np.abs(difference).max() < 1e-4, "NAME.vae next to NAME"
 
 
 def test_sdxl_inversions_take_both_encoders(maker: ModuleType, tmp_path: Path) -> None:
@@ -367,7 +367,7 @@ def test_a_loras_kin_changes_convolutions(checkpoint: Path, tmp_path: Path, kind
     save_file(tensors, tmp_path / "snow.safetensors")
     engine = opened(checkpoint, folders=ModelFolders(loras=(tmp_path,)))
     plain = engine.still(REQUEST)
-    worn = engine.still(replace(REQUEST, prompt=REQUEST.prompt + " <lora:snow:0.5>"))
-    assert np.isfinite(worn).all()
-    assert not np.array_equal(worn, plain)
+    with_lora = engine.still(replace(REQUEST, prompt=REQUEST.prompt + " <lora:snow:0.5>"))
+    assert np.isfinite(with_lora).all()
+    assert not np.array_equal(with_lora, plain)
     assert np.array_equal(engine.still(REQUEST), plain)

@@ -66,7 +66,7 @@ def test_the_original_shows_wherever_nothing_is_masked() -> None:
     plan = prepare(asked, 8)
     assert plan is not None
     assert plan.repaint.sum() == 4, "16 by 16 pixels are 2 by 2 latents"
-    result = plan.lay_over(np.zeros((48, 64, 3), np.float32))
+    result = plan.composite(np.zeros((48, 64, 3), np.float32))
     assert asked.init is not None
     assert np.array_equal(result[:16], asked.init[:16])
     assert result[16:32, 16:32].max() == 0
@@ -87,7 +87,7 @@ def test_a_masked_area_is_painted_large_and_laid_back() -> None:
     left, top, right, bottom = plan.box
     assert (right - left, bottom - top) == (21, 16)
     assert plan.init.shape == (48, 64, 3)
-    result = plan.lay_over(np.ones((48, 64, 3), np.float32))
+    result = plan.composite(np.ones((48, 64, 3), np.float32))
     assert np.allclose(result[16:32, 16:32], 1)
     assert asked.init is not None
     assert np.array_equal(result[:, 40:], asked.init[:, 40:])

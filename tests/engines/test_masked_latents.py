@@ -98,16 +98,16 @@ def theirs(engine: DiffusersEngine) -> tuple[np.ndarray, list[torch.Tensor]]:
     with torch.no_grad():
         init = codec.encode(INIT, REQUEST.seed)
     noise = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(REQUEST.seed))
-    way = [init + noise * sigmas[0]]
+    schedule = [init + noise * sigmas[0]]
     repaint = torch.nn.functional.avg_pool2d(torch.from_numpy(HALF)[None, None], 8)
 
     def hold(_: object, step: int, __: object, given: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         here, there = sigmas[step], sigmas[step + 1]
-        x = way[-1]
+        x = schedule[-1]
         guess = x - here * (given["latents"] - x) / (there - here)
         guess = guess * repaint + init * (1 - repaint)
-        way.append(x + (x - guess) * (there - here) / here)
-        return {"latents": way[-1]}
+        schedule.append(x + (x - guess) * (there - here) / here)
+        return {"latents": schedule[-1]}
 
     seen: list[torch.Tensor] = []
     handle = inputs_of(painter.unet, seen)
@@ -122,7 +122,7 @@ def theirs(engine: DiffusersEngine) -> tuple[np.ndarray, list[torch.Tensor]]:
             strength=1.0,
             num_inference_steps=REQUEST.steps,
             guidance_scale=REQUEST.cfg_scale,
-            latents=way[0] / scheduler.init_noise_sigma,
+            latents=schedule[0] / scheduler.init_noise_sigma,
             callback_on_step_end=hold,
             output_type="np",
         ).images[0]

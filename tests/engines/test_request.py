@@ -37,7 +37,7 @@ def test_a_unit_within_the_capabilities_passes() -> None:
         ({"image": None}, "no picture"),
         ({"guidance_start": 0.8, "guidance_end": 0.5}, "0.8 … 0.5"),
         ({"guidance_end": 1.5}, "0.0 … 1.5"),
-        ({"weight": 2.5}, "2.5 is outside"),
+        ({"weight": 2.5}, "2.5 is out of range"),
     ],
 )
 def test_a_unit_outside_is_named_by_its_number(changed: dict[str, object], words: str) -> None:

@@ -20,7 +20,7 @@ from diffusers import (
 from torch import Tensor
 
 from lib_anim.engines.diffusion.denoiser import bounded
-from lib_anim.engines.sampling import sigma_schedule as descent
+from lib_anim.engines.sampling import sigma_schedule
 from lib_anim.engines.sampling.noise_levels import ConsistencyLevels, NoiseLevels, noise_levels
 from lib_anim.engines.sampling.sampler_input import SamplerInput, ancestral_split
 from lib_anim.engines.sampling.samplers import SAMPLERS
@@ -160,7 +160,7 @@ def by_diffusers(scheduler: object, sigmas: list[float], x: Tensor, *, vp: bool)
     for i, t in enumerate(scheduler.timesteps):  # type: ignore[attr-defined]
         sigma = sigmas[(i + 1) // 2 if isinstance(scheduler, HeunDiscreteScheduler) else i]
         ve = x * math.sqrt(1 + sigma**2) if vp else x
-        # The network's answer in the form that the scheduler was told to expect: the clean latents.
+        # The network's output in the form that the scheduler is configured for: the clean latents.
         x = scheduler.step(curved(ve, sigma), t, x, return_dict=False)[0]  # type: ignore[attr-defined]
     return x * math.sqrt(1 + sigmas[-1] ** 2) if vp else x
 
@@ -237,8 +237,8 @@ def test_ddim_agrees_with_diffusers(eta: float, steps: int) -> None:
         prediction_type="sample",
     )
     scheduler.set_timesteps(steps)
-    way = descent.ddim("", steps, None, trained())
-    ours = walked("DDIM", START * way.noise, list(way.sigmas), curved, Noise(), eta) * way.end
+    schedule = sigma_schedule.ddim("", steps, None, trained())
+    ours = walked("DDIM", START * schedule.noise, list(schedule.sigmas), curved, Noise(), eta) * schedule.end
     x, noise = START, Noise()
     # Where the steps do not divide training's, diffusers leaves the last ones out, and the first has no end.
     times = list(range(1, 1000, 1000 // steps))[:0:-1]

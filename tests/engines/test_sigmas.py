@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib_anim.engines.sampling import sigma_schedule as descent
+from lib_anim.engines.sampling import sigma_schedule
 from lib_anim.engines.sampling.noise_levels import SPACINGS, ConsistencyLevels, NoiseLevels, noise_levels
 from lib_anim.errors import FlipbookError
 
@@ -84,20 +84,23 @@ def test_consistency_levels_are_every_twentieth() -> None:
 
 @given(st.floats(0, 1), st.integers(1, 60))
 def test_img2img_visits_as_many_levels_as_the_webui(denoising: float, steps: int) -> None:
-    way = descent.spaced("Uniform", steps, denoising, LEVELS)
-    assert len(way.sigmas) - 1 == int(min(denoising, 0.999) * steps) + 1
-    assert way.sigmas == descent.spaced("Uniform", steps, None, LEVELS).sigmas[-len(way.sigmas) :]
-    assert way.noise == way.sigmas[0]
+    schedule = sigma_schedule.spaced("Uniform", steps, denoising, LEVELS)
+    assert len(schedule.sigmas) - 1 == int(min(denoising, 0.999) * steps) + 1
+    assert (
+        schedule.sigmas
+        == sigma_schedule.spaced("Uniform", steps, None, LEVELS).sigmas[-len(schedule.sigmas) :]
+    )
+    assert schedule.noise == schedule.sigmas[0]
 
 
 def test_ddim_starts_where_its_noise_lies() -> None:
-    way = descent.ddim("Uniform", 20, None, LEVELS)
-    assert len(way.sigmas) == 20
-    assert way.sigmas[0] == pytest.approx(SIGMAS[951], rel=1e-5)
-    assert way.sigmas[-1] == pytest.approx(SIGMAS[1], rel=1e-5)
+    schedule = sigma_schedule.ddim("Uniform", 20, None, LEVELS)
+    assert len(schedule.sigmas) == 20
+    assert schedule.sigmas[0] == pytest.approx(SIGMAS[951], rel=1e-5)
+    assert schedule.sigmas[-1] == pytest.approx(SIGMAS[1], rel=1e-5)
     # Unit noise at the start in the variance preserving form.
-    assert way.noise * math.sqrt(ALPHAS[951]) == pytest.approx(1, rel=1e-5)
-    half = descent.ddim("Uniform", 20, 0.5, LEVELS)
+    assert schedule.noise * math.sqrt(ALPHAS[951]) == pytest.approx(1, rel=1e-5)
+    half = sigma_schedule.ddim("Uniform", 20, 0.5, LEVELS)
     assert half.sigmas[0] == pytest.approx(SIGMAS[451], rel=1e-5)
     ratio = math.sqrt(ALPHAS[501] / ALPHAS[451])
     assert half.init == pytest.approx(ratio, rel=1e-5)
@@ -105,16 +108,16 @@ def test_ddim_starts_where_its_noise_lies() -> None:
 
 
 def test_ddim_of_no_denoising_walks_nowhere() -> None:
-    way = descent.ddim("Uniform", 20, 0.0, LEVELS)
-    assert len(way.sigmas) == 1
+    schedule = sigma_schedule.ddim("Uniform", 20, 0.0, LEVELS)
+    assert len(schedule.sigmas) == 1
     # What comes out is the init picture at the first training step's noise.
-    assert way.init * way.end == pytest.approx(math.sqrt(ALPHAS[1]), rel=1e-5)
-    assert way.noise * way.end == pytest.approx(math.sqrt(1 - ALPHAS[1]), rel=1e-5)
+    assert schedule.init * schedule.end == pytest.approx(math.sqrt(ALPHAS[1]), rel=1e-5)
+    assert schedule.noise * schedule.end == pytest.approx(math.sqrt(1 - ALPHAS[1]), rel=1e-5)
 
 
 def test_unipc_ends_at_the_first_training_step() -> None:
-    way = descent.unipc("Uniform", 20, None, LEVELS)
-    assert len(way.sigmas) == 21
-    assert way.sigmas[0] == pytest.approx(SIGMAS[999], rel=1e-4)
-    assert way.sigmas[-1] == pytest.approx(SIGMAS[0], rel=1e-4)
-    assert way.end == pytest.approx(math.sqrt(ALPHAS[0]), rel=1e-6)
+    schedule = sigma_schedule.unipc("Uniform", 20, None, LEVELS)
+    assert len(schedule.sigmas) == 21
+    assert schedule.sigmas[0] == pytest.approx(SIGMAS[999], rel=1e-4)
+    assert schedule.sigmas[-1] == pytest.approx(SIGMAS[0], rel=1e-4)
+    assert schedule.end == pytest.approx(math.sqrt(ALPHAS[0]), rel=1e-6)

@@ -96,7 +96,7 @@ def test_a_lokr_is_a_kronecker_product() -> None:
     first, second, weight = normal(2, 3), normal(4, 5), normal(8, 15)
     change = Kronecker(first=(first,), second=(second,), alpha=7.0)
     assert change.fits(weight)
-    # Without a narrow middle there is not a rank, and alpha says nothing.
+    # Without a narrow middle there is no rank, and alpha says nothing.
     assert torch.allclose(change.delta(weight), blocks(first, second), atol=1e-6)
     a, b = normal(4, 2), normal(2, 5)
     low = Kronecker(first=(first,), second=(a, b), alpha=1.0)
@@ -193,5 +193,5 @@ def test_what_would_paint_another_picture_is_refused(
 
 def test_other_weights_are_named(tmp_path: Path) -> None:
     save_file({"decoder.conv_in.weight": normal(2)}, tmp_path / "bright.safetensors")
-    with pytest.raises(FlipbookError, match="no LoRA: it is a VAE"):
+    with pytest.raises(FlipbookError, match="not a LoRA: it is a VAE"):
         read_lora(tmp_path / "bright.safetensors")

@@ -1,4 +1,4 @@
-"""What a step costs beside the network: copies, waits for the device, memory; counted, not timed."""
+"""What a step costs in addition to the network: copies, waits for the device, memory; counted, not timed."""
 
 from __future__ import annotations
 

@@ -119,10 +119,10 @@ def test_layers_that_do_not_exist_are_listed(
     assert len([name for name in unmatched if name.startswith("mid_block_motion_modules_0")]) == 8
     assert "some.thing" in unmatched
     assert changed is not v3
-    told: list[str] = []
-    ClipSession(v3, ClipPlan(frames=4), [(lora, 0.5)], warn=told.append)
-    assert len(told) == 1
-    assert '9 of 169 layers of the motion LoRA "zoom" do not exist in v3-3.safetensors' in told[0]
+    warned: list[str] = []
+    ClipSession(v3, ClipPlan(frames=4), [(lora, 0.5)], warn=warned.append)
+    assert len(warned) == 1
+    assert '9 of 169 layers of the motion LoRA "zoom" do not exist in v3-3.safetensors' in warned[0]
 
 
 def test_one_for_other_widths_is_refused(module_of: Callable[[str], MotionModule], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Initial noise, FreeNoise and FreeInit beside diffusers'."""
+"""Initial noise, FreeNoise and FreeInit compared with diffusers'."""
 
 from __future__ import annotations
 

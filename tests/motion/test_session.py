@@ -167,7 +167,7 @@ def test_a_strength_of_1_in_every_form_is_the_plain_motion(module_of: Modules, u
 @pytest.mark.parametrize(
     ("module", "plan", "words"),
     [
-        ("v3", {"frames": 64, "context": 64}, "64 frames are more than AnimateDiff v3 knows"),
+        ("v3", {"frames": 64, "context": 64}, "64 frames are more than AnimateDiff v3 supports"),
         ("v1", {"frames": 32, "context": 32}, "24 positions); use at most 24"),
     ],
 )
@@ -185,9 +185,9 @@ def test_lcm_knows_64_frames(module_of: Modules) -> None:
 @pytest.mark.parametrize(
     ("given", "field", "words"),
     [
-        ({"frames": 0}, "frames", "at least 1 frame, not 0"),
+        ({"frames": 0}, "frames", "0 frames are too few"),
         ({"frames": 20, "overlap": 16}, "overlap", "use at most 15, or −1"),
-        ({"frames": 20, "overlap": -2}, "overlap", "not -2"),
+        ({"frames": 20, "overlap": -2}, "overlap", "-2 is out of range"),
         ({"frames": 20, "context": 0}, "context", "at least 1"),
         ({"frames": 20, "stride": 0}, "stride", "at least 1"),
         ({"frames": 20, "scale": Factor((1.0, 2.0))}, "motion_scale", "has 2 values for 20 frames"),
@@ -216,11 +216,11 @@ class Shortage(RuntimeError):
 def test_short_memory_halves_once_and_says_so(
     module_of: Modules, unet_of: UNets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    warned: list[str] = []
     unet = unet_of("tiny")
     plan = ClipPlan(frames=5, context=3)
     wanted = clip(unet, ClipSession(module_of("tiny"), plan), groups=2)
-    session = ClipSession(module_of("tiny"), plan, warn=told.append)
+    session = ClipSession(module_of("tiny"), plan, warn=warned.append)
     limit = 3
     forward = unet.forward
 
@@ -240,11 +240,11 @@ def test_short_memory_halves_once_and_says_so(
     monkeypatch.setattr(TemporalTransformer, "__call__", noted)
     found = clip(unet, session, groups=2)
     assert (found - wanted).abs().max() < 1e-4
-    assert told == [
-        "Memory ran out; motion attention goes on in pieces half as large, prompts one after another."
+    assert warned == [
+        "Memory ran out; motion attention continues in pieces half as large, with one prompt at a time."
     ]
     assert set(pieces) == {PIECES["cpu"] // 2}
     limit = 2
     with pytest.raises(Shortage):
         clip(unet, session, groups=2)
-    assert len(told) == 1
+    assert len(warned) == 1

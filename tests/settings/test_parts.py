@@ -53,5 +53,5 @@ def test_a_deforum_films_motion_keeps_its_reading() -> None:
 
 
 def test_a_part_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(FlipbookError, match='there is not a part "sound"; there are motion, prompts, output'):
+    with pytest.raises(FlipbookError, match='there is no part "sound"; there are motion, prompts, output'):
         partial(MINE, THEIRS, ["sound"])

@@ -161,7 +161,7 @@ def test_frames_without_a_number_are_bridged_in_deforum_only() -> None:
 @pytest.mark.parametrize(
     ("source", "sentence"),
     [
-        ("{}", 'there is not a prompt; write {"0": "…"}'),
+        ("{}", 'there is no prompt; write {"0": "…"}'),
         ('{"0": 5}', 'key 0: the prompt is a text, not "5"'),
         ('{"foo": "a"}', 'key foo, column 1: "foo" is not a name here; the nearest is "f"'),
         (
@@ -173,8 +173,8 @@ def test_frames_without_a_number_are_bridged_in_deforum_only() -> None:
         ('{"0": "`foo(t)`"}', 'key 0, column 1: "foo" is not a function here; the nearest is "floor"'),
         ('{"0": "`t+`"}', "key 0, column 3: a value is missing at the end"),
         ('{"0": "``"}', "key 0: there is nothing between these backticks"),
-        ("0: a\nb\n5: c", "column 1: line 2 stands between keys and has none"),
-        ({"prompts": {"0": "a"}, "positve": "b"}, '"positve" has no place beside "prompts"'),
+        ("0: a\nb\n5: c", "column 1: line 2 is between keys and has none"),
+        ({"prompts": {"0": "a"}, "positve": "b"}, '"positve" is not allowed next to "prompts"'),
         ({"5:5": "a"}, "key 5:5: the range ends at frame 5, which is not after 5"),
         ({"": "a"}, "a key is empty; write a frame"),
         ({"0": "a", "1b": "b"}, "key 1b: a key in beats needs a tempo; set bpm"),

@@ -9,24 +9,24 @@ from typing import Any
 
 @dataclass(frozen=True)
 class MotionChoice:
-    """A motion module that an engine has."""
+    """A motion module that an engine offers."""
 
     name: str
-    """What `Steering.module` takes."""
+    """Value for `Steering.module`."""
     title: str
-    """What it is, in one sentence."""
+    """Description in one sentence."""
     most_frames: int
-    """The largest context that it knows."""
+    """Largest context that it supports, in frames."""
     why_not: str = ""
     """Why it cannot be used with the engine's checkpoint; empty where it can."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """Text that the user has saved to go with prompts, in the WebUI's form."""
+    """A saved prompt style in the WebUI's format."""
 
     prompt: str
-    """Follows the prompt, or takes it in at `{prompt}`."""
+    """Appended to the prompt, or contains it at `{prompt}`."""
     negative: str
 
 
@@ -62,7 +62,7 @@ class Capabilities:
     multiple_of: int = 8
     inpaint: bool = False
     travel: bool = False
-    """Whether `StillRequest.travel` is understood."""
+    """Whether `StillRequest.travel` is supported."""
     restore_faces: bool = False
     tiling: bool = False
     subseed: bool = False
@@ -71,7 +71,7 @@ class Capabilities:
     vaes: tuple[str, ...] = ()
     """Names that `StillRequest.vae` may take."""
     control: bool = False
-    """Whether `StillRequest.control` is understood."""
+    """Whether `StillRequest.control` is supported."""
     control_models: tuple[str, ...] = ()
     """Names that `ControlUnit.model` may take."""
     control_modules: tuple[str, ...] = ()
@@ -83,10 +83,10 @@ class Capabilities:
     upscalers: tuple[str, ...] = ("Lanczos",)
     """Names that `Engine.upscale` takes."""
     native_size: int = 512
-    """Side in pixels at which the loaded checkpoint paints best."""
+    """Side in pixels that the loaded checkpoint was trained for."""
 
     def as_json(self) -> dict[str, Any]:
-        """The form in the API, flat: `clip` is whether clips are painted, `motion_modules` with which."""
+        """The flat JSON object of the API: `clip` is a boolean, `motion_modules` a list."""
         fields = asdict(self)
         clip = fields.pop("clip") or {}
         return {**fields, "clip": self.clip is not None, "motion_modules": clip.get("motion_modules", ())}

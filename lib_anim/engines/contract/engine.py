@@ -19,7 +19,7 @@ class Interrupted(Exception):
 
 
 class Engine(Protocol):
-    """What every engine has. What it paints is in its offers: see `offer_of`.
+    """What every engine provides; what it can render is in its offers, see `offer_of`.
 
     Equal requests give equal pictures on the same `fingerprint`. Pictures have the request's size, are finite
     and in [0, 1]. An engine leaves the request's arrays unchanged and keeps no reference to them. A request
@@ -40,11 +40,11 @@ class Engine(Protocol):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Sentences about what was changed to get pictures at all, such as a VAE that runs in float32."""
+        """Sentences about fallbacks that were needed, such as a VAE that runs in float32."""
         ...
 
     def upscale(self, picture: Picture, upscaler: str, width: int, height: int) -> Picture:
-        """A picture enlarged by one of `Capabilities.upscalers`; the result may have 8-bit precision."""
+        """Resizes a picture with one of `Capabilities.upscalers`; the result may have 8-bit precision."""
         ...
 
     def close(self) -> None: ...
@@ -60,9 +60,10 @@ class ClipPainter(Engine, Protocol):
     """An engine that denoises all frames of a clip together under a motion module.
 
     `clip` denoises, then decodes and yields `shown` frames in order; `on_step` counts the steps of all frames
-    together, over all iterations. A request outside the capabilities is refused when `clip` is called, before
-    the first frame. Closing the iterator early is not a failure. No other request may be made while the
-    iterator is open.
+    together, over all iterations. A request outside the capabilities raises FlipbookError when `clip` is
+    called,
+    before the first frame. Closing the iterator early is not a failure. No other request may be sent while
+    the iterator is open.
     """
 
     def clip(self, request: ClipRequest, on_step: OnStep | None = None) -> Iterator[Picture]: ...
@@ -77,9 +78,9 @@ class ImageToVideo(Engine, Protocol):
 Offer = TypeVar("Offer", bound=Engine)
 
 OFFERS: dict[type[Engine], tuple[str, Callable[[Capabilities], bool], str]] = {
-    StillPainter: ("still", lambda can: can.still, "paints no single pictures"),
-    ClipPainter: ("clip", lambda can: can.clip is not None, "makes no clips"),
-    ImageToVideo: ("video", lambda can: can.video is not None, "does not turn pictures into videos"),
+    StillPainter: ("still", lambda can: can.still, "cannot render stills"),
+    ClipPainter: ("clip", lambda can: can.clip is not None, "cannot render clips"),
+    ImageToVideo: ("video", lambda can: can.video is not None, "cannot turn pictures into videos"),
 }
 """Offer → (its name in the API, whether capabilities include it, the reason where they do not)."""
 

@@ -30,7 +30,7 @@ class PromptTravel:
     weight: float
     """0 … 1: the second prompt's share."""
     how: Mixing
-    """Along a line, or along the arc between the two (token by token, lengths mixed linearly)."""
+    """lerp, or slerp token by token with linear lengths."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,16 +38,16 @@ class ControlUnit:
     """One ControlNet unit of one request; names and meaning are sd-webui-controlnet's."""
 
     module: str = "none"
-    """The preprocessor; "none" takes the picture as it is."""
+    """The preprocessor; "none" uses the picture unchanged."""
     model: str = "None"
     """A name of `Capabilities.control_models`."""
     weight: float = 1.0
     """0 … 2."""
     guidance_start: float = 0.0
-    """0 … 1: the part of the steps at which it begins, and ends."""
+    """0 … 1: fraction of the steps at which the unit starts; `guidance_end`: at which it ends."""
     guidance_end: float = 1.0
     image: Picture | None = None
-    """Of any size; None takes the request's init."""
+    """Of any size; None uses the request's init."""
     mask: Mask | None = None
     """Of the picture's size: where the unit acts."""
     resize_mode: UnitResizeMode = "Crop and Resize"
@@ -72,12 +72,12 @@ class StillRequest:
     """Pixels; a multiple of `Capabilities.multiple_of`."""
     height: int
     seed: int
-    """0 … 2**32 − 1, drawn already."""
+    """0 … 2**32 − 1; never −1 for random."""
     subseed: int = 0
     subseed_strength: float = 0.0
     """0 … 1: slerp from the seed's noise to the subseed's."""
     seed_resize_from: tuple[int, int] | None = None
-    """(width, height) whose noise is laid into this size, as the WebUI does."""
+    """(width, height) whose noise is pasted into the centre of this size, as in the WebUI."""
     steps: int = 20
     """As the WebUI counts: with `init`, int(min(denoising, 0.999) · steps) + 1 steps at most are run."""
     cfg_scale: float = 7.0
@@ -100,16 +100,16 @@ class StillRequest:
     tiling: bool = False
     restore_faces: bool = False
     checkpoint: str | None = None
-    """A name the engine knows; None is the one it was made with."""
+    """A name of `Capabilities.checkpoints`; None is the checkpoint that the engine was opened with."""
     vae: str | None = None
     control: tuple[ControlUnit, ...] = ()
     scripts: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    """Arguments for the host's other always-on scripts, by their titles (ADetailer, say)."""
+    """Arguments for the host's other always-on scripts, by title, for example ADetailer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClipFrame:
-    """What is asked of one frame of a clip by itself; see `StillRequest` for the words."""
+    """One frame's own parameters in a clip; see `StillRequest` for the fields."""
 
     prompt: str
     negative: str = ""
@@ -118,19 +118,19 @@ class ClipFrame:
     subseed: int = 0
     cfg_scale: float = 7.0
     denoising: float = 1.0
-    """Below the clip's highest, the frame keeps its init until the steps that it would run by itself."""
+    """A frame below the clip's highest denoising is held at its init until its own steps start."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FreeInit:
-    """Sampling again from noise that keeps the low frequencies of the last result (Wu et al. 2023)."""
+    """FreeInit: samples again from noise with the low frequencies of the last result (Wu et al. 2023)."""
 
     filter: FreeInitFilter = "butterworth"
     spatial: float = 0.25
     """Stop frequency in the picture, 0 … 1."""
     temporal: float = 0.25
     iterations: int = 3
-    """How often the clip is sampled in all."""
+    """Number of times that the clip is sampled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +145,7 @@ class LatentRamp:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Steering:
-    """What the motion module does, resolved: a value for every frame where values change."""
+    """Motion module settings of a clip, with schedules resolved to one value per frame."""
 
     module: str
     """A name of `Capabilities.motion_modules`."""
@@ -162,7 +162,7 @@ class Steering:
     """One factor for all frames, or one for each."""
     effect: tuple[float, ...] = (1.0,)
     scale_mask: Mask | None = None
-    """Of any size: where it is 1 the scale holds, where it is 0 it is 1."""
+    """Of any size: where it is 1 the scale applies, where it is 0 the scale is 1."""
     effect_mask: Mask | None = None
     """Of any size: a factor on the effect."""
     scale_blocks: Mapping[str, float] = field(default_factory=dict)
@@ -177,12 +177,12 @@ class Steering:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClipRequest:
-    """Frames to denoise together under a motion module; words that are not said here are `StillRequest`'s."""
+    """Frames to denoise together with a motion module; see `StillRequest` for the other fields."""
 
     frames: tuple[ClipFrame, ...]
     """All that are denoised."""
     shown: int
-    """How many of them, from the first on, are decoded and given back."""
+    """Number of frames, from the first, that are decoded and returned."""
     motion: Steering
     width: int
     height: int
@@ -194,13 +194,13 @@ class ClipRequest:
     clip_skip: int = 1
     noise_multiplier: float = 1.0
     init: Callable[[int], Picture] | None = None
-    """Frame → the picture that it starts from; asked when it is needed, as often as it is."""
+    """Frame number → its init picture; called when needed, possibly more than once."""
     last: Picture | None = None
     """The picture that the clip ends with."""
     ramp: LatentRamp | None = None
     """None starts every frame from its init alone."""
     mask: Callable[[int], Mask] | None = None
-    """Frame → where it is repainted."""
+    """Frame number → its inpainting mask."""
     mask_blur: float = 0.0
     fill: Fill = "original"
     only_masked: bool = False
@@ -211,7 +211,7 @@ class ClipRequest:
     scripts: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def still(self, index: int, *, pictures: bool = True) -> StillRequest:
-        """What frame `index` would be asked for by itself; `pictures` adds its init and mask."""
+        """Frame `index` as a request for a still; `pictures` adds its init and mask."""
         frame = self.frames[index]
         with_init = pictures and self.init is not None
         return StillRequest(

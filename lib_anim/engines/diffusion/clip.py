@@ -1,4 +1,4 @@
-"""Painting a clip with one checkpoint's networks and a motion module."""
+"""Renders a clip with one checkpoint's networks and a motion module."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from lib_anim.engines.contract.requests import ClipFrame, ClipRequest
 from lib_anim.engines.diffusion import inpaint
 from lib_anim.engines.diffusion.clip_denoiser import ClipGuided
 from lib_anim.engines.diffusion.clip_plan import clip_plan
-from lib_anim.engines.diffusion.clip_prompts import ClipPrompts, Place, Words, uses_of
+from lib_anim.engines.diffusion.clip_prompts import ClipPrompts, EncodedPrompt, PromptPair, uses_of
 from lib_anim.engines.diffusion.inpaint import Inpainting
 from lib_anim.engines.diffusion.latents import Codec
-from lib_anim.engines.diffusion.lora_manager import taken_out
+from lib_anim.engines.diffusion.lora_manager import extract_loras
 from lib_anim.engines.diffusion.motion_store import MotionModuleStore
 from lib_anim.engines.diffusion.painter import Kept, Painter, filled_latents, require_finite, tiled
 from lib_anim.engines.sampling.brownian import BrownianNoise
@@ -31,47 +31,47 @@ from lib_anim.motion.betas import alphas_cumprod
 from lib_anim.motion.freeinit import low_pass, renewed
 from lib_anim.motion.noise import clip_noise
 from lib_anim.motion.ramp import LatentShares, latent_shares, mixed_latents
-from lib_anim.motion.session import ClipSession, is_shortage
+from lib_anim.motion.session import ClipSession, is_out_of_memory
 from lib_anim.motion.sites import sites_of_diffusers
 from lib_anim.types import Picture
 
 
 def paint_clip(
-    painter: Painter, request: ClipRequest, rack: MotionModuleStore, on_step: OnStep | None
+    painter: Painter, request: ClipRequest, store: MotionModuleStore, on_step: OnStep | None
 ) -> Iterator[Picture]:
-    """The clip's pictures: all denoised at once when the first is asked for, then decoded one by one."""
+    """Yields the clip's pictures: all are denoised together on the first `next`, then decoded one by one."""
     with torch.inference_mode():
         codec = painter.codec(request.vae)
         uses, sentences = uses_of(request.frames)
         for sentence in sentences:
             painter.warn(sentence)
-        moving = {use.name: rack.lora(use.name) for use in uses if rack.is_lora(use.name)}
+        moving = {use.name: store.lora(use.name) for use in uses if store.is_lora(use.name)}
         painter.apply(tuple(use for use in uses if use.name not in moving))
-        loras = [(rack.lora(name), weight) for name, weight in request.motion.loras]
+        loras = [(store.lora(name), weight) for name, weight in request.motion.loras]
         loras += [(moving[use.name], use.unet) for use in uses if use.name in moving]
-        module = rack.module(request.motion.module)
+        module = store.module(request.motion.module)
         latents = _Clip(painter, request, module, loras, codec).denoised(on_step)
     for index in range(request.shown):
-        # Not held while the caller has the picture: the mode is the thread's, not this function's.
+        # Not active while the caller has the picture: the mode is the thread's, not this function's.
         with torch.inference_mode(), tiled((codec.vae,), request.tiling):
             painted = _decoded(codec, latents[index : index + 1], painter)
         plan = _inpainting(request, index, codec)
-        yield painted if plan is None else plan.lay_over(painted)
+        yield painted if plan is None else plan.composite(painted)
 
 
 @dataclass(frozen=True)
 class _Start:
-    """What an img2img clip starts from besides noise."""
+    """The init latents and mask of an img2img clip."""
 
     init: Tensor
     """(frames, C, h, w): latents of the frames' pictures."""
     held: tuple[int, ...]
-    """The sampler's step at which each frame begins to change."""
+    """The sampler's step at which each frame starts to change."""
     kept: Kept | None
-    """What masks keep."""
+    """The latents that masks keep."""
 
     def denoise(self, guided: ClipGuided, x: Tensor, sigma: float, masks_input: bool) -> Tensor:
-        """The network's guess, with what is kept or held still in place of it."""
+        """The network's prediction, replaced by the init where a mask keeps it or a frame is held."""
         if self.kept is None:
             guess = guided(x, sigma)
         elif not masks_input:
@@ -81,13 +81,13 @@ class _Start:
             guess = x - seen + guided(seen, sigma)
         waiting = [i for i, step in enumerate(self.held) if guided.step < step]
         if waiting:
-            # Guessed to be its init, a frame stays its init under the noise of every level.
+            # With its init as prediction, a frame stays its init plus the noise of every level.
             guess[waiting] = self.init[waiting]
         return guess
 
 
 class _Clip:
-    """One clip on its way from request to latents."""
+    """Denoises one clip: from a request to latents."""
 
     def __init__(
         self,
@@ -114,22 +114,22 @@ class _Clip:
         request, painter = self._request, self._painter
         prompts = self._prompts()
         first = self._noise(PictureNoise.first)
-        way = self._way(None if request.init is None else max(f.denoising for f in request.frames))
-        start = None if request.init is None else self._start(first, way)
-        inpainting_conditioning = self._beside()
-        # The ramp has mixed the first noise into the pictures: sampling begins with the next.
+        schedule = self._schedule(None if request.init is None else max(f.denoising for f in request.frames))
+        start = None if request.init is None else self._start(first, schedule)
+        inpainting_conditioning = self._inpainting_conditioning()
+        # The ramp has mixed the first noise into the pictures: sampling starts with the next.
         noise = first if start is None or request.ramp is None else self._noise(PictureNoise.next)
         freeinit = request.motion.freeinit
-        rounds = 1 if freeinit is None else freeinit.iterations
-        counted = _Counter(on_step, (len(way.sigmas) - 1) * rounds)
+        iterations = 1 if freeinit is None else freeinit.iterations
+        counted = _Counter(on_step, (len(schedule.sigmas) - 1) * iterations)
         with (
             self._session.installed(sites_of_diffusers(painter.unet)),
             tiled((painter.unet,), request.tiling),
         ):
-            latents = self._sampled(noise, start, way, prompts, inpainting_conditioning, counted)
-            for _ in range(rounds - 1):
+            latents = self._sampled(noise, start, schedule, prompts, inpainting_conditioning, counted)
+            for _ in range(iterations - 1):
                 latents = self._sampled(
-                    self._renewed(latents, noise), start, way, prompts, inpainting_conditioning, counted
+                    self._renewed(latents, noise), start, schedule, prompts, inpainting_conditioning, counted
                 )
         return latents
 
@@ -137,12 +137,12 @@ class _Clip:
         self,
         noise: Tensor,
         start: _Start | None,
-        way: SigmaSchedule,
+        schedule: SigmaSchedule,
         prompts: ClipPrompts,
         inpainting_conditioning: Tensor | None,
         counted: _Counter,
     ) -> Tensor:
-        """Latents from unit noise, by one walk down."""
+        """Latents from unit noise, by one sampling pass."""
         request, sampler = self._request, self._sampler
         guided = ClipGuided(
             self._painter.unet,
@@ -155,9 +155,9 @@ class _Clip:
             device=self._device,
             inpainting_conditioning=inpainting_conditioning,
         )
-        x = noise * way.noise
+        x = noise * schedule.noise
         if start is not None:
-            x = start.init * way.init + noise * (way.noise * request.noise_multiplier)
+            x = start.init * schedule.init + noise * (schedule.noise * request.noise_multiplier)
 
         def stepped(done: int) -> None:
             guided.step = done
@@ -168,21 +168,21 @@ class _Clip:
                 return guided(latents, sigma)
             return start.denoise(guided, latents, sigma, sampler.masks_input)
 
-        walk = SamplerInput(
+        sampler_input = SamplerInput(
             denoise=denoise,
             x=x,
-            sigmas=way.sigmas,
-            draw=self._draw(way.reach),
+            sigmas=schedule.sigmas,
+            draw=self._draw(schedule.reach),
             eta=sampler.eta if request.eta is None else request.eta,
             stepped=stepped,
         )
         result = require_finite(
-            sampler.run(walk) * way.end, self._painter.checkpoint, self._painter.unet.dtype
+            sampler.run(sampler_input) * schedule.end, self._painter.checkpoint, self._painter.unet.dtype
         )
         return result if start is None or start.kept is None else start.kept.blend(result)
 
     def _renewed(self, latents: Tensor, noise: Tensor) -> Tensor:
-        """FreeInit's next noise; its high frequencies are the first noise's, as in sd-webui-animatediff."""
+        """FreeInit's next noise, with the first noise's high frequencies, as in sd-webui-animatediff."""
         freeinit = self._request.motion.freeinit
         assert freeinit is not None
         shape = (len(latents), *latents.shape[-2:])
@@ -192,37 +192,37 @@ class _Clip:
     def _prompts(self) -> ClipPrompts:
         painter, request = self._painter, self._request
         calls = request.steps * self._sampler.calls
-        known: dict[tuple[str, str], Words] = {}
+        known: dict[tuple[str, str], EncodedPrompt] = {}
 
-        def words(prompt: str, negative: str) -> Words:
+        def encoded(prompt: str, negative: str) -> EncodedPrompt:
             key = prompt, negative
             if key not in known:
-                text, _ = taken_out(prompt)
-                known[key] = Words(*painter.guides(text, negative, calls, request.clip_skip))
+                text, _ = extract_loras(prompt)
+                known[key] = EncodedPrompt(*painter.guides(text, negative, calls, request.clip_skip))
             return known[key]
 
-        def place(frame: ClipFrame) -> Place:
-            first = words(frame.prompt, frame.negative)
+        def prompt_pair(frame: ClipFrame) -> PromptPair:
+            first = encoded(frame.prompt, frame.negative)
             if frame.travel is None:
-                return Place(first, None, 0.0, "slerp")
+                return PromptPair(first, None, 0.0, "slerp")
             travel = frame.travel
-            return Place(first, words(travel.prompt, travel.negative), travel.weight, travel.how)
+            return PromptPair(first, encoded(travel.prompt, travel.negative), travel.weight, travel.how)
 
-        return ClipPrompts([place(frame) for frame in request.frames])
+        return ClipPrompts([prompt_pair(frame) for frame in request.frames])
 
-    def _way(self, denoising: float | None) -> SigmaSchedule:
-        return self._painter.way(self._still, self._sampler, denoising, self._levels)
+    def _schedule(self, denoising: float | None) -> SigmaSchedule:
+        return self._painter.sigma_schedule(self._still, self._sampler, denoising, self._levels)
 
     def _noise(self, draw: Callable[[PictureNoise], Tensor]) -> Tensor:
-        """(frames, C, h, w) of unit noise, of the kind that the steering asks for."""
+        """Unit noise (frames, C, h, w) of the request's kind."""
         motion = self._request.motion
         own = torch.stack([draw(noise) for noise in self._noises])
         seed = self._request.frames[0].seed
         kind, shared = motion.noise, motion.noise_shared
         return clip_noise(own, kind, self._plan, seed=seed, shared=shared).to(self._device)
 
-    def _beside(self) -> Tensor | None:
-        """What an inpainting checkpoint sees behind each frame's noisy latents; None for others."""
+    def _inpainting_conditioning(self) -> Tensor | None:
+        """Each frame's additional input channels of an inpainting checkpoint; None for others."""
         request, codec = self._request, self._codec
         if not self._painter.checkpoint.unet.for_inpainting:
             return None
@@ -234,7 +234,7 @@ class _Clip:
         )
         return torch.cat([part for part in parts if part is not None])
 
-    def _start(self, noise: Tensor, way: SigmaSchedule) -> _Start:
+    def _start(self, noise: Tensor, schedule: SigmaSchedule) -> _Start:
         request = self._request
         latents, repaint = [], []
         before: tuple[Picture, Tensor] | None = None
@@ -255,7 +255,7 @@ class _Clip:
             latents.append(encoded)
         init = torch.cat(latents)
         kept = Kept(init, torch.stack(repaint)[:, None].to(self._device)) if repaint else None
-        return _Start(self._ramped(init, noise), self._held(way), kept)
+        return _Start(self._ramped(init, noise), self._held(schedule), kept)
 
     def _ramped(self, init: Tensor, noise: Tensor) -> Tensor:
         """The pictures' latents with the ramp's share of noise, and of the last picture."""
@@ -266,7 +266,7 @@ class _Clip:
         if request.last is not None:
             last = self._codec.encode(request.last, request.frames[-1].seed)
             ends = ramp.power_last, ramp.scale_last
-        # The ramp runs over the film: frames that are not shown come after it.
+        # The ramp covers the frames that are shown; the others follow it.
         shown = latent_shares(request.shown, ramp.power, ramp.scale, ends)
         more = self._count - request.shown
         shares = LatentShares(
@@ -274,14 +274,14 @@ class _Clip:
         )
         return mixed_latents(shares, init, noise, last)
 
-    def _held(self, way: SigmaSchedule) -> tuple[int, ...]:
-        """For each frame the number of steps that its own denoising leaves out of the clip's."""
+    def _held(self, schedule: SigmaSchedule) -> tuple[int, ...]:
+        """For each frame the number of the clip's steps that its own denoising skips."""
         steps: dict[float, int] = {}
         for frame in self._request.frames:
             if frame.denoising not in steps:
-                top = self._way(frame.denoising).sigmas[0] * (1 + 1e-6)
-                below = (i for i, sigma in enumerate(way.sigmas) if sigma <= top)
-                steps[frame.denoising] = next(below) if frame.denoising > 0 else len(way.sigmas)
+                top = self._schedule(frame.denoising).sigmas[0] * (1 + 1e-6)
+                below = (i for i, sigma in enumerate(schedule.sigmas) if sigma <= top)
+                steps[frame.denoising] = next(below) if frame.denoising > 0 else len(schedule.sigmas)
         if max(steps) == 0:
             return (0,) * self._count
         return tuple(steps[frame.denoising] for frame in self._request.frames)
@@ -294,7 +294,7 @@ class _Clip:
 
 
 class _Counter:
-    """Steps of all walks together."""
+    """Counts the steps of all sampling passes together."""
 
     def __init__(self, on_step: OnStep | None, total: int) -> None:
         self._on_step = on_step
@@ -308,7 +308,7 @@ class _Counter:
 
 
 def levels_of(painter: Painter, module: MotionModule, consistency: bool) -> NoiseLevels:
-    """The levels that the motion module was trained with; the checkpoint's own where it names none."""
+    """The noise levels that the motion module was trained with; the checkpoint's own where it has none."""
     betas = module.facts.betas
     if betas is None:
         return painter.consistency if consistency else painter.levels
@@ -321,11 +321,11 @@ def _inpainting(request: ClipRequest, index: int, codec: Codec) -> Inpainting | 
 
 
 def _decoded(codec: Codec, latents: Tensor, painter: Painter) -> Picture:
-    """One picture; in overlapping pieces when memory runs out."""
+    """Decodes one picture; in overlapping tiles when memory runs out."""
     try:
         return codec.decode(latents)
     except RuntimeError as error:
-        if not is_shortage(error):
+        if not is_out_of_memory(error):
             raise
     painter.warn("Memory ran out; frames are decoded in smaller pieces.")
     with codec.pieces(True):

@@ -1,4 +1,4 @@
-"""The network as samplers see it when it paints a clip: all frames' noisy latents in, guesses out."""
+"""UNet denoiser with classifier-free guidance for clips: all frames' noisy latents in, predictions out."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from lib_anim.motion.session import ClipSession
 class ClipGuided:
     """A UNet under classifier-free guidance, window by window, with motion layers installed.
 
-    As `denoiser.Guided`, of whose formulae this is the form for many frames: each has its own prompt,
-    shares and scale.
+    The formulas are those of `denoiser.Guided`, with a prompt, shares and a scale for each frame.
     """
 
     def __init__(
@@ -35,7 +34,8 @@ class ClipGuided:
         device: torch.device,
         inpainting_conditioning: Tensor | None = None,
     ) -> None:
-        """`scales`: each frame's CFG scale. `sizes`, `consistency` and `beside` as for `Guided`."""
+        """`scales`: each frame's CFG scale. `sizes`, `consistency` and `inpainting_conditioning`
+        as for `Guided`."""
         self._unet = unet
         self._dtype: torch.dtype = unet.dtype
         self._session = session
@@ -43,7 +43,7 @@ class ClipGuided:
         self._prompts = prompts
         self._sizes = sizes
         self._consistency = consistency
-        self._beside = inpainting_conditioning
+        self._inpainting_conditioning = inpainting_conditioning
         shares = torch.tensor([prompts.shares(part) for part in range(prompts.parts)])
         weights = (shares * torch.tensor(list(scales))).view(prompts.parts, -1, 1, 1, 1)
         parts = list(range(prompts.parts))
@@ -55,7 +55,7 @@ class ClipGuided:
         """The sampler's step, from 0, by which windows move."""
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        """Clean latents (frames, C, H, W) float32 guessed from `x` at level `sigma`."""
+        """Clean latents (frames, C, H, W) float32 predicted from `x` at level `sigma`."""
         time = float(self._levels.time(torch.tensor([sigma])))
         call = self._calls
         self._calls += 1
@@ -75,17 +75,17 @@ class ClipGuided:
 
     def _noises(self, scaled: Tensor, time: float, group: list[int], call: int) -> Sequence[Tensor]:
         """ε (frames, C, H, W) float32 for each part of `group`."""
-        if self._beside is not None:
-            scaled = torch.cat([scaled, self._beside], dim=1)
+        if self._inpainting_conditioning is not None:
+            scaled = torch.cat([scaled, self._inpainting_conditioning], dim=1)
         batch = scaled.repeat(len(group), 1, 1, 1).to(self._dtype)
 
         def inner(rows: Rows) -> Tensor:
             parts = group[rows.first : rows.first + rows.groups]
-            told = [self._prompts.at(part, rows.window, call) for part in parts]
+            texts = [self._prompts.at(part, rows.window, call) for part in parts]
             x = rows.of(batch)
             added = None
             if self._sizes is not None:
-                pooled = torch.cat([words.pooled for words in told if words.pooled is not None])
+                pooled = torch.cat([text.pooled for text in texts if text.pooled is not None])
                 added = {
                     "text_embeds": pooled.to(self._dtype),
                     "time_ids": self._sizes.repeat(len(x), 1).to(self._dtype),
@@ -93,7 +93,7 @@ class ClipGuided:
             noise: Tensor = self._unet(
                 x,
                 scaled.new_full((len(x),), time),
-                encoder_hidden_states=torch.cat([words.tokens for words in told]).to(self._dtype),
+                encoder_hidden_states=torch.cat([text.tokens for text in texts]).to(self._dtype),
                 added_cond_kwargs=added,
                 return_dict=False,
             )[0]

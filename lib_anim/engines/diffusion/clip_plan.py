@@ -1,4 +1,4 @@
-"""What a motion module is told, as the clip session takes it."""
+"""Converts a request's motion module settings to the clip session's plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every frame of a clip is told, made for a few frames at a time: memory does not grow with length."""
+"""Per-frame conditionings of a clip, computed for a few frames at a time to limit memory."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import torch
 
 from lib_anim.engines.contract.requests import ClipFrame
 from lib_anim.engines.diffusion.denoiser import Guide
-from lib_anim.engines.diffusion.lora_manager import Use, taken_out
+from lib_anim.engines.diffusion.lora_manager import LoraUse, extract_loras
 from lib_anim.engines.text.encoder import Embedding
-from lib_anim.motion.travel import Leg, conditioned
+from lib_anim.motion.travel import Blend, conditioned
 from lib_anim.types import PromptInterpolation
 
 NEGATIVE = -1
-"""The number of the negative prompt among a frame's parts; those between ANDs count from 0."""
+"""Index of the negative prompt among a frame's parts; AND parts count from 0."""
 
 
 @dataclass(frozen=True)
-class Words:
+class EncodedPrompt:
     """A prompt and its negative, encoded."""
 
     parts: Sequence[Guide]
-    """Between ANDs."""
+    """The AND parts."""
     negative: Guide
 
     def guide(self, part: int) -> Guide | None:
@@ -34,11 +34,11 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a frame lies: on one prompt, or on the way to a second."""
+class PromptPair:
+    """A frame's prompt, or two prompts to interpolate."""
 
-    first: Words
-    second: Words | None
+    first: EncodedPrompt
+    second: EncodedPrompt | None
     weight: float
     how: PromptInterpolation
 
@@ -46,16 +46,16 @@ class Place:
 class ClipPrompts:
     """The conditionings of a clip's frames."""
 
-    def __init__(self, places: Sequence[Place]) -> None:
-        self._places = places
-        words = {id(w): w for place in places for w in (place.first, place.second) if w is not None}
-        self.parts = max(len(w.parts) for w in words.values())
-        """Parts between ANDs, of the frame that has most."""
+    def __init__(self, pairs: Sequence[PromptPair]) -> None:
+        self._pairs = pairs
+        encoded = {id(e): e for pair in pairs for e in (pair.first, pair.second) if e is not None}
+        self.parts = max(len(e.parts) for e in encoded.values())
+        """Largest number of AND parts of a frame."""
         self._lengths = {
             part: max(
                 len(embedding.tokens)
-                for w in words.values()
-                if (guide := w.guide(part)) is not None
+                for e in encoded.values()
+                if (guide := e.guide(part)) is not None
                 for embedding in guide.embeddings
             )
             for part in (*range(self.parts), NEGATIVE)
@@ -63,10 +63,10 @@ class ClipPrompts:
 
     def shares(self, part: int) -> list[float]:
         """A part's share at every frame; 0 where the frame's prompt lacks it."""
-        return [_share(place, part) for place in self._places]
+        return [_share(pair, part) for pair in self._pairs]
 
     def groups(self, parts: Sequence[int], one_by_one: bool = False) -> list[list[int]]:
-        """`parts` in groups that one pass of the network takes: neighbours that are equally long."""
+        """Batches of adjacent `parts` with equal token lengths, one UNet call each."""
         groups: list[list[int]] = []
         for part in parts:
             alike = groups and self._lengths[groups[-1][0]] == self._lengths[part]
@@ -77,50 +77,51 @@ class ClipPrompts:
         return groups
 
     def at(self, part: int, frames: Sequence[int], call: int) -> Embedding:
-        """What a part says at `frames`: tokens (frames, length, width), for SDXL pooled (frames, width)."""
+        """A part's conditioning at `frames`: tokens (frames, length, width), for SDXL pooled (frames,
+        width)."""
         groups: dict[tuple[int, int, str], list[int]] = {}
         for row, frame in enumerate(frames):
-            place = self._places[frame]
-            second = place.first if place.second is None else place.second
-            groups.setdefault((id(place.first), id(second), place.how), []).append(row)
+            pair = self._pairs[frame]
+            second = pair.first if pair.second is None else pair.second
+            groups.setdefault((id(pair.first), id(second), pair.how), []).append(row)
         tokens, pools, order = [], [], []
         for rows in groups.values():
-            place = self._places[frames[rows[0]]]
-            ways = [Leg(0, 1, self._places[frames[row]].weight) for row in rows]
-            ends = self._ends(place, part, call)
-            tokens.append(conditioned([end.tokens for end in ends], ways, place.how))
+            pair = self._pairs[frames[rows[0]]]
+            blends = [Blend(0, 1, self._pairs[frames[row]].weight) for row in rows]
+            ends = self._ends(pair, part, call)
+            tokens.append(conditioned([end.tokens for end in ends], blends, pair.how))
             if all(end.pooled is not None for end in ends):
-                pools.append(conditioned([end.pooled for end in ends], ways, place.how))
+                pools.append(conditioned([end.pooled for end in ends], blends, pair.how))
             order += rows
         if len(tokens) == 1:
             return Embedding(tokens[0], pools[0] if pools else None)
         back = torch.tensor(order).argsort().to(tokens[0].device)
         return Embedding(torch.cat(tokens)[back], torch.cat(pools)[back] if pools else None)
 
-    def _ends(self, place: Place, part: int, call: int) -> tuple[Embedding, Embedding]:
-        """The two embeddings that a place lies between, equally long; where one prompt lacks the part, the
-        other's twice."""
-        one = place.first.guide(part)
-        other = place.first.guide(part) if place.second is None else place.second.guide(part)
-        found = one or other or place.first.parts[0]
+    def _ends(self, pair: PromptPair, part: int, call: int) -> tuple[Embedding, Embedding]:
+        """The pair's two embeddings, padded to equal length; where one prompt lacks the part, the other's
+        twice."""
+        one = pair.first.guide(part)
+        other = pair.first.guide(part) if pair.second is None else pair.second.guide(part)
+        found = one or other or pair.first.parts[0]
         length = self._lengths[part]
-        first = _filled((one or found).at(call), length)
-        return first, first if other is one else _filled((other or found).at(call), length)
+        first = _padded((one or found).at(call), length)
+        return first, first if other is one else _padded((other or found).at(call), length)
 
 
-def uses_of(frames: Sequence[ClipFrame]) -> tuple[tuple[Use, ...], tuple[str, ...]]:
-    """(every LoRA that a prompt of the clip asks for, sentences about weights that differ).
+def uses_of(frames: Sequence[ClipFrame]) -> tuple[tuple[LoraUse, ...], tuple[str, ...]]:
+    """(every LoRA in the clip's prompts, warnings about weights that differ).
 
     Weights of a network are the same for all frames that it denoises together: the first one counts.
     """
-    uses: dict[str, Use] = {}
+    uses: dict[str, LoraUse] = {}
     differing: dict[str, None] = {}
     prompts = dict.fromkeys(
         text for f in frames for text in (f.prompt, None if f.travel is None else f.travel.prompt) if text
     )
     counted: dict[str, int] = {}
     for prompt in prompts:
-        for use in taken_out(prompt)[1]:
+        for use in extract_loras(prompt)[1]:
             counted[use.name] = counted.get(use.name, 0) + 1
             if uses.setdefault(use.name, use) != use:
                 differing[use.name] = None
@@ -132,17 +133,17 @@ def uses_of(frames: Sequence[ClipFrame]) -> tuple[tuple[Use, ...], tuple[str, ..
     return tuple(uses.values()), sentences
 
 
-def _share(place: Place, part: int) -> float:
-    one = place.first.guide(part)
+def _share(pair: PromptPair, part: int) -> float:
+    one = pair.first.guide(part)
     share = 0.0 if one is None else one.prompt_schedule.share
-    if place.second is None:
+    if pair.second is None:
         return share
-    other = place.second.guide(part)
-    return share * (1 - place.weight) + (0.0 if other is None else other.prompt_schedule.share) * place.weight
+    other = pair.second.guide(part)
+    return share * (1 - pair.weight) + (0.0 if other is None else other.prompt_schedule.share) * pair.weight
 
 
-def _filled(embedding: Embedding, length: int) -> Embedding:
-    """Filled up with its last vector, as the WebUI stacks prompts of unequal length."""
+def _padded(embedding: Embedding, length: int) -> Embedding:
+    """Pads with the last vector, as the WebUI stacks prompts of unequal length."""
     tokens = embedding.tokens
     missing = length - len(tokens)
     if not missing:

@@ -1,4 +1,4 @@
-"""The network as samplers see it: noisy latents and a level in, a guess of the clean latents out."""
+"""UNet denoiser with classifier-free guidance: noisy latents and σ in, predicted clean latents out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lib_anim.engines.text.prompt_parser import PromptSchedule
 
 @dataclass(frozen=True)
 class Guide:
-    """A course with its texts' embeddings."""
+    """A prompt schedule with its texts' embeddings."""
 
     prompt_schedule: PromptSchedule
     embeddings: tuple[Embedding, ...]
@@ -29,7 +29,7 @@ class Guide:
 
 @dataclass(frozen=True)
 class _Pass:
-    """What one pass of the network is told besides the noisy latents."""
+    """The conditioning of one UNet call."""
 
     texts: int
     tokens: Tensor
@@ -62,11 +62,11 @@ class Guided:
         """`sizes`: SDXL's six numbers (original, crop and target height and width), None for SD 1.x.
 
         `consistency` reads the network as a latent consistency model; `one_by_one` runs it once per prompt,
-        with half the memory, instead of once for all. `beside` (B, C', H, W): what an inpainting checkpoint
-        sees behind the noisy latents.
+        with half the memory, instead of once for all. `inpainting_conditioning` (B, C', H, W): channels
+        that follow the noisy latents in the input of an inpainting checkpoint.
         """
         self._unet = unet
-        # Asked for its own `dtype`, the network walks over all of its layers.
+        # `unet.dtype` iterates over all layers.
         self._dtype: torch.dtype = next(unet.parameters()).dtype
         self._levels = levels
         self._positive = positive
@@ -75,17 +75,17 @@ class Guided:
         self._sizes = sizes
         self._consistency = consistency
         self._one_by_one = one_by_one
-        self._beside = inpainting_conditioning
+        self._inpainting_conditioning = inpainting_conditioning
         self._calls = 0
         self._shares = [scale * guide.prompt_schedule.share for guide in positive]
         self._passes: dict[tuple[int, ...], list[_Pass]] = {}
-        """What the network is told, by the texts in force: most steps have those of the step before."""
+        """Conditionings by active texts, cached: most steps use those of the previous step."""
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        """Clean latents (B, C, H, W) float32 guessed from `x` at level `sigma`."""
+        """Clean latents (B, C, H, W) float32 predicted from `x` at level `sigma`."""
         time = float(self._levels.time(torch.tensor([sigma])))
         scaled = x * (sigma**2 + 1) ** -0.5
-        noises = [part for told in self._told(len(x)) for part in self._noises(scaled, time, told)]
+        noises = [part for batch in self._passes_now(len(x)) for part in self._noises(scaled, time, batch)]
         guesses = [x - sigma * noise for noise in noises]
         if self._consistency:
             guesses = [bounded(guess, x, time) for guess in guesses]
@@ -97,7 +97,7 @@ class Guided:
             result = result + (guess - away) * share
         return result
 
-    def _told(self, rows: int) -> list[_Pass]:
+    def _passes_now(self, rows: int) -> list[_Pass]:
         """The passes of this call: the parts of the prompt, then the negative."""
         guides = [*self._positive] if self._shares == [1.0] else [*self._positive, self._negative]
         key = (rows, *(guide.prompt_schedule.at(self._calls) for guide in guides))
@@ -110,7 +110,7 @@ class Guided:
         return self._passes[key]
 
     def _groups(self, texts: list[Embedding]) -> list[list[Embedding]]:
-        """Neighbours that one pass of the network takes: equally long ones, or each alone for less memory."""
+        """Batches of adjacent texts of equal length, or one text each to save memory."""
         groups: list[list[Embedding]] = []
         for text in texts:
             alike = groups and groups[-1][0].tokens.shape == text.tokens.shape
@@ -131,18 +131,18 @@ class Guided:
             }
         return _Pass(len(texts), tokens.to(self._dtype), added)
 
-    def _noises(self, scaled: Tensor, time: float, told: _Pass) -> Sequence[Tensor]:
+    def _noises(self, scaled: Tensor, time: float, batch: _Pass) -> Sequence[Tensor]:
         """ε (B, C, H, W) float32 for each of the pass's texts."""
-        if self._beside is not None:
-            scaled = torch.cat([scaled, self._beside], dim=1)
+        if self._inpainting_conditioning is not None:
+            scaled = torch.cat([scaled, self._inpainting_conditioning], dim=1)
         noise: Tensor = self._unet(
-            scaled.repeat(told.texts, 1, 1, 1).to(self._dtype),
-            scaled.new_full((len(told.tokens),), time),
-            encoder_hidden_states=told.tokens,
-            added_cond_kwargs=told.added,
+            scaled.repeat(batch.texts, 1, 1, 1).to(self._dtype),
+            scaled.new_full((len(batch.tokens),), time),
+            encoder_hidden_states=batch.tokens,
+            added_cond_kwargs=batch.added,
             return_dict=False,
         )[0]
-        return noise.float().chunk(told.texts)
+        return noise.float().chunk(batch.texts)
 
 
 def bounded(guess: Tensor, x: Tensor, time: float) -> Tensor:
@@ -156,7 +156,7 @@ def bounded(guess: Tensor, x: Tensor, time: float) -> Tensor:
 
 
 def _equally_long(texts: list[Embedding]) -> list[Embedding]:
-    """Shorter ones filled up with their last vector, as the WebUI stacks the parts of an AND."""
+    """Pads shorter embeddings with their last vector, as the WebUI stacks the parts of an AND."""
     longest = max(len(text.tokens) for text in texts)
     return [
         Embedding(torch.cat([t.tokens, t.tokens[-1:].expand(longest - len(t.tokens), -1)]), t.pooled)

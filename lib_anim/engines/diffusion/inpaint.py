@@ -1,4 +1,4 @@
-"""Prepares a masked request as the WebUI does, and lays the painted part back over the original."""
+"""Inpainting as in the WebUI: prepares a masked request and composites the result over the original."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from lib_anim.engines.contract.requests import StillRequest
 from lib_anim.types import Mask, Picture
 
 Box = tuple[int, int, int, int]
-"""Left, top, right, bottom in pixels; right and bottom lie outside."""
+"""Left, top, right, bottom in pixels; right and bottom are exclusive."""
 
 
 @dataclass(frozen=True)
 class Inpainting:
-    """What is encoded, what is kept, and what the result is laid over."""
+    """Prepared inpainting: the picture to encode, the latent mask, and the composition with the original."""
 
     init: Picture
-    """Of the request's size: the whole picture or the masked area enlarged, filled as asked."""
+    """Of the request's size: the whole picture or the masked area enlarged, filled by `fill`."""
     mask: Mask
     """Of `init`'s size, soft where it was blurred."""
     repaint: Tensor
@@ -31,10 +31,10 @@ class Inpainting:
     cover: Mask
     """Weight of the painted picture over the original."""
     box: Box | None
-    """Where the painted picture belongs in the original; None for all of it."""
+    """Position of the painted picture in the original; None for all of it."""
 
-    def lay_over(self, painted: Picture) -> Picture:
-        """The painted picture where it was masked, the original elsewhere; float32 in [0, 1]."""
+    def composite(self, painted: Picture) -> Picture:
+        """Composites the painted picture over the original where masked; float32 in [0, 1]."""
         whole = painted
         if self.box is not None:
             left, top, right, bottom = self.box
@@ -45,8 +45,8 @@ class Inpainting:
 
 
 def prepare(request: StillRequest, factor: int) -> Inpainting | None:
-    """What inpainting `request` needs; `factor`: pixels per latent. None when only a masked area is asked for
-    and nothing is masked, which is plain img2img."""
+    """Prepares `request` for inpainting; `factor`: pixels per latent. None when `only_masked` is set and
+    nothing is masked, which is plain img2img."""
     assert request.init is not None
     assert request.mask is not None
     size = request.width, request.height
@@ -61,7 +61,7 @@ def prepare(request: StillRequest, factor: int) -> Inpainting | None:
         cover = mask
         mask = np.clip(_resized(mask[top:bottom, left:right], *size), 0, 1)
     else:
-        # The overlay reaches further out than the mask's soft edge, so that the edge shows what was painted.
+        # The overlay is wider than the mask's soft edge, so that the edge shows the painted picture.
         cover = np.minimum(mask * 2, 1)
     if request.fill != "original":
         init = filled(init, mask)
@@ -72,7 +72,7 @@ def prepare(request: StillRequest, factor: int) -> Inpainting | None:
 def _places(mask: Mask, width: int, height: int) -> Tensor:
     """(height, width) float32: 1 where latents are repainted.
 
-    Reduced in 8 bits, as in the WebUI: of a hard edge in the middle of a place, rounding decides.
+    Reduced in 8 bits, as in the WebUI: a hard edge in the middle of a latent is rounded.
     """
     bits = Image.fromarray(np.round(mask * 255).astype(np.uint8))
     small = np.asarray(bits.resize((width, height), Image.Resampling.BICUBIC), np.float32)
@@ -119,10 +119,10 @@ def _widened(start: int, end: int, length: int, limit: int) -> tuple[int, int]:
 
 
 def filled(picture: Picture, mask: Mask) -> Picture:
-    """The masked area filled with what surrounds it, ever finer towards its edge ("fill").
+    """Fills the masked area from its surroundings, more finely towards its edge (fill "fill").
 
-    Layers of the kept pixels, blurred by 256 … 2 pixels, lie over each other, the finest on top, each as
-    opaque as kept pixels reach; the WebUI's radii and repetitions.
+    Layers of the kept pixels, blurred by 256 … 2 pixels, are composited with the finest on top, each with
+    the blurred kept area as alpha; radii and repetitions are the WebUI's.
     """
     kept = np.dstack([picture * (1 - mask[..., None]), 1 - mask]).astype(np.float32)
     result = np.zeros_like(kept)
@@ -134,7 +134,7 @@ def filled(picture: Picture, mask: Mask) -> Picture:
 
 
 def _soft(picture: Picture, radius: int) -> Picture:
-    """Nearly a Gaussian of `radius`, as three boxes (Kovesi 2010), whose cost does not grow with it."""
+    """Approximates a Gaussian of `radius` by three box blurs (Kovesi 2010) at constant cost."""
     side = 2 * round(((4 * radius**2 + 1) ** 0.5 - 1) / 2) + 1
     for _ in range(3 if side > 1 else 0):
         picture = np.asarray(cv2.blur(picture, (side, side), borderType=cv2.BORDER_REPLICATE), np.float32)

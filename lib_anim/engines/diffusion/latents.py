@@ -1,4 +1,4 @@
-"""Pictures to latents and back through the autoencoder; half precision that overflows is tried in float32."""
+"""VAE codec: pictures to latents and back, with a float32 retry when half precision overflows."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Codec:
 
     @property
     def _weight(self) -> Tensor:
-        """One that tells type and device of all; the network's own `dtype` walks over all of its layers."""
+        """The first parameter, for dtype and device; the network's `dtype` iterates over all layers."""
         first: Tensor = next(self._vae.parameters())
         return first
 
     @contextmanager
     def pieces(self, small: bool) -> Iterator[None]:
-        """While it lasts and `small`, pictures go through in overlapping tiles, which take less memory."""
+        """While active and `small`, the VAE works in overlapping tiles, to save memory."""
         if small:
             self._vae.enable_tiling()
         try:
@@ -79,7 +79,7 @@ class Codec:
         return np.ascontiguousarray(picture.cpu().numpy())
 
     def _finite(self, run: Callable[[], Tensor], what: str) -> Tensor:
-        """`run`'s result; when it is not finite, again in float32, where the autoencoder then stays."""
+        """Returns `run`'s result; when it is not finite, moves the VAE to float32 for good and retries."""
         result = run()
         if bool(result.isfinite().all()):
             return result
@@ -91,7 +91,9 @@ class Codec:
                 return result
         raise FlipbookError(
             Problem(
-                f"{what} gave values that are no numbers: the latents or the VAE's weights are broken.",
+                f"{what} gave NaN or infinite values: the latents or the VAE's weights are broken; "
+                "use another VAE",
                 field="vae",
+                code="model.not_finite",
             )
         )

@@ -1,4 +1,4 @@
-"""`<lora:name:weight>` in prompts, and LoRAs in force on a checkpoint's networks."""
+"""LoRAs: parses `<lora:name:weight>` in prompts and applies LoRAs to a checkpoint's networks."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from lib_anim.models.folders import stamp
 from lib_anim.models.inversion import Inversion
 from lib_anim.models.lora.deltas import Change
 from lib_anim.models.lora.reader import Lora, read_lora
-from lib_anim.motion.session import is_shortage
+from lib_anim.motion.session import is_out_of_memory
 
 INPAINTING = 9
-"""Channels that an inpainting checkpoint's first convolution sees; a LoRA's change is for the first four."""
+"""Input channels of an inpainting checkpoint's first convolution; a LoRA's change is for the first four."""
 
 
 @dataclass(frozen=True)
-class Use:
-    """One LoRA that a prompt asks for."""
+class LoraUse:
+    """One LoRA that a prompt requests."""
 
     name: str
     text: float
@@ -32,18 +32,24 @@ class Use:
     unet: float
 
 
-def taken_out(prompt: str) -> tuple[str, tuple[Use, ...]]:
-    """The prompt without its `<lora:…>` tags, and what they ask for.
+def extract_loras(prompt: str) -> tuple[str, tuple[LoraUse, ...]]:
+    """Returns the prompt without its `<lora:…>` tags, and the LoRAs that they request.
 
     `<lora:name>`, `<lora:name:0.8>`, `<lora:name:text:unet>`, `<lora:name:te=0.5:unet=1>`. Raises
-    FlipbookError for numbers that are none and for other tags of extra networks (`<hypernet:…>`).
+    FlipbookError for invalid numbers and for other extra networks' tags (`<hypernet:…>`).
     """
-    uses: dict[str, Use] = {}
+    uses: dict[str, LoraUse] = {}
 
     def take(found: re.Match[str]) -> str:
         kind, body = found.groups()
         if kind not in ("lora", "lyco"):
-            raise FlipbookError(Problem(f"{found.group(0)} is not supported; remove it.", field="prompt"))
+            raise FlipbookError(
+                Problem(
+                    f"{found.group(0)} is not supported; remove it",
+                    field="prompt",
+                    code="prompt.unsupported_tag",
+                )
+            )
         use = _use(found.group(0), body.split(":"))
         uses.setdefault(use.name, use)
         return ""
@@ -51,7 +57,7 @@ def taken_out(prompt: str) -> tuple[str, tuple[Use, ...]]:
     return re.sub(r"<(\w+):([^>]+)>", take, prompt), tuple(uses.values())
 
 
-def _use(tag: str, fields: list[str]) -> Use:
+def _use(tag: str, fields: list[str]) -> LoraUse:
     name, *rest = (part.strip() for part in fields)
     named = dict(part.split("=", 1) for part in rest if "=" in part)
     plain = [part for part in rest if "=" not in part]
@@ -63,37 +69,39 @@ def _use(tag: str, fields: list[str]) -> Use:
         unet = float(named.get("unet", plain[1] if len(plain) > 1 else text))
         if not (math.isfinite(text) and math.isfinite(unet)):
             raise ValueError(tag)
-        return Use(name, text, unet)
+        return LoraUse(name, text, unet)
     except ValueError as error:
         raise FlipbookError(
             Problem(
-                f"{tag} cannot be read; write <lora:name:weight> or <lora:name:text:unet>.", field="prompt"
+                f"{tag} cannot be read; write <lora:name:weight> or <lora:name:text:unet>",
+                field="prompt",
+                code="lora.syntax",
             )
         ) from error
 
 
 class LoraManager:
-    """Adds LoRAs to weights and takes them off again exactly: it keeps the weights that it changes."""
+    """Applies LoRAs to weights and removes them exactly, by keeping copies of the original weights."""
 
     def __init__(self, layers: Mapping[str, nn.Module], find: Callable[[str], Path]) -> None:
-        """`layers`: every layer by kohya's name for it; `find` gives the file of a LoRA's name."""
+        """`layers`: every layer by its kohya name; `find`: LoRA name → file."""
         self._layers = layers
         self._find = find
         self._read: dict[str, tuple[tuple[Path, int, int], Lora]] = {}
         self._kept: dict[tuple[nn.Module, str], Tensor | None] = {}
-        """By layer, which LoRAs may call by different names, and parameter; None for a bias that it lacks."""
+        """Original values by (layer, parameter); None for a bias that the layer does not have."""
         self._changed: set[tuple[nn.Module, str]] = set()
-        """What of it has other values now."""
+        """Keys of `_kept` whose parameters are changed now."""
         self.variant: tuple[Hashable, ...] = ()
-        """What is in force, and which files it came from: what embeddings depend on."""
+        """The active LoRAs and their files' stamps, on which embeddings depend."""
         self.inversions: tuple[Inversion, ...] = ()
-        """The textual inversions that the LoRAs in force bring along."""
+        """Textual inversions inside the active LoRAs' files."""
 
-    def apply(self, uses: tuple[Use, ...]) -> list[str]:
-        """Puts exactly `uses` in force; gives sentences about what of them is left out.
+    def apply(self, uses: tuple[LoraUse, ...]) -> list[str]:
+        """Makes exactly `uses` active; returns warnings about layers that do not match.
 
-        Nothing is done when they are in force already, from the same files. When one cannot be read or put
-        on, none is in force.
+        Does nothing when they are already active, from the same files. When one cannot be read or applied,
+        none is active.
         """
         loras = [self._lora(use.name) for use in uses]
         variant = tuple((use, self._read[use.name][0]) for use in uses)
@@ -103,10 +111,10 @@ class LoraManager:
         sentences: list[str] = []
         try:
             for use, lora in zip(uses, loras, strict=True):
-                strangers = self._add(use, lora)
-                if strangers:
+                unmatched = self._add(use, lora)
+                if unmatched:
                     sentences.append(
-                        f'{strangers} of {len(lora.changes)} layers of the LoRA "{use.name}" do not exist in '
+                        f'{unmatched} of {len(lora.changes)} layers of the LoRA "{use.name}" do not exist in '
                         "this checkpoint and are left out."
                     )
         except BaseException:
@@ -118,7 +126,7 @@ class LoraManager:
         return sentences
 
     def _lora(self, name: str) -> Lora:
-        """The LoRA of a name, read anew when its file has changed."""
+        """The LoRA of a name, reloaded when its file has changed."""
         known = self._read.get(name)
         if known is None or not known[0][0].is_file() or stamp(known[0][0]) != known[0]:
             path = self._find(name)
@@ -126,7 +134,7 @@ class LoraManager:
         return self._read[name][1]
 
     def _restore(self) -> None:
-        """Takes everything off. What was kept stays for the next LoRAs: most change the same layers."""
+        """Restores the original weights; keeps the copies, because most LoRAs change the same layers."""
         self.variant, self.inversions = (), ()
         for module, part in self._changed:
             value, now = self._kept[module, part], _values(module, part)
@@ -136,20 +144,20 @@ class LoraManager:
                 now.copy_(value)
         self._changed.clear()
 
-    def _add(self, use: Use, lora: Lora) -> int:
-        """Adds one LoRA; gives the number of its layers that the networks lack."""
-        strangers, fitting = 0, False
+    def _add(self, use: LoraUse, lora: Lora) -> int:
+        """Adds one LoRA; returns the number of its layers that the networks lack."""
+        unmatched, fitting = 0, False
         for layer, change in lora.changes.items():
             strength = use.unet if layer.startswith("lora_unet_") else use.text
             module = self._layers.get(layer)
             weight = None if module is None else _values(module, "weight")
             if module is None or weight is None:
-                strangers += 1
+                unmatched += 1
                 continue
             moved = self._moved(use, layer, change, weight, strength)
-            if moved is None and not _sees_masks(module):
+            if moved is None and not _is_inpainting_input(module):
                 raise _other_kind(use, f"its layer {layer} has another size here")
-            strangers += moved is None
+            unmatched += moved is None
             fitting = fitting or moved is not None
             if moved is not None and strength:
                 self._set(module, "weight", moved)
@@ -159,9 +167,11 @@ class LoraManager:
                     )
         if not fitting:
             raise _other_kind(use, "no layer fits")
-        return strangers
+        return unmatched
 
-    def _moved(self, use: Use, layer: str, change: Change, weight: Tensor, strength: float) -> Tensor | None:
+    def _moved(
+        self, use: LoraUse, layer: str, change: Change, weight: Tensor, strength: float
+    ) -> Tensor | None:
         """`weight` with the change in float32; None where the change is for another size."""
         try:
             if not change.fits(weight) or (change.bias is not None and change.bias.shape != weight.shape[:1]):
@@ -170,29 +180,31 @@ class LoraManager:
                 return weight
             moved = weight.float() + change.delta(weight) * strength
         except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:
-            if isinstance(error, RuntimeError) and is_shortage(error):
+            if isinstance(error, RuntimeError) and is_out_of_memory(error):
                 raise
             raise FlipbookError(
                 Problem(
                     f'the LoRA "{use.name}" is damaged: its layer {layer} does not fit together ({error}); '
-                    "get it anew.",
+                    "download it again",
                     field="prompt",
+                    code="lora.damaged",
                 )
             ) from error
         values = [moved.to(weight.dtype), *([] if change.bias is None else [change.bias * strength])]
-        # What was broken before is the checkpoint's fault, which is told when it has painted.
+        # Weights that were not finite before are reported after sampling, as the checkpoint's.
         if not all(bool(v.isfinite().all()) for v in values) and bool(weight.isfinite().all()):
             raise FlipbookError(
                 Problem(
-                    f'the LoRA "{use.name}" makes values that are no numbers at strength {strength:g} '
-                    f"({layer}); use less of it, or get it anew.",
+                    f'the LoRA "{use.name}" gives NaN or infinite values at strength {strength:g} '
+                    f"({layer}); reduce the strength or download it again",
                     field="prompt",
+                    code="lora.not_finite",
                 )
             )
         return moved
 
     def _set(self, module: nn.Module, part: str, values: Tensor, *, plus: bool = False) -> None:
-        """Sets a layer's weight or bias, or adds to it; keeps what was there before the first LoRA."""
+        """Sets a layer's weight or bias, or adds to it; keeps a copy of the original values."""
         now = _values(module, part)
         if (module, part) not in self._kept:
             self._kept[module, part] = None if now is None else _compact_copy(now)
@@ -204,29 +216,34 @@ class LoraManager:
             now.copy_(now.float() + values if plus else values)
 
 
-def _other_kind(use: Use, why: str) -> FlipbookError:
+def _other_kind(use: LoraUse, why: str) -> FlipbookError:
     return FlipbookError(
-        Problem(f'the LoRA "{use.name}" is for another kind of checkpoint; {why}.', field="prompt")
+        Problem(
+            f'the LoRA "{use.name}" is for another kind of checkpoint: {why}; choose one of its family',
+            field="prompt",
+            code="lora.wrong_architecture",
+        )
     )
 
 
-def _sees_masks(module: nn.Module) -> bool:
+def _is_inpainting_input(module: nn.Module) -> bool:
     return isinstance(module, nn.Conv2d) and module.in_channels == INPAINTING
 
 
 def _values(module: nn.Module, part: str) -> Tensor | None:
-    """A layer's weight or bias, to be written; of what sees masks only the part that others have too."""
+    """A view of a layer's weight or bias; of an inpainting input convolution only the latents' four
+    channels."""
     value = getattr(module, part)
     if value is None:
         return None
     data: Tensor = value.data
-    return data[:, :4] if part == "weight" and _sees_masks(module) else data
+    return data[:, :4] if part == "weight" and _is_inpainting_input(module) else data
 
 
 def _compact_copy(weight: Tensor) -> Tensor:
-    """`weight` on the CPU, where a card's memory is not needed for it; in 16 bits where they say the same.
+    """A copy of `weight` on the CPU, in 16 bits where that is lossless.
 
-    They do for weights that a file brought in 16 bits, also where the network works in 32.
+    It is lossless for weights that a file stores in 16 bits, also where the network runs in 32.
     """
     copy = weight.to("cpu", copy=True)
     if copy.dtype == torch.float32:

@@ -1,4 +1,4 @@
-"""What an inpainting checkpoint sees besides noise: the mask, and the latents of what the mask keeps."""
+"""Additional UNet input of inpainting checkpoints: the mask and the latents of the masked picture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def masked_latents(
     """(1, 1 + C, h, w) float32 on the codec's device, concatenated behind the noisy latents.
 
     Rombach et al. 2022, section 4.5, in the WebUI's form: the mask is rounded to 0 and 1 in the picture and
-    thinned out to the latents' places; what it repaints is grey in the encoded picture. Without a mask
+    subsampled to the latents' size; masked pixels are grey in the encoded picture. Without a mask
     everything is repainted, as in txt2img and img2img. `size`: (width, height); `mask` has `init`'s size.
     """
     width, height = size

@@ -1,4 +1,4 @@
-"""The motion modules and motion LoRAs that an engine has, told by their headers and read when used."""
+"""Store of an engine's motion modules and motion LoRAs: recognised by header, loaded on use."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ ENDINGS = (".safetensors", ".ckpt", ".pth", ".pt")
 
 
 class MotionModuleStore:
-    """Motion modules by their path below the folder that they lie in. The last used one stays in memory."""
+    """Motion modules by their path relative to their folder. The last used one stays in memory."""
 
     def __init__(self, folders: Iterable[Path], loras: Iterable[Path]) -> None:
-        """`folders` of motion modules, in which motion LoRAs may lie too, and of LoRAs."""
+        """`folders` with motion modules, which may also contain motion LoRAs, and `loras` with LoRAs."""
         self._folders = tuple(folders)
         self._lora_folders = (*self._folders, *loras)
         self._loras: dict[tuple[Path, int, int], MotionLora] = {}
-        self._told: dict[tuple[Path, int, int], MotionFacts | FlipbookError | None] = {}
+        self._known: dict[tuple[Path, int, int], MotionFacts | FlipbookError | None] = {}
         self._read: tuple[tuple[Path, int, int], MotionModule] | None = None
 
     def choices(self, sites: Sites | None) -> tuple[MotionChoice, ...]:
-        """What there is, in the order of names, and whether it fits the UNet behind `sites`, if any."""
+        """The modules sorted by name, and whether each fits the UNet of `sites`, if given."""
         return tuple(_choice(name, self._facts(path), sites) for name, path in self._found().items())
 
     def module(self, name: str) -> MotionModule:
-        """The module of a name, from memory or its file. Raises NotFound, FlipbookError."""
+        """Loads a module by name; the last one is cached. Raises NotFound, FlipbookError."""
         path = self.path(name)
         key = stamp(path)
         if self._read is None or self._read[0] != key:
@@ -47,18 +47,25 @@ class MotionModuleStore:
         """The file of a module. Raises NotFound."""
         path = self._found().get(name)
         if path is None:
-            raise NotFound(Problem(f'there is no motion module "{name}".', field="module"))
+            have = f"there is {', '.join(self._found())}" if self._found() else "there is none"
+            raise NotFound(
+                Problem(
+                    f'there is no motion module "{name}"; {have}',
+                    field="module",
+                    code="motion_module.not_found",
+                )
+            )
         return path
 
     def is_lora(self, name: str) -> bool:
-        """Whether a LoRA of that name is one of temporal layers."""
+        """Whether the LoRA of that name is a motion LoRA."""
         return self._lora_path(name) is not None
 
     def lora(self, name: str) -> MotionLora:
-        """The motion LoRA of a name (its ending may be given), read once. Raises NotFound, FlipbookError."""
+        """Loads a motion LoRA by name, with or without extension, once. Raises NotFound, FlipbookError."""
         path = self._lora_path(name)
         if path is None:
-            # Says where they are looked for; a file of that name that is another kind is told what it is.
+            # Raises with the folders searched, or with the actual type of a file of that name.
             return read_motion_lora(find_weights(name, self._lora_folders, "motion LoRA", "motion_loras"))
         key = stamp(path)
         if key not in self._loras:
@@ -69,7 +76,10 @@ class MotionModuleStore:
         wanted = _bare(name)
         for folder in self._lora_folders:
             for path in _files(folder):
-                if wanted in (_bare(path.name), _bare(path.relative_to(folder).as_posix())) and _moves(path):
+                if wanted in (
+                    _bare(path.name),
+                    _bare(path.relative_to(folder).as_posix()),
+                ) and _is_motion_lora_file(path):
                     return path
         return None
 
@@ -78,18 +88,18 @@ class MotionModuleStore:
         seen: set[Path] = set()
         for folder in self._folders:
             for path in _files(folder):
-                # One of the folders may lie in another.
+                # One of the folders may be inside another.
                 if path not in seen and self._facts(path) is not None:
                     seen.add(path)
                     found.setdefault(path.relative_to(folder).as_posix(), path)
         return found
 
     def _facts(self, path: Path) -> MotionFacts | FlipbookError | None:
-        """What a file is; why it is of no use where it looks like a motion module; None for other files."""
+        """A motion module's facts, or why it cannot be used; None for other files."""
         key = stamp(path)
-        if key not in self._told:
-            self._told[key] = _told(path)
-        return self._told[key]
+        if key not in self._known:
+            self._known[key] = _read_facts(path)
+        return self._known[key]
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -102,18 +112,18 @@ def _bare(name: str) -> str:
     return name[: len(name) - len(ending)].replace("\\", "/")
 
 
-def _moves(path: Path) -> bool:
+def _is_motion_lora_file(path: Path) -> bool:
     try:
         return is_motion_lora(read_table(path))
     except FlipbookError:
         return False
 
 
-def _told(path: Path) -> MotionFacts | FlipbookError | None:
+def _read_facts(path: Path) -> MotionFacts | FlipbookError | None:
     try:
         table = read_table(path)
     except FlipbookError:
-        # A broken checkpoint beside the modules is not theirs to complain about.
+        # A broken checkpoint in the same folder is not a motion module.
         return None
     if not is_motion(table):
         return None

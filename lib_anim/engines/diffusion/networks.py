@@ -1,4 +1,4 @@
-"""Builds diffusers' and transformers' networks from a recognised checkpoint and fills in its weights."""
+"""Builds diffusers' and transformers' networks for a checkpoint and loads its weights."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Networks:
 
     unet: UNet2DConditionModel
     vae: AutoencoderKL | None
-    """None when the file brings none."""
+    """None when the file contains none."""
     text: tuple[nn.Module, ...]
     alphas: Tensor
     """(T,) float32 on the CPU: cumulative products of the training schedule."""
@@ -40,7 +40,7 @@ class Networks:
 
 
 def load_networks(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Networks:
-    """Reads the file once and returns its networks on `device` in `dtype`.
+    """Loads the checkpoint's networks onto `device` in `dtype`; the file is read once.
 
     Raises FlipbookError when names or shapes do not fit.
     """
@@ -66,31 +66,41 @@ def load_networks(checkpoint: Checkpoint, device: torch.device, dtype: torch.dty
 
 
 def _refuse_widths(path: Path, part: str, shape: UNetShape | VAEShape) -> None:
-    """FlipbookError for widths that norms of groups cannot divide."""
+    """Raises FlipbookError for widths that are not multiples of the group norm's groups."""
     if any(width % shape.norm_groups for width in shape.channels):
         widths = ", ".join(map(str, shape.channels))
         raise FlipbookError(
-            Problem(f"{path.name}: the {part}'s widths ({widths}) are no multiples of {shape.norm_groups}.")
+            Problem(
+                f"{path.name}: the {part}'s widths ({widths}) are not multiples of {shape.norm_groups}; "
+                "use another file",
+                code="model.wrong_architecture",
+            )
         )
 
 
 def fill(
     network: nn.Module, weights: Mapping[str, Tensor], path: Path, part: str, dtype: torch.dtype
 ) -> None:
-    """Puts every one of `weights` into `network` in `dtype`; FlipbookError names one that does not fit."""
+    """Loads `weights` into `network` in `dtype`. Raises FlipbookError with the name of one that does not
+    fit."""
     expected = network.state_dict()
     missing = [k for k in expected if k not in weights and not k.endswith("position_ids")]
     wrong = [k for k, v in weights.items() if k in expected and expected[k].shape != v.shape]
     if missing or wrong:
         name = (missing or wrong)[0]
         what = "is missing" if missing else f"has shape {tuple(weights[name].shape)}"
-        raise FlipbookError(Problem(f"{path.name}: the {part} does not fit; {name} {what}."))
+        raise FlipbookError(
+            Problem(
+                f"{path.name}: the {part}'s weights do not fit: {name} {what}; use another file",
+                code="model.wrong_architecture",
+            )
+        )
     own = {k: weights[k].to(dtype) for k in expected if k in weights}
     network.load_state_dict(own, strict=False, assign=True)
 
 
 def build_unet(shape: UNetShape) -> UNet2DConditionModel:
-    """A UNet of this shape on the meta device, in diffusers' naming: its weights come with `fill`."""
+    """A UNet of this shape on the meta device, in diffusers' naming; `fill` loads its weights."""
     # diffusers gives the middle the last level's depth, also where that level has no attention.
     depths = (*shape.depths[:-1], shape.depths[-1] or shape.mid_depth)
     kinds = ["CrossAttn" if depth else "" for depth in shape.depths]
@@ -116,7 +126,7 @@ def build_unet(shape: UNetShape) -> UNet2DConditionModel:
 
 
 def _enlarge(upsampler: nn.Module, x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-    """Doubles the sides, then fits them to `size`: the WebUI's order, which shows where a size is odd.
+    """Doubles the sides, then fits them to `size`: the WebUI's order, which matters for odd sizes.
 
     diffusers enlarges to `size` first and convolves then; at multiples of 64 pixels both agree.
     """
@@ -140,7 +150,7 @@ def build_vae(shape: VAEShape) -> AutoencoderKL:
             latent_channels=shape.latent_channels,
             norm_num_groups=shape.norm_groups,
             scaling_factor=shape.scale,
-            # Also the side of the tiles in which it works when memory is short.
+            # Also the tile size when memory is short.
             sample_size=512,
         )
 
@@ -180,16 +190,16 @@ def _load_text(shape: TextShape, weights: Mapping[str, Tensor], path: Path, dtyp
         hidden_act=shape.activation,
         # The pooled vector is read at the highest token id, as OpenAI's and open_clip's code do.
         eos_token_id=2,
-        # Not used, but transformers warns of its default where the vocabulary is smaller.
+        # Not used, but transformers warns about its default where the vocabulary is smaller.
         bos_token_id=0,
     )
-    # Built with values, not on the meta device: it holds buffers that no file brings.
+    # Built with values, not on the meta device: it has buffers that files do not contain.
     model: nn.Module = (CLIPTextModelWithProjection if shape.projection else CLIPTextModel)(config)
     if shape.layout == "open_clip":
         renamed = convert_open_clip_checkpoint(model, dict(weights), prefix=shape.prefix)
     else:
         renamed = {k[len(shape.prefix) :]: v for k, v in weights.items() if k.startswith(shape.prefix)}
-    # Files and versions of transformers have the parts with this word or without.
+    # Files and versions of transformers use names with or without this prefix.
     word = "text_model." if any(k.startswith("text_model.") for k in model.state_dict()) else ""
     renamed = {
         k if k.startswith("text_projection.") else word + k.removeprefix("text_model."): v
@@ -203,22 +213,23 @@ def _alphas(checkpoint: Checkpoint, weights: Mapping[str, Tensor]) -> Tensor:
     """Cumulative alphas: the file's own, else the scaled-linear schedule of latent diffusion.
 
     β_t = (√β_1 + (t−1)/(T−1)·(√β_T − √β_1))², ᾱ_t = Π(1 − β_s): Ho et al. 2020 eq. 4 with the betas of
-    Rombach et al. 2022's code. A file's own `alphas_cumprod` counts, as in the WebUI.
+    Rombach et al. 2022's code. A file's own `alphas_cumprod` takes precedence, as in the WebUI.
     """
     own = weights.get("alphas_cumprod")
     if own is not None:
-        alphas, where = own.float(), "alphas_cumprod in it"
+        alphas, where = own.float(), "its alphas_cumprod"
     else:
         steps, first, last = checkpoint.schedule
         betas = torch.linspace(first**0.5, last**0.5, steps, dtype=torch.float64) ** 2
-        alphas, where = torch.cumprod(1 - betas, 0).float(), "the yaml beside it"
+        alphas, where = torch.cumprod(1 - betas, 0).float(), "the yaml next to it"
     long = alphas.ndim == 1 and len(alphas) >= CONSISTENCY_STEPS
     falls = long and bool((alphas[:-1] >= alphas[1:]).all())
     if not (falls and float(alphas[-1]) > 0 and float(alphas[0]) < 1):
         raise FlipbookError(
             Problem(
                 f"{checkpoint.path.name}: the noise schedule ({where}) does not fall from below 1 to above 0 "
-                f"in {CONSISTENCY_STEPS} steps or more; mend it there, or get the checkpoint anew."
+                f"in {CONSISTENCY_STEPS} steps or more; correct it there or download the checkpoint again",
+                code="model.invalid_noise_schedule",
             )
         )
     return alphas

@@ -1,4 +1,4 @@
-"""Everything that is tied to one checkpoint: its networks, and the way from a request to a picture."""
+"""Renders stills with one checkpoint: owns its networks and turns a request into a picture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lib_anim.engines.diffusion.attention_processor import AttentionProcessor
 from lib_anim.engines.diffusion.denoiser import Guide, Guided
 from lib_anim.engines.diffusion.inpaint import Inpainting
 from lib_anim.engines.diffusion.latents import Codec
-from lib_anim.engines.diffusion.lora_manager import LoraManager, Use, taken_out
+from lib_anim.engines.diffusion.lora_manager import LoraManager, LoraUse, extract_loras
 from lib_anim.engines.diffusion.masked_latents import masked_latents
 from lib_anim.engines.diffusion.networks import load_networks, load_vae
 from lib_anim.engines.sampling.brownian import BrownianNoise
@@ -41,7 +41,7 @@ Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Habits:
+class EngineOptions:
     """Options of an engine that hold for all of its pictures: noise source and attention backend."""
 
     source: NoiseSource = "cpu"
@@ -60,18 +60,18 @@ class Painter:
         dtype: torch.dtype,
         folders: ModelFolders,
         inversions: Sequence[Inversion],
-        habits: Habits,
+        options: EngineOptions,
         warn: Warn,
     ) -> None:
         self.checkpoint = checkpoint
         self.device = device
         self._dtype = dtype
         self._folders = folders
-        self._habits = habits
+        self._options = options
         self.warn = warn
         networks = load_networks(checkpoint, device, dtype)
         self.unet = networks.unet
-        self.attention = attention_of(habits.attention)
+        self.attention = attention_of(options.attention)
         self.unet.set_attn_processor(AttentionProcessor(self.attention))
         self.levels = NoiseLevels.of(networks.alphas)
         self.consistency = ConsistencyLevels.of(networks.alphas)
@@ -85,12 +85,13 @@ class Painter:
         )
 
     def paint(self, request: StillRequest, on_step: OnStep | None, *, small: bool) -> Picture:
-        """The request's picture. `small` works in the smallest pieces, for when memory is short."""
+        """Renders the request's picture. `small` uses one prompt per UNet call and VAE tiles, to save
+        memory."""
         codec = self.codec(request.vae)
-        prompt, uses = taken_out(request.prompt)
+        prompt, uses = extract_loras(request.prompt)
         if request.travel is not None:
             named = {use.name for use in uses}
-            uses += tuple(use for use in taken_out(request.travel.prompt)[1] if use.name not in named)
+            uses += tuple(use for use in extract_loras(request.travel.prompt)[1] if use.name not in named)
         self.apply(uses)
         plan = inpaint.prepare(request, codec.factor) if request.mask is not None else None
         if request.mask is not None and plan is None:
@@ -98,10 +99,10 @@ class Painter:
         with tiled((self.unet, codec.vae), request.tiling), codec.pieces(small):
             latents = self._sample(request, prompt, codec, plan, on_step, small)
             painted = codec.decode(latents)
-        return painted if plan is None else plan.lay_over(painted)
+        return painted if plan is None else plan.composite(painted)
 
-    def apply(self, uses: tuple[Use, ...]) -> None:
-        """Puts exactly these LoRAs in force on the networks."""
+    def apply(self, uses: tuple[LoraUse, ...]) -> None:
+        """Applies exactly these LoRAs to the networks."""
         for sentence in self._loras.apply(uses):
             self.warn(sentence)
         self.text.variant = self._loras.variant
@@ -118,24 +119,24 @@ class Painter:
     ) -> Tensor:
         """Latents (1, C, h, w) of the request's picture."""
         sampler = SAMPLERS[request.sampler]
-        way = self.way(request, sampler, None if request.init is None else request.denoising)
+        schedule = self.sigma_schedule(request, sampler, None if request.init is None else request.denoising)
         noise = self.noise(request, codec)
         start = noise.first()[None].to(self.device)
         guided = self._guided(
             request, sampler, prompt, small, self.inpainting_conditioning(request, codec, plan)
         )
-        x = start * way.noise
+        x = start * schedule.noise
         kept = None
         if request.init is not None:
             init = codec.encode(request.init if plan is None else plan.init, request.seed)
             if plan is not None:
                 kept = Kept(filled_latents(init, plan, request, start), plan.repaint.to(self.device))
                 init = kept.latents
-            x = init * way.init + start * (way.noise * request.noise_multiplier)
+            x = init * schedule.init + start * (schedule.noise * request.noise_multiplier)
 
         def stepped(done: int) -> None:
             if on_step is not None:
-                on_step(done, len(way.sigmas) - 1)
+                on_step(done, len(schedule.sigmas) - 1)
 
         def denoise(latents: Tensor, sigma: float) -> Tensor:
             if kept is None:
@@ -145,25 +146,26 @@ class Painter:
             seen = kept.blend(latents, (1 + sigma**2) ** 0.5)
             return latents - seen + guided(seen, sigma)
 
-        walk = SamplerInput(
+        sampler_input = SamplerInput(
             denoise=denoise,
             x=x,
-            sigmas=way.sigmas,
-            draw=self._draw(sampler, noise, request.seed, way),
+            sigmas=schedule.sigmas,
+            draw=self._draw(sampler, noise, request.seed, schedule),
             eta=sampler.eta if request.eta is None else request.eta,
             stepped=stepped,
         )
-        result = require_finite(sampler.run(walk) * way.end, self.checkpoint, self._dtype)
+        result = require_finite(sampler.run(sampler_input) * schedule.end, self.checkpoint, self._dtype)
         return result if kept is None else kept.blend(result)
 
-    def way(
+    def sigma_schedule(
         self,
         request: StillRequest,
         sampler: Sampler,
         denoising: float | None,
         levels: NoiseLevels | None = None,
     ) -> SigmaSchedule:
-        """The levels to visit, with `denoising` only the last ones; `levels` None: the checkpoint's own."""
+        """The request's sigma schedule; `denoising` keeps its last levels. `levels` None: the checkpoint's
+        own."""
         if request.scheduler != "Automatic" and not sampler.has_spacings:
             self.warn(
                 f'"{sampler.name}" has steps of its own; the scheduler "{request.scheduler}" is not used.'
@@ -171,7 +173,7 @@ class Painter:
         spacing = sampler.spacing if request.scheduler == "Automatic" else request.scheduler
         if levels is None:
             levels = self.consistency if sampler.consistency else self.levels
-        return sampler.way(spacing, request.steps, denoising, levels)
+        return sampler.schedule(spacing, request.steps, denoising, levels)
 
     def noise(self, request: StillRequest, codec: Codec) -> PictureNoise:
         return PictureNoise(
@@ -184,21 +186,21 @@ class Painter:
             subseed=request.subseed,
             subseed_strength=request.subseed_strength,
             resize_from=request.seed_resize_from,
-            ancestral_delta=self._habits.ancestral_delta,
-            source=self._habits.source,
+            ancestral_delta=self._options.ancestral_delta,
+            source=self._options.source,
             device=self.device,
         )
 
-    def _draw(self, sampler: Sampler, noise: PictureNoise, seed: int, way: SigmaSchedule) -> Draw:
+    def _draw(self, sampler: Sampler, noise: PictureNoise, seed: int, schedule: SigmaSchedule) -> Draw:
         if sampler.brownian:
-            path = BrownianNoise(noise.shape, seed, way.reach, noise.normals)
+            path = BrownianNoise(noise.shape, seed, schedule.reach, noise.normals)
             return lambda here, there: path.between(here, there)[None].to(self.device)
         return lambda here, there: noise.next()[None].to(self.device)
 
     def inpainting_conditioning(
         self, request: StillRequest, codec: Codec, plan: Inpainting | None
     ) -> Tensor | None:
-        """What an inpainting checkpoint sees behind the noisy latents; None for other checkpoints."""
+        """The additional input channels of an inpainting checkpoint's UNet; None for other checkpoints."""
         if not self.checkpoint.unet.for_inpainting:
             return None
         size = (request.width, request.height)
@@ -220,7 +222,7 @@ class Painter:
         positive, negative = self.guides(prompt, request.negative, calls, skip)
         if request.travel is not None:
             travel = request.travel
-            text, _ = taken_out(travel.prompt)
+            text, _ = extract_loras(travel.prompt)
             towards = self.guides(text, travel.negative, calls, skip)
             (empty,) = self.text.encode(("",), skip)
             positive = mixed(positive, towards[0], travel.weight, travel.how, empty)
@@ -267,8 +269,9 @@ class Painter:
             raise FlipbookError(
                 Problem(
                     f"{path.name} has {vae.config.latent_channels} latent channels, "
-                    f"{self.checkpoint.path.name} {wanted}; choose a VAE of its family.",
+                    f"{self.checkpoint.path.name} {wanted}; choose a VAE of its family",
                     field="vae",
+                    code="model.wrong_architecture",
                 )
             )
         self._codecs[name] = self._codec_of(vae)
@@ -291,7 +294,7 @@ class Kept:
 
 
 def require_finite(latents: Tensor, checkpoint: Checkpoint, dtype: torch.dtype) -> Tensor:
-    """`latents` as they are; FlipbookError when the UNet has made values of them that are no numbers."""
+    """Returns `latents`. Raises FlipbookError when the UNet returned NaN or infinite values."""
     if bool(latents.isfinite().all()):
         return latents
     why = "its weights are broken"
@@ -299,15 +302,16 @@ def require_finite(latents: Tensor, checkpoint: Checkpoint, dtype: torch.dtype) 
         why += ", or half precision is too little for it"
     raise FlipbookError(
         Problem(
-            f"the UNet of {checkpoint.path.name} gave values that are no numbers: {why}; "
-            "use another checkpoint.",
+            f"the UNet of {checkpoint.path.name} gave NaN or infinite values: {why}; use another checkpoint",
             field="checkpoint",
+            code="model.not_finite",
         )
     )
 
 
 def filled_latents(init: Tensor, plan: Inpainting, request: StillRequest, start: Tensor) -> Tensor:
-    """What the masked latents start from: for "latent noise" the seed's noise, for "latent nothing" zeros."""
+    """Initial values of the masked latents: for "latent noise" the seed's noise, for "latent nothing"
+    zeros."""
     repaint = plan.repaint.to(init.device)
     if request.fill == "latent noise":
         return init * (1 - repaint) + start * repaint
@@ -316,7 +320,7 @@ def filled_latents(init: Tensor, plan: Inpainting, request: StillRequest, start:
 
 @contextmanager
 def tiled(networks: Sequence[nn.Module], tiling: bool) -> Iterator[None]:
-    """Lets convolutions run on round the picture's edges, so that pictures fit beside themselves."""
+    """Switches convolutions to circular padding while active, so that the picture tiles seamlessly."""
     layers = [m for n in networks for m in n.modules() if isinstance(m, nn.Conv2d)] if tiling else []
     former = [layer.padding_mode for layer in layers]
     try:

@@ -1,4 +1,5 @@
-"""Noise of one Brownian path over σ, so that a stochastic solver's result hardly depends on its steps."""
+"""Noise from one Brownian path over σ, which makes stochastic samplers nearly independent of the step
+count."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ POOL = 24
 """Words of entropy from which seeds are drawn; torchsde's default for trees."""
 
 REMEMBERED = 64
-"""Intervals whose part of the path is kept: a step has its ends in common with its neighbours."""
+"""Number of cached intervals; adjacent steps share their ends."""
 
 
 def _on_cpu(seed: int) -> Normals:
@@ -29,7 +30,7 @@ def _on_cpu(seed: int) -> Normals:
 
 @dataclass(frozen=True)
 class _Interval:
-    """A node of the tree: halves of halves of the whole."""
+    """A node of the binary interval tree."""
 
     start: float
     end: float
@@ -45,9 +46,11 @@ class _Interval:
 class BrownianNoise:
     """Unit noise between two levels: (W(there) − W(here))/√|there − here| of one path W per seed.
 
-    The path is drawn by halving, each half from a seed of its own place (Li et al. 2020, "Scalable Gradients
-    for SDEs", section 4), and has the numbers of torchsde's `BrownianTree`, as the WebUI sets it up for
-    DPM++ SDE and 2M SDE. torchsde knows torch's generators alone; the WebUI draws from its noise source.
+    The path is drawn by bisection, each half from a seed of its tree position (Li et al. 2020, "Scalable
+    Gradients for SDEs", section 4), and has the numbers of torchsde's `BrownianTree`, as the WebUI sets it
+    up for
+    DPM++ SDE and 2M SDE. torchsde supports torch's generators only; here the
+    noise source draws.
     """
 
     def __init__(
@@ -57,8 +60,9 @@ class BrownianNoise:
         reach: tuple[float, float],
         normals: Callable[[int], Normals] = _on_cpu,
     ) -> None:
-        """`shape` (C, H, W); `reach`: smallest and largest level that will be asked for; `normals`: seed →
-        stream of the noise source."""
+        """`shape` (C, H, W); `reach`: smallest and largest level that is requested; `normals`: seed →
+        stream of
+        the noise source."""
         # Levels are float32 in the WebUI.
         low, high = (float(np.float32(level)) for level in reach)
         self._shape = shape

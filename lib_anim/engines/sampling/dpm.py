@@ -13,13 +13,13 @@ from torch import Tensor
 from lib_anim.engines.sampling.sampler_input import SamplerInput, ancestral_split
 
 
-def two_m(walk: SamplerInput) -> Tensor:
-    """DPM-Solver++(2M): algorithm 2, eq. 20; the step to 0 takes the network's guess itself."""
-    x = walk.x
+def two_m(inputs: SamplerInput) -> Tensor:
+    """DPM-Solver++(2M): algorithm 2, eq. 20; the step to 0 returns the network's prediction."""
+    x = inputs.x
     before: Tensor | None = None
     last = 0.0
-    for here, there in walk.steps():
-        guess = walk.denoise(x, here)
+    for here, there in inputs.steps():
+        guess = inputs.denoise(x, here)
         if there == 0:
             x = guess
             continue
@@ -30,51 +30,51 @@ def two_m(walk: SamplerInput) -> Tensor:
     return x
 
 
-def two_m_sde(walk: SamplerInput) -> Tensor:
+def two_m_sde(inputs: SamplerInput) -> Tensor:
     """SDE-DPM-Solver++(2M): the paper's appendix B.2 (eq. 51, midpoint form), with η scaling the noise.
 
     The drift shrinks by exp(−(1 + η)·h) instead of exp(−2h), so that η = 0 is the 2M solver.
     """
-    x = walk.x
+    x = inputs.x
     before: Tensor | None = None
     last = 0.0
-    for here, there in walk.steps():
-        guess = walk.denoise(x, here)
+    for here, there in inputs.steps():
+        guess = inputs.denoise(x, here)
         if there == 0:
             x = guess
             continue
         h = math.log(here / there)
-        pull = -math.expm1(-h * (1 + walk.eta))
-        x = x * (there / here * math.exp(-h * walk.eta)) + guess * pull
+        pull = -math.expm1(-h * (1 + inputs.eta))
+        x = x * (there / here * math.exp(-h * inputs.eta)) + guess * pull
         if before is not None:
             x = x + (guess - before) * (pull * h / (2 * last))
-        if walk.eta > 0:
-            x = x + walk.draw(here, there) * (there * math.sqrt(-math.expm1(-2 * h * walk.eta)))
+        if inputs.eta > 0:
+            x = x + inputs.draw(here, there) * (there * math.sqrt(-math.expm1(-2 * h * inputs.eta)))
         before, last = guess, h
     return x
 
 
-def sde(walk: SamplerInput) -> Tensor:
-    """A stochastic second order single-step solver with its middle at half the way in λ.
+def sde(inputs: SamplerInput) -> Tensor:
+    """DPM++ SDE: a stochastic second-order single-step solver with its midpoint at half of the step in λ.
 
-    DPM-Solver++(2S), algorithm 1 with r = 1/2, whose two stages walk to the lower level of an ancestral
-    split and add noise; known from k-diffusion as DPM++ SDE. The noise of both stages belongs to one
-    Brownian path. The step to 0 takes the network's guess itself.
+    DPM-Solver++(2S), algorithm 1 with r = 1/2, whose two stages step to the lower level of an ancestral
+    split and add noise, as in k-diffusion. The noise of both stages is from one Brownian path. The step to 0
+    returns the network's prediction.
     """
-    x = walk.x
-    for here, there in walk.steps():
-        guess = walk.denoise(x, here)
+    x = inputs.x
+    for here, there in inputs.steps():
+        guess = inputs.denoise(x, here)
         if there == 0:
             x = guess
             continue
         middle = math.sqrt(here * there)
-        down, up = ancestral_split(here, middle, walk.eta)
+        down, up = ancestral_split(here, middle, inputs.eta)
         inner = x * (down / here) + guess * (1 - down / here)
         if up > 0:
-            inner = inner + walk.draw(here, middle) * up
-        guess = walk.denoise(inner, middle)
-        down, up = ancestral_split(here, there, walk.eta)
+            inner = inner + inputs.draw(here, middle) * up
+        guess = inputs.denoise(inner, middle)
+        down, up = ancestral_split(here, there, inputs.eta)
         x = x * (down / here) + guess * (1 - down / here)
         if up > 0:
-            x = x + walk.draw(here, there) * up
+            x = x + inputs.draw(here, there) * up
     return x

@@ -1,4 +1,4 @@
-"""Samplers of Euler's family: straight, ancestral, with Heun's correction, and for consistency models."""
+"""The samplers Euler, Euler ancestral, Heun and LCM."""
 
 from __future__ import annotations
 
@@ -7,46 +7,48 @@ from torch import Tensor
 from lib_anim.engines.sampling.sampler_input import SamplerInput, ancestral_split
 
 
-def euler(walk: SamplerInput) -> Tensor:
+def euler(inputs: SamplerInput) -> Tensor:
     """Euler's method on dx/dσ = (x − D(x, σ))/σ: Karras et al. 2022, algorithm 1 without its correction."""
-    x = walk.x
-    for here, there in walk.steps():
-        x = x + (x - walk.denoise(x, here)) / here * (there - here)
+    x = inputs.x
+    for here, there in inputs.steps():
+        x = x + (x - inputs.denoise(x, here)) / here * (there - here)
     return x
 
 
-def euler_ancestral(walk: SamplerInput) -> Tensor:
-    """Euler's method to a lower level, then fresh noise up to the next.
+def euler_ancestral(inputs: SamplerInput) -> Tensor:
+    """Euler ancestral: an Euler step to a lower level, then fresh noise up to the next.
 
     In variance exploding form this is DDIM with its η: Song et al. 2021, eq. 12 and 16.
     """
-    x = walk.x
-    for here, there in walk.steps():
-        down, up = ancestral_split(here, there, walk.eta)
-        x = x + (x - walk.denoise(x, here)) / here * (down - here)
+    x = inputs.x
+    for here, there in inputs.steps():
+        down, up = ancestral_split(here, there, inputs.eta)
+        x = x + (x - inputs.denoise(x, here)) / here * (down - here)
         if up > 0:
-            x = x + walk.draw(here, there) * up
+            x = x + inputs.draw(here, there) * up
     return x
 
 
-def heun(walk: SamplerInput) -> Tensor:
-    """Euler's step, then again with the mean of the slopes at both ends: Karras et al. 2022, algorithm 1."""
-    x = walk.x
-    for here, there in walk.steps():
-        slope = (x - walk.denoise(x, here)) / here
+def heun(inputs: SamplerInput) -> Tensor:
+    """Heun's method: an Euler step, corrected by the mean slope of both ends: Karras et al. 2022, algorithm
+    1."""
+    x = inputs.x
+    for here, there in inputs.steps():
+        slope = (x - inputs.denoise(x, here)) / here
         landed = x + slope * (there - here)
         if there > 0:
-            slope = (slope + (landed - walk.denoise(landed, there)) / there) / 2
+            slope = (slope + (landed - inputs.denoise(landed, there)) / there) / 2
             landed = x + slope * (there - here)
         x = landed
     return x
 
 
-def consistency(walk: SamplerInput) -> Tensor:
-    """All the way down, then fresh noise up to the next level: Luo et al. 2023 (LCM), algorithm 3."""
-    x = walk.x
-    for here, there in walk.steps():
-        x = walk.denoise(x, here)
+def consistency(inputs: SamplerInput) -> Tensor:
+    """LCM: the predicted clean latents, then fresh noise up to the next level: Luo et al. 2023, algorithm
+    3."""
+    x = inputs.x
+    for here, there in inputs.steps():
+        x = inputs.denoise(x, here)
         if there > 0:
-            x = x + walk.draw(here, there) * there
+            x = x + inputs.draw(here, there) * there
     return x

@@ -1,4 +1,4 @@
-"""The WebUI's random numbers: one generator per picture, first for its start, then for its steps."""
+"""The WebUI's noise: one generator per picture, for the initial noise and then for the steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NoiseSource = Literal["cpu", "gpu", "nv"]
 class PictureNoise:
     """Draws noise of one picture's latent shape (C, H, W), float32.
 
-    The first draw is the picture's start (`first`), later ones are its ancestral steps (`next`).
+    The first draw (`first`) is the initial noise, later ones (`next`) are for ancestral steps.
     """
 
     shape: tuple[int, int, int]
@@ -26,18 +26,18 @@ class PictureNoise:
     subseed: int = 0
     subseed_strength: float = 0.0
     resize_from: tuple[int, int] | None = None
-    """(width, height) in pixels whose noise is laid into the middle of this size."""
+    """(width, height) in pixels whose noise is pasted into the centre of this size."""
     ancestral_delta: int = 0
     """Added to the seed for the steps' noise ("Eta noise seed delta")."""
     source: NoiseSource = "cpu"
     device: torch.device | None = None
-    """Where the generator of source `gpu` lives; None is the CPU."""
+    """Device of the generator of source `gpu`; None is the CPU."""
 
     def __post_init__(self) -> None:
         self._stream = self.normals(self.seed)
 
     def first(self) -> Tensor:
-        """The start: the seed's noise, mixed with the subseed's, laid into the size asked for."""
+        """The initial noise: the seed's, mixed with the subseed's, pasted into the requested size."""
         shape = self.shape
         if self.resize_from is not None:
             width, height = self.resize_from
@@ -47,7 +47,7 @@ class PictureNoise:
             noise = slerp(self.subseed_strength, noise, self.normals(self.subseed).draw(shape))
         whole = self._stream.draw(self.shape)
         if shape != self.shape:
-            noise = _laid_into(whole, noise)
+            noise = _pasted_into(whole, noise)
         if self.ancestral_delta:
             self._stream = self.normals(self.seed + self.ancestral_delta)
         return noise
@@ -67,8 +67,8 @@ class PictureNoise:
 def slerp(weight: float, low: Tensor, high: Tensor) -> Tensor:
     """Spherical interpolation (Shoemake 1985) of two noises (C, H, W), angle by angle along dimension 1.
 
-    The WebUI takes the angle between columns of each channel, which is kept for the same pictures.
-    Nearly parallel noises are mixed linearly, as there: with the weights the other way round.
+    As in the WebUI, the angle is between columns of each channel. Nearly parallel noises are mixed linearly
+    with swapped weights, also as in the WebUI.
     """
     cosine = (low / low.norm(dim=1, keepdim=True) * (high / high.norm(dim=1, keepdim=True))).sum(1)
     if cosine.mean() > 0.9995:
@@ -79,8 +79,8 @@ def slerp(weight: float, low: Tensor, high: Tensor) -> Tensor:
     return a.unsqueeze(1) * low + b.unsqueeze(1) * high
 
 
-def _laid_into(whole: Tensor, part: Tensor) -> Tensor:
-    """`whole` (C, H, W) with `part` in its middle, cropped where it is larger."""
+def _pasted_into(whole: Tensor, part: Tensor) -> Tensor:
+    """`whole` (C, H, W) with `part` pasted into its centre, cropped where it is larger."""
     result = whole.clone()
     dy, dx = ((w - p) // 2 for w, p in zip(whole.shape[1:], part.shape[1:], strict=True))
     # Offsets round towards minus infinity and sizes follow from them, so an odd rest keeps its side.

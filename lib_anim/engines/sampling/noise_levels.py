@@ -1,4 +1,4 @@
-"""Noise levels: from a checkpoint's training schedule to the levels that a sampler walks down."""
+"""Noise levels (σ): a checkpoint's training schedule, and the schedulers that space levels for sampling."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ CONSISTENCY_STEPS = 50
 
 @dataclass(frozen=True)
 class NoiseLevels:
-    """The levels at which the network was trained, σ_t = √((1 − ᾱ_t)/ᾱ_t), and the way between t and σ.
+    """The levels at which the network was trained, σ_t = √((1 − ᾱ_t)/ᾱ_t), and the conversion between t and
+    σ.
 
     Karras et al. 2022, "Elucidating the Design Space of Diffusion-Based Generative Models", table 1 (DDPM)
-    and appendix C.3.4: x̂ = x + σ·noise stands for √ᾱ·x + √(1 − ᾱ)·noise. All tensors are float32 on the CPU.
+    and appendix C.3.4: x̂ = x + σ·noise is (√ᾱ·x + √(1 − ᾱ)·noise)/√ᾱ. All tensors are float32 on the CPU.
     """
 
     alphas: Tensor
@@ -56,7 +57,7 @@ class NoiseLevels:
         return sigma
 
     def time(self, sigma: Tensor) -> Tensor:
-        """The inverse of `sigma`; levels outside the trained range give its ends."""
+        """The inverse of `sigma`; levels outside the trained range are clamped."""
         log = sigma.log()
         low = (torch.searchsorted(self.logs, log, right=True) - 1).clamp(0, len(self.logs) - 2)
         a, b = self.logs[low], self.logs[low + 1]
@@ -88,7 +89,7 @@ class ConsistencyLevels(NoiseLevels):
         return super().sigma(((t + 1) / self.stride - 1).clamp(0, len(self.sigmas) - 1))
 
     def time(self, sigma: Tensor) -> Tensor:
-        """The kept step nearest in log σ: the model knows no others."""
+        """The kept step nearest in log σ: the model was trained on no others."""
         nearest = (sigma.log()[:, None] - self.logs).abs().argmin(dim=1)
         return (nearest + 1) * self.stride - 1
 
@@ -154,5 +155,11 @@ def noise_levels(spacing: str, steps: int, levels: NoiseLevels) -> Tensor:
     """
     if spacing not in SPACINGS:
         known = ", ".join(("Automatic", *SPACINGS))
-        raise FlipbookError(Problem(f'"{spacing}" is unknown; choose one of {known}.', field="scheduler"))
+        raise FlipbookError(
+            Problem(
+                f'"{spacing}" is unknown; choose one of {known}',
+                field="scheduler",
+                code="engine.unknown_scheduler",
+            )
+        )
     return _with_zero(SPACINGS[spacing](steps, levels))

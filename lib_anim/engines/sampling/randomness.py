@@ -1,4 +1,4 @@
-"""Normal deviates by seed: torch's generators, and the numbers of an NVIDIA card on any machine."""
+"""Seeded normal random numbers: torch's generators, and CUDA's Philox stream on any device."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import Tensor
 
 
 class Normals(Protocol):
-    """A stream of normal deviates."""
+    """A stream of normal random numbers."""
 
     def draw(self, shape: tuple[int, ...]) -> Tensor:
-        """The next deviates of the stream, float32."""
+        """The next numbers of the stream, float32."""
         ...
 
 
@@ -25,15 +25,15 @@ class TorchNormals:
         self._generator = torch.Generator(device).manual_seed(seed)
 
     def draw(self, shape: tuple[int, ...]) -> Tensor:
-        """The next deviates, on the generator's device."""
+        """The next numbers, on the generator's device."""
         return torch.randn(shape, generator=self._generator, device=self._generator.device)
 
 
 class PhiloxNormals:
-    """The deviates that `torch.randn` gives on CUDA for small tensors, made with numpy.
+    """The numbers of `torch.randn` on CUDA for small tensors, computed with numpy.
 
     Philox 4×32-10 (Salmon et al. 2011, "Parallel Random Numbers: As Easy as 1, 2, 3", section 3.3) counts
-    draws and elements under the seed as key; its first two words become a deviate by Box & Muller 1958.
+    draws and elements under the seed as key; its first two words become a normal number by Box & Muller 1958.
     """
 
     def __init__(self, seed: int) -> None:
@@ -41,14 +41,14 @@ class PhiloxNormals:
         self._drawn = 0
 
     def draw(self, shape: tuple[int, ...]) -> Tensor:
-        """The next deviates, on the CPU."""
+        """The next numbers, on the CPU."""
         count = int(np.prod(shape))
         counter = np.zeros((4, count), np.uint64)
         counter[0] = self._drawn
         counter[2] = np.arange(count)
         self._drawn += 1
         words = _philox(counter, self._key)
-        # Half a step is added, so that the logarithm never sees 0.
+        # Half a step is added to keep the logarithm finite.
         unit = words[0].astype(np.float64) * 2.0**-32 + 2.0**-33
         angle = (words[1].astype(np.float64) * 2.0**-32 + 2.0**-33) * (2 * np.pi)
         normals = np.sqrt(-2 * np.log(unit)) * np.sin(angle)

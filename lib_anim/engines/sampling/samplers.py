@@ -1,4 +1,4 @@
-"""The samplers by the WebUI's names, and what the WebUI couples to each name."""
+"""The samplers by their WebUI names, with the properties that the WebUI gives each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lib_anim.engines.sampling import sigma_schedule as descent
+from lib_anim.engines.sampling import sigma_schedule
 from lib_anim.engines.sampling.dpm import sde, two_m, two_m_sde
 from lib_anim.engines.sampling.euler import consistency, euler, euler_ancestral, heun
 from lib_anim.engines.sampling.noise_levels import NoiseLevels
@@ -15,8 +15,8 @@ from lib_anim.engines.sampling.sampler_input import SamplerInput
 from lib_anim.engines.sampling.sigma_schedule import SigmaSchedule
 from lib_anim.engines.sampling.unipc import unipc
 
-Way = Callable[[str, int, float | None, NoiseLevels], SigmaSchedule]
-"""(spacing, steps, denoising or None without an init picture, trained levels) → the way down."""
+ScheduleFunction = Callable[[str, int, float | None, NoiseLevels], SigmaSchedule]
+"""(spacing, steps, denoising or None without an init picture, trained levels) → the sigma schedule."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +36,14 @@ class Sampler:
     consistency: bool = False
     """Whether the network is read as a latent consistency model."""
     masks_input: bool = False
-    """Whether a mask's kept part is laid into what the network sees, without noise, instead of into its
-    guess: the WebUI's way for samplers over training steps."""
-    way: Way = descent.spaced
+    """Whether a mask's kept latents are blended into the network's input, without noise, instead of into its
+    prediction, as the WebUI does for samplers over training steps."""
+    schedule: ScheduleFunction = sigma_schedule.spaced
 
     @property
     def has_spacings(self) -> bool:
         """False for samplers with steps of their own, which no scheduler changes."""
-        return self.way is descent.spaced
+        return self.schedule is sigma_schedule.spaced
 
 
 SAMPLERS = {
@@ -56,7 +56,7 @@ SAMPLERS = {
         Sampler(name="Euler", run=euler),
         Sampler(name="Heun", run=heun, calls=2),
         Sampler(name="LCM", run=consistency, consistency=True),
-        Sampler(name="DDIM", run=euler_ancestral, masks_input=True, way=descent.ddim),
-        Sampler(name="UniPC", run=unipc, masks_input=True, way=descent.unipc),
+        Sampler(name="DDIM", run=euler_ancestral, masks_input=True, schedule=sigma_schedule.ddim),
+        Sampler(name="UniPC", run=unipc, masks_input=True, schedule=sigma_schedule.unipc),
     )
 }

@@ -1,4 +1,4 @@
-"""From a request's steps and denoising to the levels that are visited and the latents' start at them."""
+"""Sigma schedules: the noise levels and initial scaling for a request's steps and denoising."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from lib_anim.engines.sampling.noise_levels import NoiseLevels, noise_levels
 
 @dataclass(frozen=True, kw_only=True)
 class SigmaSchedule:
-    """A way down in variance exploding form."""
+    """Noise levels and scale factors of one sampling pass, in variance exploding form."""
 
     sigmas: tuple[float, ...]
     init: float
-    """Factor on the init picture's latents at the start; without one there is nothing to multiply."""
+    """Factor on the init picture's latents at the start; unused without one."""
     noise: float
     """Factor on unit noise at the start."""
     end: float = 1.0
-    """Factor on the latents where the way ends."""
+    """Factor on the latents after the last step."""
     reach: tuple[float, float]
-    """Smallest and largest level above 0 of the whole way, before img2img cuts it: a Brownian path's ends."""
+    """Smallest and largest level above 0 before img2img shortens the schedule: a Brownian path's ends."""
 
 
 def spaced(spacing: str, steps: int, denoising: float | None, levels: NoiseLevels) -> SigmaSchedule:
@@ -32,7 +32,7 @@ def spaced(spacing: str, steps: int, denoising: float | None, levels: NoiseLevel
     sigmas: list[float] = noise_levels(spacing, steps, levels).tolist()
     reach = (min(s for s in sigmas if s > 0), sigmas[0])
     if denoising is not None:
-        # Spacings may have fewer levels than steps: the last step is always left.
+        # Spacings may have fewer levels than steps: at least the last step is run.
         sigmas = sigmas[min(max(0, steps - _encoded(denoising, steps) - 1), len(sigmas) - 2) :]
     return SigmaSchedule(sigmas=tuple(sigmas), init=1.0, noise=sigmas[0], reach=reach)
 
@@ -40,9 +40,9 @@ def spaced(spacing: str, steps: int, denoising: float | None, levels: NoiseLevel
 def ddim(spacing: str, steps: int, denoising: float | None, levels: NoiseLevels) -> SigmaSchedule:
     """DDIM's own steps: every ⌊1000/steps⌋-th of training's, from 1 (Song et al. 2021's code).
 
-    The first level is where the noise lies, so `steps` levels give steps − 1 steps, and the way ends at the
-    first training step. In img2img noise lies at the level above the first visited one, as in latent
-    diffusion's code and the WebUI. `spacing` has no meaning here.
+    The initial noise is at the first level, so `steps` levels give steps − 1 steps, and the schedule ends at
+    the first training step. In img2img the noise is at the level above the first visited one, as in latent
+    diffusion's code and the WebUI. `spacing` is ignored.
     """
     times = _ddim_times(steps, levels)
     sigmas = levels.sigmas[times]
@@ -50,13 +50,13 @@ def ddim(spacing: str, steps: int, denoising: float | None, levels: NoiseLevels)
     reach = (float(sigmas[0]), float(sigmas[-1]))
     end = float(ratios[0])
     if denoising is None:
-        way = tuple(sigmas.flip(0).tolist())
-        return SigmaSchedule(sigmas=way, init=0.0, noise=1 / float(ratios[-1]), end=end, reach=reach)
+        visited = tuple(sigmas.flip(0).tolist())
+        return SigmaSchedule(sigmas=visited, init=0.0, noise=1 / float(ratios[-1]), end=end, reach=reach)
     start = _encoded(denoising, steps)
-    way = tuple(sigmas[:start].flip(0).tolist())
+    visited = tuple(sigmas[:start].flip(0).tolist())
     below = float(ratios[max(start - 1, 0)])
     return SigmaSchedule(
-        sigmas=way or (float(sigmas[0]),),
+        sigmas=visited or (float(sigmas[0]),),
         init=float(ratios[start]) / below,
         noise=float((1 - levels.alphas[times[start]]) ** 0.5) / below,
         end=end,
@@ -67,7 +67,7 @@ def ddim(spacing: str, steps: int, denoising: float | None, levels: NoiseLevels)
 def unipc(spacing: str, steps: int, denoising: float | None, levels: NoiseLevels) -> SigmaSchedule:
     """UniPC's own steps, equal distances in training time down to its first step, as the WebUI sets it up.
 
-    Between training steps ln √ᾱ is linear. In img2img noise lies one of DDIM's steps above the start.
+    Between training steps ln √ᾱ is linear. In img2img the noise is one DDIM step above the start.
     """
     times = _ddim_times(steps, levels)
     logs = levels.alphas.log() / 2
@@ -97,7 +97,8 @@ def unipc(spacing: str, steps: int, denoising: float | None, levels: NoiseLevels
 
 
 def _encoded(denoising: float, steps: int) -> int:
-    """How many of `steps` img2img goes back, as the WebUI counts: int(min(denoising, 0.999)·steps)."""
+    """Number of `steps` for which img2img adds noise, as the WebUI counts: int(min(denoising,
+    0.999)·steps)."""
     return int(min(denoising, 0.999) * steps)
 
 

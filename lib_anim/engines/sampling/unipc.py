@@ -16,27 +16,27 @@ from lib_anim.engines.sampling.sampler_input import SamplerInput
 ORDER = 3
 
 
-def unipc(walk: SamplerInput) -> Tensor:
+def unipc(inputs: SamplerInput) -> Tensor:
     """Multistep UniPC-3 with B(h) = h on data prediction: algorithms 7 and 8 in the paper's appendix.
 
     Written in variance exploding form, where h = ln(σ_here/σ_there) and α disappears. Order rises over the
     first steps and falls over the last; the last step is predicted and not corrected. Levels must stay
     above 0.
     """
-    x = walk.x
-    total = len(walk.sigmas) - 1
+    x = inputs.x
+    total = len(inputs.sigmas) - 1
     highest = min(ORDER, total)
     guesses: list[Tensor] = []
     levels: list[float] = []
-    for step, (here, there) in enumerate(walk.steps(), start=1):
+    for step, (here, there) in enumerate(inputs.steps(), start=1):
         if not guesses:
-            guesses, levels = [walk.denoise(x, here)], [here]
+            guesses, levels = [inputs.denoise(x, here)], [here]
         order = min(highest, step, total + 1 - step) if step >= highest else step
         predicted = _update(x, guesses[-order:], levels[-order:], there, None)
         if step == total:
             x = predicted
             continue
-        new = walk.denoise(predicted, there)
+        new = inputs.denoise(predicted, there)
         x = _update(x, guesses[-order:], levels[-order:], there, new)
         guesses = [*guesses, new][-highest:]
         levels = [*levels, there][-highest:]
@@ -46,7 +46,7 @@ def unipc(walk: SamplerInput) -> Tensor:
 def _update(
     x: Tensor, guesses: Sequence[Tensor], levels: Sequence[float], there: float, new: Tensor | None
 ) -> Tensor:
-    """One step from the last of `levels` to `there`: UniP without `new`, UniC with the guess made there.
+    """One step from the last of `levels` to `there`: UniP without `new`, UniC with the prediction there.
 
     Eq. 3 and 5 with h replaced by −h for data prediction: x·e^{−h} + D₀·(1 − e^{−h}) − B·Σ aₖ·Dₖ/rₖ with
     B = −h. The aₖ solve R·a = b, row k of R being rᵏ⁻¹ and b_k = φ_k·k!/B (theorem 3.1).

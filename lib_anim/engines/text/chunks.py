@@ -1,4 +1,4 @@
-"""Cuts a prompt's tokens into chunks that CLIP can read, where the WebUI cuts them."""
+"""Splits a prompt's tokens into CLIP chunks of 77 positions, at the same tokens as the WebUI."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lib_anim.models.inversion import LENGTH, Inversion
 from lib_anim.models.tokenizer import Tokenizer
 
 BACKTRACK = 20
-"""A chunk that fills up within this many tokens after a comma ends at that comma."""
+"""A chunk that is full within this many tokens after a comma ends at that comma."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Chunk:
     ids: tuple[int, ...]
     weights: tuple[float, ...]
     inversions: tuple[tuple[int, Inversion], ...]
-    """(position of the first vector, whose vectors)."""
+    """(position of the first vector, textual inversion)."""
 
 
 @dataclass
@@ -34,7 +34,7 @@ class _Open:
     """Position of the last comma; −1 without one."""
 
     def closed(self, tokenizer: Tokenizer) -> Chunk:
-        """Filled up with end marks, between the start and end marks."""
+        """The chunk with start and end tokens, padded with end tokens."""
         rest = LENGTH - len(self.ids)
         return Chunk(
             (tokenizer.start, *self.ids, *[tokenizer.end] * (rest + 1)),
@@ -43,7 +43,7 @@ class _Open:
         )
 
     def cut_after(self, position: int) -> _Open:
-        """Takes what comes after `position` out of this chunk and gives it back as a new one."""
+        """Removes the tokens after `position` and returns them as a new chunk."""
         keep = position + 1
         rest = _Open(self.ids[keep:], self.weights[keep:])
         del self.ids[keep:], self.weights[keep:]
@@ -66,7 +66,7 @@ def chunked(text: str, tokenizer: Tokenizer, inversions: Sequence[Inversion] = (
         ids = tokenizer.ids(piece)
         at = 0
         while at < len(ids):
-            open_ = _make_room(open_, done, tokenizer, is_comma=ids[at] == tokenizer.comma)
+            open_ = _with_space(open_, done, tokenizer, is_comma=ids[at] == tokenizer.comma)
             named = next(((own, inv) for own, inv in known if own and ids[at : at + len(own)] == own), None)
             if named is None:
                 open_.ids.append(ids[at])
@@ -86,10 +86,10 @@ def chunked(text: str, tokenizer: Tokenizer, inversions: Sequence[Inversion] = (
     return done
 
 
-def _make_room(open_: _Open, done: list[Chunk], tokenizer: Tokenizer, *, is_comma: bool) -> _Open:
+def _with_space(open_: _Open, done: list[Chunk], tokenizer: Tokenizer, *, is_comma: bool) -> _Open:
     """The chunk that takes the next token: `open_`, or a new one when that is full.
 
-    A full chunk with a comma near its end is cut behind the comma, so that no phrase is torn.
+    A full chunk with a comma near its end is split after the comma, which keeps the phrase in one chunk.
     """
     full = len(open_.ids) == LENGTH
     if is_comma:

@@ -1,4 +1,4 @@
-"""From texts to what the UNet's attention reads: CLIP's layers, emphasis, a bounded memory."""
+"""Text encoding with CLIP: hidden layers, prompt weights and a cache of limited size."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from lib_anim.models.inversion import Inversion
 from lib_anim.models.tokenizer import Tokenizer
 
 MEMORY = 512 << 20
-"""Bytes of embeddings that are kept, in the computer's memory: those of some 2,000 prompts for SD 1.x in
-float32, twice as many in half precision."""
+"""Size of the embedding cache in bytes, in main memory: about 2,000 prompts of SD 1.x in float32, twice as
+many in half precision."""
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """One text as the UNet reads it."""
+    """One text's conditioning for the UNet."""
 
     tokens: Tensor
     """(chunks · 77, width)."""
@@ -36,14 +36,14 @@ class Embedding:
         return self.tokens.nbytes + (0 if self.pooled is None else self.pooled.nbytes)
 
     def to(self, device: torch.device) -> Embedding:
-        """The same there; itself where it is there already."""
+        """This embedding on `device`; itself when it is already there."""
         if self.tokens.device == device:
             return self
         return Embedding(self.tokens.to(device), None if self.pooled is None else self.pooled.to(device))
 
 
 class TextEncoder:
-    """Encodes texts with a checkpoint's CLIP models, each group of texts once."""
+    """Encodes texts with a checkpoint's CLIP models and caches the embeddings."""
 
     def __init__(
         self,
@@ -56,35 +56,35 @@ class TextEncoder:
         self._tokenizer = tokenizer
         self._device = device
         self._inversions = tuple(i for i in inversions if self._fits(i))
-        self._memory: OrderedDict[tuple[Any, ...], tuple[Embedding, ...]] = OrderedDict()
+        self._cache: OrderedDict[tuple[Any, ...], tuple[Embedding, ...]] = OrderedDict()
         self._held = 0
-        """Bytes in the memory."""
+        """Bytes in the cache."""
         self.variant: Hashable = None
-        """What else the embeddings depend on (LoRAs in force): a part of what the memory goes by."""
+        """What else the embeddings depend on (the active LoRAs); part of the cache key."""
         self.brought: tuple[Inversion, ...] = ()
-        """Textual inversions of the LoRAs in force; one from the folders goes before one of the same name."""
+        """Textual inversions of the active LoRAs; one from the folders overrides one of the same name."""
         self.encoded = 0
-        """How many groups went through the models; the memory answers the others."""
+        """Number of groups of texts that were not in the cache and were encoded."""
 
     def encode(
         self, texts: tuple[str, ...], clip_skip: int = 1, *, zero_when_empty: bool = False
     ) -> tuple[Embedding, ...]:
-        """The embeddings of `texts`, the texts of one prompt over its steps, filled up to equal length.
+        """The embeddings of `texts`, the texts of one prompt over its steps, padded to equal length.
 
         `clip_skip` 1 reads CLIP's last layer, 2 the last but one, and so on; SDXL always reads the last but
-        one of both models. `zero_when_empty` gives SDXL's zeros for an empty negative prompt.
+        one of both models. `zero_when_empty` returns SDXL's zeros for an empty negative prompt.
         """
         key = (texts, clip_skip, zero_when_empty, self.variant)
-        if key not in self._memory:
+        if key not in self._cache:
             self.encoded += 1
             found = self._encode(texts, clip_skip, zero_when_empty)
-            self._memory[key] = tuple(embedding.to(torch.device("cpu")) for embedding in found)
+            self._cache[key] = tuple(embedding.to(torch.device("cpu")) for embedding in found)
             self._held += sum(embedding.size for embedding in found)
-            while self._held > MEMORY and len(self._memory) > 1:
-                _, forgotten = self._memory.popitem(last=False)
-                self._held -= sum(embedding.size for embedding in forgotten)
-        self._memory.move_to_end(key)
-        return tuple(embedding.to(self._device) for embedding in self._memory[key])
+            while self._held > MEMORY and len(self._cache) > 1:
+                _, evicted = self._cache.popitem(last=False)
+                self._held -= sum(embedding.size for embedding in evicted)
+        self._cache.move_to_end(key)
+        return tuple(embedding.to(self._device) for embedding in self._cache[key])
 
     @property
     def _two(self) -> bool:
@@ -107,23 +107,30 @@ class TextEncoder:
         tokens = torch.cat([part for part, _ in read], dim=1)
         pooled = read[0][1]
         if not bool(tokens.isfinite().all()):
-            raise FlipbookError(Problem(self._broken(texts), field="prompt"))
+            raise FlipbookError(self._not_finite(texts))
         if zero_when_empty and self._two and not any(texts):
             tokens = torch.zeros_like(tokens)
             pooled = None if pooled is None else torch.zeros_like(pooled)
         return tuple(Embedding(tokens[i], None if pooled is None else pooled[i]) for i in range(len(texts)))
 
-    def _broken(self, texts: tuple[str, ...]) -> str:
-        """Why `texts` gave no numbers: their weights, or the networks."""
+    def _not_finite(self, texts: tuple[str, ...]) -> Problem:
+        """Why the embeddings of `texts` are not finite: the prompt weights, or the model's weights."""
         plain = [chunked(text, self._tokenizer)[0] for text in texts]
-        # Weights of 1 leave the text model's own answer.
+        # Weights of 1 leave the text model's output unchanged.
         unweighted = [Chunk(chunk.ids, (1.0,) * len(chunk.ids), ()) for chunk in plain]
         if bool(self._read(unweighted, 1)[0].isfinite().all()):
-            return (
-                f'"{texts[0]}" gave values that are no numbers: its weights are too large or take each other '
-                "back, or a textual inversion in it is broken; use other weights."
+            return Problem(
+                f'"{texts[0]}" gave NaN or infinite values: its weights are too large or cancel each other, '
+                "or a textual inversion in it is broken; use other weights",
+                field="prompt",
+                code="prompt.not_finite",
             )
-        return "the text encoder gave values that are no numbers: the checkpoint's weights are broken."
+        return Problem(
+            "the text encoder gave NaN or infinite values: the checkpoint's weights are broken; "
+            "use another checkpoint",
+            field="prompt",
+            code="model.not_finite",
+        )
 
     def _read(self, chunks: list[Chunk], clip_skip: int) -> tuple[Tensor, Tensor | None]:
         """((texts, 77, width), (texts, width) or None) of one chunk of every text."""
@@ -154,16 +161,17 @@ class TextEncoder:
             raise FlipbookError(
                 Problem(
                     f"is {skip}, but this checkpoint's text encoder has {layers} layers; "
-                    f"use {layers} at most.",
+                    f"use at most {layers}",
                     field="clip_skip",
+                    code="value.out_of_range",
                 )
             )
         hidden: Tensor = states[-skip]
-        # SD 1.x was trained behind the final normalisation, SDXL's two models before it.
+        # SD 1.x was trained on the output of the final norm, SDXL on its input.
         return (hidden if self._two else _text_model(model).final_layer_norm(hidden)), pooled
 
     def _padded(self, chunk: Chunk, index: int) -> Sequence[int]:
-        """The chunk's ids; open_clip's model was trained with zeros behind the end mark."""
+        """The chunk's ids; open_clip's model was trained with zeros after the end token."""
         if index == 0:
             return chunk.ids
         end = chunk.ids.index(self._tokenizer.end)
@@ -176,7 +184,7 @@ def _text_model(model: nn.Module) -> Any:
 
 
 def _emphasised(hidden: Tensor, weights: Tensor | None) -> Tensor:
-    """Each position times its weight, then everything scaled back to its former mean, as the WebUI does."""
+    """Multiplies each position by its weight, then restores the mean, as the WebUI does."""
     if weights is None:
         return hidden
     scaled = hidden * weights.to(hidden.dtype)[..., None]
@@ -185,7 +193,7 @@ def _emphasised(hidden: Tensor, weights: Tensor | None) -> Tensor:
 
 @contextmanager
 def _placed(model: nn.Module, index: int, chunks: list[Chunk]) -> Iterator[None]:
-    """Puts the vectors of textual inversions where the chunks name them, while the model runs."""
+    """Inserts the textual inversions' vectors into the token embeddings while the model runs."""
     if not any(chunk.inversions for chunk in chunks):
         yield
         return

@@ -1,8 +1,8 @@
-r"""Reads a prompt as the WebUI does: AND, `[from:to:when]`, `[a|b]`, `(weight:1.2)`, `[less]`, BREAK.
+r"""Parser of the WebUI's prompt syntax: AND, `[from:to:when]`, `[a|b]`, `(weight:1.2)`, `[less]`, BREAK.
 
-The language is the WebUI's (v1.10.1), documented at
-https://github.com/AUTOMATIC1111/stable-diffusion-webui/wiki/Features; odd input means here what it means
-there: stray brackets are letters, an open bracket counts to the end of the prompt.
+The syntax is that of the WebUI v1.10.1, documented at
+https://github.com/AUTOMATIC1111/stable-diffusion-webui/wiki/Features; malformed input has the
+WebUI's meaning: unmatched brackets are text, an unclosed bracket applies to the end of the prompt.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ _WEIGHTS = Lark(
 )
 
 BREAK = ("BREAK", -1.0)
-"""What stands for a forced new chunk in the result of `weighted`."""
+"""Marker of a forced new chunk in the result of `weighted`."""
 
 
 @dataclass(frozen=True)
 class PromptSchedule:
-    """One part of a prompt between ANDs: its share and the texts it goes through."""
+    """One AND part of a prompt: its share and its texts over the steps."""
 
     share: float
     texts: tuple[str, ...]
@@ -73,22 +73,22 @@ class PromptSchedule:
 
 @lru_cache(maxsize=1024)
 def prompt_schedules(prompt: str, calls: int) -> tuple[PromptSchedule, ...]:
-    """The prompt's parts between ANDs, each with its share (`a :0.6 AND b`), over `calls` calls in all."""
+    """Schedules of a prompt's AND parts, each with its share (`a :0.6 AND b`), over `calls` network calls."""
     parts = []
     for part in re.split(r"\bAND\b", prompt):
         found = re.fullmatch(r"(.*?)(?:\s*:\s*([-+]?(?:\d+\.?|\d*\.\d+)))?\s*", part, re.DOTALL)
         text, share = found.groups() if found else (part, None)
-        parts.append(_course(text, 1.0 if share is None else float(share), calls))
+        parts.append(_schedule(text, 1.0 if share is None else float(share), calls))
     return tuple(parts)
 
 
 @lru_cache(maxsize=1024)
 def prompt_schedule(prompt: str, calls: int) -> PromptSchedule:
-    """A negative prompt: one course, in which AND is a word."""
-    return _course(prompt, 1.0, calls)
+    """Schedule of a negative prompt, in which AND is plain text."""
+    return _schedule(prompt, 1.0, calls)
 
 
-def _course(text: str, share: float, calls: int) -> PromptSchedule:
+def _schedule(text: str, share: float, calls: int) -> PromptSchedule:
     try:
         tree = _EDITS.parse(text)
     except LarkError:
@@ -106,14 +106,14 @@ def _course(text: str, share: float, calls: int) -> PromptSchedule:
 
 
 def _when(node: Tree[Token], calls: int) -> int:
-    """The call after which an edit takes hold: a number with a point is a fraction of all calls."""
+    """The call after which an edit applies; a number with a point is a fraction of all calls."""
     number = next(t for t in reversed(node.children) if isinstance(t, Token) and t.type == "NUMBER")
     value = float(number) * calls if "." in number else float(number)
     return calls if value >= calls else int(value)
 
 
 class _AtCall(Transformer[Token, str]):
-    """The text that is in force up to and including the `end`-th call."""
+    """Turns a parse tree into the text that is active up to and including call `end`."""
 
     def __init__(self, end: int, calls: int) -> None:
         super().__init__()
@@ -135,10 +135,10 @@ class _AtCall(Transformer[Token, str]):
 
 
 def weighted(text: str) -> list[tuple[str, float]]:
-    """Pieces of `text` with their weights; `BREAK` stands between chunks.
+    """Splits `text` into pieces with weights; `BREAK` separates chunks.
 
-    Round brackets multiply by 1.1 or by their own number, square ones divide by 1.1, a backslash makes a
-    bracket a letter. Raises FlipbookError for a weight like 1.2.3.
+    Round brackets multiply by 1.1 or by their own number, square ones divide by 1.1, a backslash
+    escapes a bracket. Raises FlipbookError for a weight like 1.2.3.
     """
     pieces: list[tuple[str, float]] = []
     round_: list[int] = []
@@ -159,7 +159,7 @@ def weighted(text: str) -> list[tuple[str, float]]:
         elif token == "]" and square:
             multiply(square.pop(), 1 / 1.1)
         else:
-            pieces.extend(_broken(token))
+            pieces.extend(_split_breaks(token))
     for start in round_:
         multiply(start, 1.1)
     for start in square:
@@ -172,11 +172,17 @@ def _number(token: str) -> float:
     try:
         return float(number)
     except ValueError as error:
-        raise FlipbookError(Problem(f'"{number}" in "{token}" is no weight.', field="prompt")) from error
+        raise FlipbookError(
+            Problem(
+                f'"{number}" in "{token}" is not a weight; write a number such as 1.2',
+                field="prompt",
+                code="prompt.invalid_weight",
+            )
+        ) from error
 
 
-def _broken(text: str) -> Iterator[tuple[str, float]]:
-    """`text` with BREAK, a word of its own, as a piece of its own; spaces around it vanish."""
+def _split_breaks(text: str) -> Iterator[tuple[str, float]]:
+    """Splits `text` at the word BREAK and strips the spaces around it."""
     first, *rest = re.split(r"\s*\bBREAK\b\s*", text)
     yield first, 1.0
     for part in rest:
@@ -185,7 +191,7 @@ def _broken(text: str) -> Iterator[tuple[str, float]]:
 
 
 def _merged(pieces: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Neighbours of equal weight as one piece."""
+    """Joins adjacent pieces of equal weight."""
     merged: list[tuple[str, float]] = []
     for text, weight in pieces:
         if merged and merged[-1][1] == weight:

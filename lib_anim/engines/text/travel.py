@@ -1,4 +1,4 @@
-"""Prompts on their way into each other: two conditionings mixed into one."""
+"""Prompt travel of stills: interpolation of two prompts' conditionings."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from lib_anim.types import Mixing
 def mixed(
     first: Sequence[Guide], second: Sequence[Guide], weight: float, how: Mixing, empty: Embedding
 ) -> list[Guide]:
-    """The parts of two prompts interpolated part by part; `weight` is the second prompt's share.
+    """Interpolates two prompts part by part; `weight` is the second's share.
 
-    At weight 0 and 1 they are one prompt's own parts, so that a picture there equals the plain prompt's.
-    A part that the other prompt lacks keeps its text and fades with its share. Where both change their
-    text during the steps, both changes happen. `empty`, an empty prompt, fills the shorter one up.
+    At weight 0 and 1 the parts are one prompt's own, so that a picture there equals the plain prompt's.
+    A part that the other prompt lacks keeps its text, and its share is scaled. Where both change their text
+    during the steps, both changes apply. `empty`, an empty prompt's embedding, pads the shorter one.
     """
     if weight in (0, 1):
         return list(second if weight else first)
@@ -41,17 +41,17 @@ def _between(a: Guide | None, b: Guide | None, weight: float, how: Mixing, empty
 
 
 def mix(a: Embedding, b: Embedding, weight: float, how: Mixing, empty: Embedding) -> Embedding:
-    """One embedding between two; at weight 0 and 1 they themselves."""
+    """Interpolates two embeddings; weights 0 and 1 return them unchanged."""
     if weight in (0, 1) or a is b:
         return b if weight == 1 else a
     length = max(len(a.tokens), len(b.tokens))
-    tokens = between(_filled(a, length, empty), _filled(b, length, empty), weight, how)
+    tokens = between(_padded(a, length, empty), _padded(b, length, empty), weight, how)
     if a.pooled is None or b.pooled is None:
         return Embedding(tokens)
     return Embedding(tokens, between(a.pooled, b.pooled, weight, how))
 
 
-def _filled(embedding: Embedding, length: int, empty: Embedding) -> Tensor:
-    """(length, width): chunks of the empty prompt behind the embedding's own."""
+def _padded(embedding: Embedding, length: int, empty: Embedding) -> Tensor:
+    """Tokens padded to (length, width) with chunks of the empty prompt."""
     missing = (length - len(embedding.tokens)) // len(empty.tokens)
     return torch.cat([embedding.tokens, *[empty.tokens] * missing])

@@ -387,7 +387,7 @@ class Queue:
 def _no_job() -> NotFound:
     return NotFound(
         Problem(
-            "there is not a such job; it may have been removed from the list",
+            "there is no such job; it may have been removed from the list",
             field="job",
             code="job.not_found",
         )

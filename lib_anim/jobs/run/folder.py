@@ -84,7 +84,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """An existing run. Raises NotFound where there is not a manifest."""
+        """An existing run. Raises NotFound where there is no manifest."""
         folder = cls(path)
         if not folder.manifest_path.is_file() and not folder.copy_path.is_file():
             raise NotFound(

@@ -45,7 +45,7 @@ def check_needs(needs: Mapping[str, Need]) -> None:
     if missing:
         raise NotFound(
             *(
-                Problem(f'there is not a file "{need.path}"', field=need.field, code="file.not_found")
+                Problem(f'there is no file "{need.path}"', field=need.field, code="file.not_found")
                 for need in missing
             )
         )

@@ -8,7 +8,7 @@ from lib_anim.engines.contract.capabilities import MotionChoice
 from lib_anim.errors import FlipbookError, NotFound, Problem
 
 NO_MODULE = (
-    "there is not a motion module; put one, such as v3_sd15_mm.ckpt (guoyww/animatediff on huggingface.co),"
+    "there is no motion module; put one, such as v3_sd15_mm.ckpt (guoyww/animatediff on huggingface.co),"
     " into the WebUI's models/AnimateDiff or into a folder animatediff next to the checkpoint"
 )
 
@@ -38,7 +38,7 @@ def chosen_module(wanted: str, choices: Sequence[MotionChoice], field: str = "mo
     have = ", ".join(choice.name for choice in choices) or "none"
     raise NotFound(
         Problem(
-            f'there is not a motion module "{wanted}"; there is {have}',
+            f'there is no motion module "{wanted}"; there is {have}',
             field=field,
             code="model.motion_module",
         )

@@ -204,4 +204,4 @@ def _unused(s: Clip) -> Iterable[str]:
     if changed and s.denoising_ramp:
         yield f"{changed[0]}: the denoising ramp goes instead of the latents' power and scale"
     elif changed and not s.init_image:
-        yield f"{changed[0]}: there is not an init image whose latents it could steer"
+        yield f"{changed[0]}: there is no init image whose latents it could steer"

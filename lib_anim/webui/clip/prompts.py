@@ -8,7 +8,7 @@ from typing import Any
 
 from modules import prompt_parser, shared
 
-from lib_anim.motion.travel import Leg, conditioned
+from lib_anim.motion.travel import Blend, conditioned
 from lib_anim.timeline.prompts import Travel
 from lib_anim.types import PromptInterpolation
 from lib_anim.webui.clip.travel import (
@@ -219,7 +219,7 @@ class _Mixer:
                 return a
             length = max(_length(a), _length(b))
             both = [_padded(cond, length, self._empty) for cond in (a, b)]
-            mixed = conditioned(both, [Leg(0, 1, weight)], self._interpolation)
+            mixed = conditioned(both, [Blend(0, 1, weight)], self._interpolation)
             return {name: part[0] for name, part in mixed.items()} if isinstance(mixed, dict) else mixed[0]
 
         return mix

@@ -121,7 +121,7 @@ def test_values_in_a_row_are_read() -> None:
 def test_several_dicts_are_one() -> None:
     call = read_args([{"enable": True}, {"video_length": 8, "fps": 4}, {"frames": 12}])
     assert (call.enable, call.motion.frames, call.motion.fps) == (True, 12, 4)
-    with pytest.raises(FlipbookError, match="objects beside bare values"):
+    with pytest.raises(FlipbookError, match="mixes objects and plain values"):
         read_args([{"enable": True}, 5])
 
 

@@ -79,7 +79,7 @@ def test_what_an_engine_lacks_is_said_at_once() -> None:
     assert set(found) == {"module", "sampler"}
     assert found["module"] == "hsxl is for SDXL, the checkpoint is SD 1.x"
     assert "mm_sd_v14" in refused(module="nothing")["module"]
-    assert refused(replace(CAN, clip=None)) == {"kind": "this engine makes no clips; choose another"}
+    assert refused(replace(CAN, clip=None)) == {"kind": "this engine cannot render clips; choose another"}
     assert (
         "no motion module fits"
         in refused(replace(CAN, clip=ClipCapabilities(motion_modules=CAN.clip.motion_modules[:1])))["module"]

@@ -139,7 +139,7 @@ def test_a_missing_model_among_controlnets_own_arguments_is_named(looks):
     ((field, sentence),) = refused(looks, scripts={"ControlNet": [{"enabled": True, "model": "pose"}]})
     assert (field, sentence) == (
         "scripts",
-        'there is not a ControlNet model "pose" here; it has canny, depth',
+        'there is no ControlNet model "pose" here; it has canny, depth',
     )
 
 

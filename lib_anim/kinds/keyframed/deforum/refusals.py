@@ -153,7 +153,7 @@ REFUSALS = (
     Refusal("video_init_path", "a video at a web address", ADDRESS, _video_address, NO_DOWNLOAD),
     Refusal("mask_file", "a mask at a web address", ADDRESS, _mask_address, NO_DOWNLOAD),
     Refusal("video_mask_path", "a mask video at a web address", ADDRESS, _mask_video_address, NO_DOWNLOAD),
-    Refusal("use_noise_mask", "a noise mask where there is not a mask", OFF, _noise_mask_alone),
+    Refusal("use_noise_mask", "a noise mask where there is no mask", OFF, _noise_mask_alone),
     Refusal("extract_nth_frame", "a part of a video for masks or colours", "set it to 1 and cut the video before", _part_nth),
     Refusal("extract_from_frame", "a part of a video for masks or colours", "set it to 0 and cut the video before", _part_from),
     Refusal("extract_to_frame", "a part of a video for masks or colours", "set it to -1 and cut the video before", _part_to),
