@@ -13,6 +13,7 @@ VIEWS = (
     "Frame",
     "This frame",
     "Engine",
+    "Label",
     "The chosen one",
     "Scripts",
     "Presets",

@@ -74,4 +74,4 @@ def test_names_the_rival_that_acts() -> None:
     props = {c["type"]: c["props"] for c in drawn}
     assert [value.value for value in values] == [None]
     assert props["accordion"]["label"] == title("sd-webui-animatediff") == "AnimateDiff (Flipbook)"
-    assert "made by the extension sd-webui-animatediff" in props["markdown"]["value"]
+    assert "The extension sd-webui-animatediff is installed and enabled" in props["markdown"]["value"]
