@@ -11,7 +11,7 @@ from tests.browser.conftest import SMALL, TAB, Tab
 
 def test_nothing_is_said_before_there_is_anything_to_say(tab: Tab, monkeypatch: Any, studio: Any) -> None:
     unknown = {"frames": None, "paint": None, "bytes": None, "seconds": None}
-    monkeypatch.setattr(studio.services, "estimate", lambda *args, **more: unknown)
+    monkeypatch.setattr(studio.services.queries, "estimate", lambda *args, **more: unknown)
     tab.write(zoom="0:(1.01)")
     tab.page.wait_for_function("flipbook.forms.keyframed.estimate?.frames === null")
     assert tab.page.locator(f"{TAB}keyframed_notice").inner_text() == ""

@@ -38,7 +38,7 @@ def url() -> Iterator[str]:
     ("place", "sentence"),
     [
         ("txt2img", "mm.safetensors is a motion module."),
-        ("img2img", "Films are made by the extension sd-webui-animatediff."),
+        ("img2img", "The extension sd-webui-animatediff is installed and enabled."),
     ],
 )
 def test_accordion_opens(url: str, page: Any, tmp_path: Path, place: str, sentence: str) -> None:
