@@ -199,6 +199,8 @@ def test_old_extension_acts_and_the_page_says_so(
     open_page(page, webui_with_old_extension.url)
     accordion = page.locator("#flipbook_txt2img_animatediff")
     accordion.locator(".label-wrap").click()
-    accordion.get_by_text("The extension sd-webui-animatediff is installed and enabled.").wait_for(state="visible")
+    accordion.get_by_text("The extension sd-webui-animatediff is installed and enabled.").wait_for(
+        state="visible"
+    )
     accordion.scroll_into_view_if_needed()
     page.screenshot(path=str(tmp_path / "old_extension.png"))
