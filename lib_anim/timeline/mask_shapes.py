@@ -6,12 +6,19 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Mask = NDArray[np.float32]
 
 _HALF = 0.5
 """From here on a soft mask counts as covering, where an edge is needed to measure from."""
+
+
+def _distances(covered: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Euclidean distance of each covered pixel to the nearest uncovered one."""
+    from scipy import ndimage  # a third of the start of `schedule`, which draws no masks
+
+    found: NDArray[np.float64] = ndimage.distance_transform_edt(covered)
+    return found
 
 
 def grow(mask: Mask, pixels: float) -> Mask:
@@ -23,16 +30,18 @@ def grow(mask: Mask, pixels: float) -> Mask:
     if pixels >= 0:
         if not covered.any():
             return mask
-        near = ndimage.distance_transform_edt(~covered) <= pixels
+        near = _distances(~covered) <= pixels
         return np.where(near, np.maximum(mask, near), mask).astype(np.float32)
     if covered.all():
         return mask
-    near = ndimage.distance_transform_edt(covered) <= -pixels
+    near = _distances(covered) <= -pixels
     return np.where(near, np.float32(0), mask)
 
 
 def blur(mask: Mask, pixels: float) -> Mask:
     """Gaussian blur with `pixels` as standard deviation; beyond the picture its edge pixels go on."""
+    from scipy import ndimage
+
     blurred: Mask = np.clip(ndimage.gaussian_filter(mask, pixels, mode="nearest"), 0.0, 1.0).astype(
         np.float32
     )
@@ -47,7 +56,7 @@ def feather(mask: Mask, pixels: float) -> Mask:
     covered = mask >= _HALF
     if pixels == 0 or covered.all():
         return mask
-    ramp = np.minimum(ndimage.distance_transform_edt(covered) / (pixels + 1.0), 1.0)
+    ramp = np.minimum(_distances(covered) / (pixels + 1.0), 1.0)
     faded: Mask = (mask * ramp).astype(np.float32)
     return faded
 
